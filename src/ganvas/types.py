@@ -1,0 +1,98 @@
+r"""The vocabulary every layer shares: what an image is, and what the parts of a model promise.
+
+Images are ``uint8`` in [0, 255] at rest and ``float`` in [-1, 1] inside training:
+
+.. math:: x = u / 127.5 - 1, \qquad u = \mathrm{round}(127.5 (x + 1)).
+
+:func:`to_float` and :func:`to_uint8` are the only places where one becomes the other. Two-dimensional points (the
+synthetic densities) are floats throughout and have ``shape == (2,)``.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.distributions import Distribution
+
+Shape = tuple[int, ...]
+"""Shape of one example without the batch: ``(channels, height, width)`` of an image, ``(2,)`` of a point."""
+
+
+def to_float(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Images at rest to images in training.
+
+    Args:
+        images: ``uint8`` in [0, 255].
+
+    Returns:
+        ``float32`` in [-1, 1].
+    """
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
+    """Images in training to images at rest: fixed range, rounded to nearest; what lies outside [-1, 1] is clipped.
+
+    The range is never taken from the images themselves: rescaling by their own minimum and maximum would hide a
+    generator whose output range is wrong.
+
+    Args:
+        images: nominally in [-1, 1], any floating type.
+
+    Returns:
+        ``uint8`` in [0, 255].
+    """
+    return images.detach().float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A distribution over latents with independent coordinates."""
+
+    dim: int
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents on the CPU generator (or the global one), ``float32``."""
+        ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Latents to examples in [-1, 1] (points: unbounded)."""
+
+    latent_dim: int
+    shape: Shape
+
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]: ...
+
+
+@runtime_checkable
+class Critic(Protocol):
+    """Examples to one unbounded score (a logit, for a GAN's discriminator) each."""
+
+    shape: Shape
+
+    def __call__(self, x: Float[Tensor, "n *shape"]) -> Float[Tensor, " n"]: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    r"""Examples to :math:`q(z \mid x)`, a ``torch.distributions.Independent`` normal with event shape ``(latent_dim,)``."""
+
+    shape: Shape
+    latent_dim: int
+
+    def __call__(self, x: Float[Tensor, "n *shape"]) -> Distribution: ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    r"""Latents to the location of :math:`p(x \mid z)`: unbounded reals, read by the likelihood (as logits, or a mean)."""
+
+    latent_dim: int
+    shape: Shape
+
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]: ...
