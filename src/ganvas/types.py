@@ -54,8 +54,10 @@ class Prior(Protocol):
 
     dim: int
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n d"]:
-        """Draw ``n`` latents on the CPU generator (or the global one), ``float32``."""
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents, ``float32``; the ``generator`` lives on ``device``, without one the global one is used."""
         ...
 
 

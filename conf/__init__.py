@@ -1,0 +1,1 @@
+"""Hydra configs of ganvas; installed as the package ``ganvas.conf``."""

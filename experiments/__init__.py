@@ -1,0 +1,1 @@
+"""Papers and the article to reproduce; installed as the package ``ganvas.experiments``."""

@@ -1,0 +1,110 @@
+r"""The alternation that GAN and WGAN share: ``n_critic`` critic updates for each generator update.
+
+A batch of real examples makes one critic update; every ``n_critic``-th batch also makes one generator update, on the
+fakes that the critic has just been shown, scored anew by the updated critic. One forward pass of the generator serves
+both, which leaves each gradient unbiased and saves a third of the generator's work. (Algorithm 1 of Goodfellow et al.
+2014, https://arxiv.org/abs/1406.2661, draws them separately; the discriminator here is called the critic throughout.)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ganvas.models.base import Model, OptimizerFactory, frozen
+from ganvas.models.schedules import Schedule
+from ganvas.objectives import Adversarial as AdversarialObjective
+from ganvas.objectives import Constraint
+from ganvas.types import Critic, Generator, Prior, Shape
+
+
+class Adversarial(Model):
+    """Base of :class:`GAN` and :class:`WGAN`.
+
+    Args:
+        prior: distribution of the latents.
+        generator: latents to examples.
+        critic: examples to scores (logits, for a GAN).
+        objective: losses of critic and generator, from scores.
+        constraint: what is asked of the critic besides its loss.
+        n_critic: critic updates for each generator update; >= 1.
+        generator_optimizer: called with the generator's parameters.
+        critic_optimizer: called with the critic's parameters.
+        ema_halflife: memory of the averaged generator in images; None keeps no average.
+        gradient_clip: largest L2 norm of either network's gradient; None clips nothing.
+        schedule: factor on both learning rates by images seen.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+    """
+
+    def __init__(
+        self,
+        prior: Prior,
+        generator: Generator,
+        critic: Critic,
+        objective: AdversarialObjective,
+        constraint: Constraint,
+        n_critic: int,
+        generator_optimizer: OptimizerFactory,
+        critic_optimizer: OptimizerFactory,
+        ema_halflife: int | None,
+        gradient_clip: float | None,
+        schedule: Schedule,
+    ) -> None:
+        _check(prior, generator, critic, n_critic)
+        constraint.prepare(critic)
+        parts = {"generator": generator, "critic": critic}
+        super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule)
+        self.objective = objective
+        self.constraint = constraint
+        self.n_critic = n_critic
+        self.critic_updates = 0
+        self._optimizer_factories = (generator_optimizer, critic_optimizer)
+
+    generator: Generator
+    critic: Critic
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one example."""
+        return self.generator.shape
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Lightning's hook: the generator's optimiser, then the critic's."""
+        networks = (self.generator, self.critic)
+        return [factory(network.parameters()) for factory, network in zip(self._optimizer_factories, networks)]
+
+    def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+        """One critic update and, every ``n_critic``-th time, one generator update."""
+        generators_turn = (self.critic_updates + 1) % self.n_critic == 0
+        with torch.set_grad_enabled(generators_turn):
+            fake = self.generator(self.prior.sample(x.shape[0], device=self.device))
+        terms = {**self.terms, **self._update_critic(x, fake.detach())}
+        if generators_turn:
+            terms |= self._update_generator(fake)
+        return terms
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]:
+        """Latents to examples in [-1, 1]."""
+        return self.part("generator")(z)
+
+    def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        _, optimizer = self.optimizers()
+        terms = self.objective.critic_terms(self.critic(real), self.critic(fake))
+        penalty = self.constraint.penalty(self.critic, real, fake)
+        self.update(optimizer, terms.total if penalty is None else terms.total + penalty)
+        self.constraint.project(self.critic)
+        self.critic_updates += 1
+        named = {f"critic/{name}": value for name, value in terms.named().items()}
+        return named if penalty is None else named | {"critic/penalty": penalty.detach()}
+
+    def _update_generator(self, fake: Tensor) -> dict[str, Tensor]:
+        optimizer, _ = self.optimizers()
+        with frozen(self.critic):
+            terms = self.objective.generator_terms(self.critic(fake))
+            self.update(optimizer, terms.total)
+        return {f"generator/{name}": value for name, value in terms.named().items()}
