@@ -8,8 +8,6 @@ both, which leaves each gradient unbiased and saves a third of the generator's w
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,7 +60,6 @@ class Adversarial(Model):
         self.objective = objective
         self.constraint = constraint
         self.n_critic = n_critic
-        self.critic_updates = 0
         self._optimizer_factories = (generator_optimizer, critic_optimizer)
 
     generator: Generator
@@ -80,7 +77,7 @@ class Adversarial(Model):
 
     def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
         """One critic update and, every ``n_critic``-th time, one generator update."""
-        generators_turn = (self.critic_updates + 1) % self.n_critic == 0
+        generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.generator(self.prior.sample(x.shape[0], device=self.device))
         terms = {**self.terms, **self._update_critic(x, fake.detach())}
@@ -98,7 +95,6 @@ class Adversarial(Model):
         penalty = self.constraint.penalty(self.critic, real, fake)
         self.update(optimizer, terms.total if penalty is None else terms.total + penalty)
         self.constraint.project(self.critic)
-        self.critic_updates += 1
         named = {f"critic/{name}": value for name, value in terms.named().items()}
         return named if penalty is None else named | {"critic/penalty": penalty.detach()}
 
@@ -108,3 +104,18 @@ class Adversarial(Model):
             terms = self.objective.generator_terms(self.critic(fake))
             self.update(optimizer, terms.total)
         return {f"generator/{name}": value for name, value in terms.named().items()}
+
+
+def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:
+    if generator.latent_dim != prior.dim:
+        raise ValueError(
+            f"generator takes latents of {generator.latent_dim} dimensions, the prior draws {prior.dim}; "
+            "write network.generator.latent_dim=${prior.dim}"
+        )
+    if tuple(generator.shape) != tuple(critic.shape):
+        raise ValueError(
+            f"generator makes examples of shape {tuple(generator.shape)}, the critic takes {tuple(critic.shape)}; "
+            "give both the shape of the data"
+        )
+    if n_critic < 1:
+        raise ValueError(f"n_critic={n_critic} must be >= 1: critic updates for each generator update")

@@ -60,6 +60,7 @@ class Model(pl.LightningModule, ABC):
         self.gradient_clip = gradient_clip
         self.schedule = schedule
         self.images_seen = 0
+        self.updates = 0
         self.terms: dict[str, Tensor] = {}
         self._random_state: dict[str, Any] | None = None
 
@@ -81,6 +82,7 @@ class Model(pl.LightningModule, ABC):
         self._set_learning_rates()
         images = batch.shape[0] * self.trainer.world_size
         self.terms = self.step(batch)
+        self.updates += 1
         self.images_seen += images
         for name, average in self.averages.items():
             average.update(getattr(self, name), images, self.images_seen)
@@ -119,11 +121,13 @@ class Model(pl.LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the position and the random state, so that a resumed run goes on bit for bit."""
         checkpoint["images_seen"] = self.images_seen
+        checkpoint["updates"] = self.updates
         checkpoint["random_state"] = _random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the position; the random state waits for :meth:`on_train_start`."""
         self.images_seen = checkpoint["images_seen"]
+        self.updates = checkpoint["updates"]
         self._random_state = checkpoint["random_state"]
 
     def on_train_start(self) -> None:

@@ -1,0 +1,129 @@
+r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :math:`p(x \mid z)` raise a bound on log p(x).
+
+.. math:: \log p(x) \ge E_{q(z \mid x)}[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))
+
+Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114. The objective says which bound (ELBO,
+beta-ELBO, importance-weighted); terms are sums over pixels and means over images, in nats.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ganvas.models.base import Model, OptimizerFactory, evaluating
+from ganvas.models.schedules import Schedule
+from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
+from ganvas.types import Decoder, Encoder, Prior, Shape
+
+
+class VAE(Model):
+    """Encoder, decoder, likelihood and a bound.
+
+    Args:
+        prior: distribution of the latents; standard normal, for the KL's closed form.
+        encoder: examples to the approximate posterior.
+        decoder: latents to the location of the likelihood.
+        likelihood: Bernoulli, Gaussian or discretised logistic.
+        objective: the bound to raise, with its number of latent samples.
+        optimizer: called with the parameters of encoder, decoder and, where it is learned, the scale.
+        ema_halflife: memory of the averaged encoder and decoder in images; None keeps no average.
+        gradient_clip: largest L2 norm of the gradient; None clips nothing.
+        schedule: factor on the learning rate by images seen.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+    """
+
+    headline = ("elbo", "reconstruction", "kl")
+    encoder: Encoder
+    decoder: Decoder
+
+    def __init__(
+        self,
+        prior: Prior,
+        encoder: Encoder,
+        decoder: Decoder,
+        likelihood: Likelihood,
+        objective: Bound,
+        optimizer: OptimizerFactory,
+        ema_halflife: int | None,
+        gradient_clip: float | None,
+        schedule: Schedule,
+    ) -> None:
+        _check(prior, encoder, decoder, objective)
+        parts = {"encoder": encoder, "decoder": decoder}
+        super().__init__(prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule)
+        self.likelihood = likelihood
+        self.objective = objective
+        self.log_scale = _scale(likelihood, decoder.shape)
+        self._optimizer_factory = optimizer
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one example."""
+        return self.decoder.shape
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Lightning's hook: one optimiser for everything that learns."""
+        return self._optimizer_factory(p for p in self.parameters() if p.requires_grad)
+
+    def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+        """One update of encoder and decoder."""
+        terms = self._bound(x, self.encoder, self.decoder)
+        self.update(self.optimizers(), terms.total)
+        return terms.named()
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]:
+        r"""Latents to the mean of :math:`p(x \mid z)`, in [-1, 1]."""
+        return self.likelihood.mean(self.part("decoder")(z))
+
+    def reconstruct(self, x: Float[Tensor, "n *shape"]) -> Float[Tensor, "n *shape"]:
+        """Examples to their reconstructions from the posterior's mean, both in [-1, 1]."""
+        with torch.no_grad(), evaluating(self):
+            return self.decode(self.part("encoder")(x).mean)
+
+    def evaluate(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+        """The objective's terms on held-out examples, in nats, by the weights the model is judged by."""
+        with torch.no_grad(), evaluating(self):
+            return self._bound(x, self.part("encoder"), self.part("decoder")).named()
+
+    def _bound(self, x: Tensor, encoder: Encoder, decoder: Decoder) -> BoundTerms:
+        posterior = encoder(x)
+        z = posterior.rsample((self.objective.samples,))
+        location = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return self.objective(
+            self.likelihood.log_prob(x, location, self.log_scale),
+            self.prior.log_prob(z),
+            posterior.log_prob(z),
+            normal_kl(posterior.base_dist.loc, posterior.base_dist.scale),
+        )
+
+
+def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
+    if not likelihood.learned_scale:
+        return None
+    # One scale a channel: a scale for each pixel lets a VAE collapse it where a pixel never changes.
+    broadcast = (shape[0],) + (1,) * (len(shape) - 1)
+    return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
+
+
+def _check(prior: Prior, encoder: Encoder, decoder: Decoder, objective: Bound) -> None:
+    if type(prior).__name__ != "Normal":
+        raise ValueError(f"VAE needs a standard normal prior, got {type(prior).__name__}; write prior=normal")
+    if not isinstance(objective, Bound):
+        raise ValueError(
+            f"VAE needs a variational bound as its objective, got {type(objective).__name__}; "
+            "write objective=elbo, beta_elbo or iwae"
+        )
+    if not prior.dim == encoder.latent_dim == decoder.latent_dim:
+        raise ValueError(
+            f"latent dimensions differ: prior {prior.dim}, encoder {encoder.latent_dim}, decoder {decoder.latent_dim}; "
+            "write latent_dim: ${prior.dim} in both networks"
+        )
+    if tuple(encoder.shape) != tuple(decoder.shape):
+        raise ValueError(
+            f"encoder reads examples of shape {tuple(encoder.shape)}, the decoder writes {tuple(decoder.shape)}; "
+            "give both the shape of the data"
+        )
