@@ -1,0 +1,7 @@
+"""``python -m ganvas``."""
+
+import sys
+
+from ganvas.cli import main
+
+sys.exit(main())

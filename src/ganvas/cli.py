@@ -1,0 +1,87 @@
+"""The command line: parses, forwards, and turns an error into one message and an exit code.
+
+Nothing heavy is imported at module level, so that ``ganvas --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+USAGE = """usage: ganvas COMMAND ...
+
+  train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
+  ui [--port N] [--host H]    the MLflow UI on the configured store
+
+Overrides are Hydra's, for example:
+  ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
+  ganvas train -m experiment=demo model=gan,wgan_gp,vae
+`ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.
+GANVAS_DEBUG=1 shows the traceback of an error."""
+
+OK, FAILURE, BAD_INPUT = 0, 1, 2
+
+
+def _train(arguments: list[str]) -> None:
+    # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas train", *arguments]
+    from ganvas.train import main
+
+    main()
+
+
+def _ui(arguments: list[str]) -> None:
+    from ganvas.ui import main
+
+    main(arguments)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "ui": _ui}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: command and its arguments; None reads them from the process.
+
+    Returns:
+        0 when the command did what it says, 2 on bad input, 1 on any other failure.
+    """
+    command, *arguments = (list(argv) if argv is not None else sys.argv[1:]) or ["--help"]
+    if command in ("-h", "--help"):
+        print(USAGE)
+        return OK
+    if command == "--version":
+        from ganvas import __version__
+
+        print(__version__)
+        return OK
+    if command not in COMMANDS:
+        return _complain(f"unknown command {command!r}; known are {', '.join(COMMANDS)}", BAD_INPUT)
+    return _guarded(COMMANDS[command], arguments)
+
+
+def _guarded(command: Callable[[list[str]], None], arguments: list[str]) -> int:
+    try:
+        command(arguments)
+    except KeyboardInterrupt:
+        return _complain("interrupted", FAILURE)
+    except Exception as error:
+        if os.environ.get("GANVAS_DEBUG") == "1":
+            raise
+        from ganvas.errors import explain
+
+        return _complain(*explain(error))
+    return OK
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"ganvas: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

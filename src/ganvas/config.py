@@ -1,0 +1,187 @@
+"""The config: schema of the root, resolvers, checks before anything is built, and :func:`build`.
+
+Groups stay open (``Any``): the signature of the class a group names is that group's schema, so ``hydra.utils.instantiate``
+refuses an argument it does not know. What belongs to ganvas itself is typed here, so a wrong type fails while composing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+import hydra.utils
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+CONFIG_PATH = "pkg://ganvas.conf"
+
+
+class ConfigError(Exception):
+    """The config cannot be run: bad input, told in one message."""
+
+
+@dataclass
+class Budget:
+    """When to stop."""
+
+    images: int = MISSING
+
+
+@dataclass
+class Every:
+    """How often, in images seen."""
+
+    every: int = MISSING
+
+
+@dataclass
+class Grid(Every):
+    """Sample grids: how often and how large."""
+
+    rows: int = MISSING
+    columns: int = MISSING
+
+
+@dataclass
+class Scoring:
+    """Scores in training (``every``, ``n_during``) and at the end (``n``)."""
+
+    every: int | None = MISSING
+    n_during: int = MISSING
+    n: int = MISSING
+    seed: int = MISSING
+    metrics: list[str] = MISSING
+
+
+@dataclass
+class Network:
+    """The parts a network group offers; a model takes those it needs."""
+
+    name: str = MISSING
+    generator: Any = None
+    critic: Any = None
+    encoder: Any = None
+    decoder: Any = None
+
+
+@dataclass
+class Tracking:
+    """What MLflow is told besides the run itself."""
+
+    experiment: str = MISSING
+    system_metrics: bool = MISSING
+
+
+@dataclass
+class Paths:
+    """Where downloads are kept and where this run writes."""
+
+    data: str = MISSING
+    output: str = MISSING
+
+
+@dataclass
+class Train:
+    """Root of ``ganvas train``."""
+
+    seed: int = MISSING
+    study: str | None = None
+    init_from: str | None = None
+    init_parts: list[str] | None = None
+    resume: str | None = None
+    batch_size: int = MISSING
+    workers: int = MISSING
+    ema_halflife: int | None = None
+    gradient_clip: float | None = None
+    budget: Budget = field(default_factory=Budget)
+    log: Every = field(default_factory=Every)
+    grid: Grid = field(default_factory=Grid)
+    checkpoint: Every = field(default_factory=Every)
+    score: Scoring = field(default_factory=Scoring)
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: Paths = field(default_factory=Paths)
+    network: Network = field(default_factory=Network)
+    trainer: Any = MISSING
+    data: Any = MISSING
+    transform: Any = MISSING
+    extractor: Any = MISSING
+    prior: Any = MISSING
+    objective: Any = MISSING
+    constraint: Any = MISSING
+    likelihood: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    model: Any = MISSING
+
+
+def _critic_shape(*, _root_: DictConfig) -> list[int]:
+    """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
+    channels, *rest = _root_.data.shape
+    return [channels * OmegaConf.select(_root_, "model.critic.pack", default=1), *rest]
+
+
+def _share(fraction: float, *, _root_: DictConfig) -> int:
+    """A share of the budget, in images; at least one batch."""
+    return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
+
+
+def _npz_shape(path: str) -> list[int]:
+    from ganvas.data.npz import npz_shape
+
+    return npz_shape(path)
+
+
+def register() -> None:
+    """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
+    ConfigStore.instance().store(name="train_schema", node=Train)
+    for name, resolver in {"critic_shape": _critic_shape, "share": _share, "npz_shape": _npz_shape}.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def build(node: DictConfig) -> Any:
+    """The object a config node describes; containers arrive as plain lists and dicts.
+
+    Raises:
+        ConfigError: the node's class refuses its arguments; the message is the class's own.
+    """
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, ValueError):
+            raise ConfigError(str(cause)) from error
+        raise ConfigError(str(error)) from error
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse what can be seen to be wrong before anything is built.
+
+    Raises:
+        ConfigError: a value is missing, or the network lacks a part that the model needs.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
+    offered = [part for part in ("generator", "critic", "encoder", "decoder") if cfg.network[part] is not None]
+    for part in ("generator", "critic", "encoder", "decoder"):
+        if part in cfg.model and part not in offered:
+            raise ConfigError(
+                f"model needs a network with {'encoder and decoder' if 'coder' in part else 'generator and critic'}, "
+                f"but network={cfg.network.name} offers only {' and '.join(offered)}; "
+                f"write network=mlp, which offers all four"
+            )
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The config with every interpolation worked out, as plain containers."""
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def closest(word: str, known: list[str]) -> str:
+    """What ``word`` may have been meant to be, as the end of a sentence; empty where nothing is close."""
+    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+register()
