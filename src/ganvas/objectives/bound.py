@@ -1,0 +1,82 @@
+r"""Lower bounds on the evidence, from draws of the latents and their densities.
+
+.. math::
+    \log p(x) \ge \mathrm{ELBO}(x) = \mathbb{E}_{q(z \mid x)} \log p(x \mid z) - \mathrm{KL}(q(z \mid x) \,\|\, p(z)).
+
+What a model descends may be something else (another weight of the KL, free bits, more samples); what it reports as
+``elbo`` is always this, so that models are compared by one number.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ganvas.objectives.terms import Terms
+from ganvas.objectives.validation import require
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BoundTerms(Terms):
+    """An objective on the evidence with its parts: means over images of sums over pixels, in nats.
+
+    Args:
+        total: scalar to minimise.
+        reconstruction: expected log-likelihood under the encoder; higher is better.
+        kl: divergence of the encoder from the prior, summed over latent coordinates, neither weighted nor floored.
+        elbo: ``reconstruction - kl``, whatever ``total`` weighs.
+        bound: the lower bound on the evidence this objective stands for: the ELBO, or the tighter k-sample one.
+    """
+
+    reconstruction: Float[Tensor, ""]
+    kl: Float[Tensor, ""]
+    elbo: Float[Tensor, ""]
+    bound: Float[Tensor, ""]
+
+
+@dataclass(frozen=True)
+class Bound(ABC):
+    """Abstract: log densities of k draws of the latents to an objective.
+
+    Args:
+        samples: k, how many latents the model draws for each image in training, at least 1.
+    """
+
+    samples: int
+
+    @abstractmethod
+    def __call__(
+        self,
+        log_px_z: Float[Tensor, "k n"],
+        log_pz: Float[Tensor, "k n"],
+        log_qz_x: Float[Tensor, "k n"],
+        kl: Float[Tensor, "n d"],
+    ) -> BoundTerms:
+        """Objective of a batch of n images with k draws each.
+
+        Args:
+            log_px_z: log-likelihood of the images, summed over pixels, nats, shape ``(k, n)``.
+            log_pz: log density of the draws under the prior, nats.
+            log_qz_x: log density of the draws under the encoder, nats.
+            kl: analytic divergence of the encoder from the prior for each coordinate, nats, shape ``(n, d)``.
+
+        Returns:
+            The terms, means over the batch.
+        """
+
+
+def require_samples(samples: int) -> None:
+    """Refuse a number of draws below one.
+
+    Args:
+        samples: k.
+
+    Raises:
+        ValueError: if it is below 1.
+    """
+    require(samples >= 1, "samples", samples, "an integer of at least 1", "Use 1 for an ELBO, 5 or 50 for IWAE.")
