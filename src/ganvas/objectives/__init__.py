@@ -15,7 +15,7 @@ from ganvas.objectives.hinge import Hinge
 from ganvas.objectives.importance import iwae_bound, log_weights
 from ganvas.objectives.iwae import IWAE
 from ganvas.objectives.jensen_shannon import JensenShannonTerms
-from ganvas.objectives.kl import kl_standard_normal
+from ganvas.objectives.kl import normal_kl
 from ganvas.objectives.least_squares import LeastSquares
 from ganvas.objectives.likelihood import Likelihood
 from ganvas.objectives.minimax import Minimax
@@ -59,6 +59,6 @@ __all__ = [
     "WassersteinTerms",
     "WeightClipping",
     "iwae_bound",
-    "kl_standard_normal",
+    "normal_kl",
     "log_weights",
 ]

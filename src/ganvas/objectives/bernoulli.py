@@ -38,7 +38,7 @@ class Bernoulli(Likelihood):
         return False
 
     def log_prob(
-        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " c"] | None
+        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
         """Return minus the cross-entropy in nats, see :meth:`Likelihood.log_prob`; ``x`` is read as ``(x + 1) / 2``."""
         require(log_scale is None, "log_scale", log_scale, "None", "A Bernoulli has no scale: pass None.")

@@ -58,11 +58,11 @@ class DiscretisedLogistic(Likelihood):
         return self.scale is None
 
     def log_prob(
-        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " c"] | None
+        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
         r"""Return the log-probability in nats, see :meth:`Likelihood.log_prob`; ``log_scale`` is :math:`\log s`."""
         x = widen(x)
-        inverse_scale = torch.exp(-torch.as_tensor(resolve_log_scale(self.scale, log_scale, x), device=x.device))
+        inverse_scale = torch.exp(-resolve_log_scale(self.scale, log_scale, x))
         centred = x - widen(location)
         below_upper_edge = logsigmoid((centred + HALF_BIN) * inverse_scale)
         above_lower_edge = logsigmoid((HALF_BIN - centred) * inverse_scale)

@@ -50,10 +50,10 @@ class Gaussian(Likelihood):
         return self.sigma is None
 
     def log_prob(
-        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " c"] | None
+        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
         r"""Return the log density in nats, see :meth:`Likelihood.log_prob`; ``log_scale`` is :math:`\log \sigma`."""
-        log_sigma = torch.as_tensor(resolve_log_scale(self.sigma, log_scale, x))
+        log_sigma = resolve_log_scale(self.sigma, log_scale, x)
         standardised = (widen(x) - widen(location)) * torch.exp(-log_sigma)
         return sum_coordinates(-standardised.square() / 2 - log_sigma - math.log(2 * math.pi) / 2, x)
 

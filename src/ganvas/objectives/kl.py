@@ -13,7 +13,7 @@ from torch import Tensor
 from ganvas.objectives.precision import widen
 
 
-def kl_standard_normal(mean: Float[Tensor, "n d"], std: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+def normal_kl(mean: Float[Tensor, "n d"], std: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Analytic KL of each latent coordinate, not summed: free bits act on single ones.
 
     Reference:

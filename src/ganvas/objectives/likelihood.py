@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,14 +34,14 @@ class Likelihood(ABC):
 
     @abstractmethod
     def log_prob(
-        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " c"] | None
+        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
         """Log-likelihood of each example, summed over its coordinates.
 
         Args:
             x: examples in [-1, 1], shape ``(n, *shape)``.
             location: the decoder's output, shape ``(n, *shape)`` or, for k draws of z each, ``(k, n, *shape)``.
-            log_scale: shape ``(shape[0],)`` where ``learned_scale``, else None.
+            log_scale: one number for each channel, in any shape, where ``learned_scale``; else None.
 
         Returns:
             Nats, shape ``(n,)`` or ``(k, n)``, of at least ``float32``.
@@ -75,8 +76,8 @@ def sum_coordinates(log_prob: Tensor, x: Float[Tensor, " n *shape"]) -> Tensor:
 
 
 def resolve_log_scale(
-    fixed: float | None, learned: Float[Tensor, " c"] | None, x: Float[Tensor, " n *shape"]
-) -> Tensor | float:
+    fixed: float | None, learned: Float[Tensor, " *c"] | None, x: Float[Tensor, " n *shape"]
+) -> Tensor:
     """The one log scale in force, in a shape that broadcasts over examples.
 
     Args:
@@ -85,16 +86,16 @@ def resolve_log_scale(
         x: the examples, for their shape.
 
     Returns:
-        Shape ``(c, 1, 1)`` for images, ``(d,)`` for points, or a number.
+        Shape ``(c, 1, 1)`` for images, ``(d,)`` for points, ``()`` where the scale is fixed.
 
     Raises:
         ValueError: if both or neither are given: one of them would be ignored.
     """
-    if (fixed is None) == (learned is None):
-        raise ValueError(
-            f"log_scale: got {learned if learned is None else tuple(learned.shape)!r} with a fixed scale of {fixed!r}, "
-            "expected exactly one of the two. Pass the model's parameter if likelihood.learned_scale, else None."
-        )
-    if learned is None:
-        return math.log(fixed)  # type: ignore[arg-type]  # exactly one is None
-    return widen(learned).reshape(-1, *[1] * (x.ndim - 2))
+    if fixed is not None and learned is None:
+        return torch.tensor(math.log(fixed), dtype=torch.promote_types(x.dtype, torch.float32))
+    if learned is not None and fixed is None:
+        return widen(learned).reshape(-1, *[1] * (x.ndim - 2))
+    raise ValueError(
+        f"log_scale: got {learned if learned is None else tuple(learned.shape)!r} with a fixed scale of {fixed!r}, "
+        "expected exactly one of the two. Pass the model's parameter if likelihood.learned_scale, else None."
+    )
