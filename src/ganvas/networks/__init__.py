@@ -1,0 +1,1 @@
+"""Networks: generators, critics, encoders and decoders, sizes explicit; priors; packing; warm start."""

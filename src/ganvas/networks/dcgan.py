@@ -1,0 +1,98 @@
+r"""DCGAN: strided convolutions without pooling or hidden dense layers, batch normalisation, ReLU against leaky ReLU.
+
+The generator projects the latent to the coarsest grid and doubles it at every stage with a transposed 4x4
+convolution; the critic halves with a 4x4 convolution. The lists of channels give the number of stages, so that the
+two-stage default takes 28x28 through 14x14 to 7x7.
+
+Reference: Radford, Metz & Chintala 2015, section 3, https://arxiv.org/abs/1511.06434. The paper normalises the
+critic too, except its first layer; a gradient penalty needs a critic that treats examples one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ganvas.networks.init import Initialiser, initialise
+from ganvas.networks.shapes import doubling_paddings, halvings, image_shape
+
+NAME = "dcgan"
+LEAK = 0.2
+GAMMA_STD = 0.02
+
+
+def _scatter_gammas(network: nn.Module) -> None:
+    """Draw the scales of the batch normalisations from N(1, 0.02), as the authors' code does."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, GAMMA_STD)
+
+
+class Generator(nn.Module):
+    """Latents to images in [-1, 1].
+
+    Args:
+        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
+        latent_dim: dimension of the latent.
+        channels: widths, coarsest grid first; one stride-two stage each.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or an image too small for the stages.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, channels: Sequence[int], init: Initialiser) -> None:
+        super().__init__()
+        sizes = halvings(NAME, shape, len(channels))
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        self.coarsest = (channels[0], *sizes[-1])
+        self.project = nn.Linear(latent_dim, channels[0] * sizes[-1][0] * sizes[-1][1], bias=False)
+        *paddings, last_padding = doubling_paddings(sizes)
+        stack: list[nn.Module] = [nn.BatchNorm2d(channels[0]), nn.ReLU()]
+        for inputs, outputs, padding in zip(channels, channels[1:], paddings, strict=False):
+            stack += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, padding, bias=False)]
+            stack += [nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.body = nn.Sequential(*stack)
+        self.output = nn.ConvTranspose2d(channels[-1], self.shape[0], 4, 2, 1, last_padding)
+        initialise(self, init)
+        _scatter_gammas(self)
+
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+        """Images from latents."""
+        return self.output(self.body(self.project(z).unflatten(1, self.coarsest))).tanh()
+
+
+class Critic(nn.Module):
+    """Images to scores.
+
+    Args:
+        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
+        channels: widths, finest grid first; one stride-two stage each.
+        batch_norm: normalise every stage but the first, as the paper does.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or an image too small for the stages.
+    """
+
+    def __init__(self, shape: Sequence[int], channels: Sequence[int], batch_norm: bool, init: Initialiser) -> None:
+        super().__init__()
+        height, width = halvings(NAME, shape, len(channels))[-1]
+        self.shape = image_shape(NAME, shape)
+        stack: list[nn.Module] = [nn.Conv2d(self.shape[0], channels[0], 4, 2, 1), nn.LeakyReLU(LEAK)]
+        for inputs, outputs in zip(channels, channels[1:], strict=False):
+            stack.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not batch_norm))
+            if batch_norm:
+                stack.append(nn.BatchNorm2d(outputs))
+            stack.append(nn.LeakyReLU(LEAK))
+        self.body = nn.Sequential(*stack)
+        self.output = nn.Linear(channels[-1] * height * width, 1)
+        initialise(self, init)
+        _scatter_gammas(self)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """Scores of images."""
+        return self.output(self.body(x).flatten(1)).squeeze(1)

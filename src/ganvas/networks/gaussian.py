@@ -1,0 +1,27 @@
+r"""The Gaussian an encoder returns: independent coordinates, location and log-variance from one linear layer.
+
+.. math:: q(z \mid x) = \prod_j N(z_j; \mu_j(x), \sigma_j^2(x)), \qquad \sigma_j = \exp(s_j / 2).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+
+def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
+    r"""The normal whose location is the first half of ``parameters`` and whose log-variance is the second.
+
+    Reference: Kingma & Welling 2013, appendix C.2, https://arxiv.org/abs/1312.6114
+
+    Args:
+        parameters: :math:`(\mu, s)`, unbounded. Half precision is widened: a bound in nats does not survive it.
+
+    Returns:
+        Batch shape ``(n,)``, event shape ``(d,)``.
+    """
+    mean, log_variance = parameters.to(torch.promote_types(parameters.dtype, torch.float32)).chunk(2, dim=-1)
+    # The arguments are finite by construction of the layer; checking them would cost a synchronisation a step.
+    return Independent(Normal(mean, (0.5 * log_variance).exp(), validate_args=False), 1, validate_args=False)

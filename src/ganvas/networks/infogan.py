@@ -1,0 +1,155 @@
+r"""The networks of "Are GANs Created Equal?", taken there from InfoGAN: two dense and two strided convolutional layers.
+
+Generator: dense 1024, dense 128 x h/4 x w/4, transposed 4x4/2 to 64, transposed 4x4/2 to the image; each but the
+last with batch normalisation and leaky ReLU. Critic: 4x4/2 to 64, 4x4/2 to 128, dense 1024, dense 1. Encoder and
+decoder of the paper's variational autoencoder have the same bodies. The paper's images lie in [0, 1]; here
+
+.. math:: x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2).
+
+Reference: Lucic et al. 2018, appendix A, https://arxiv.org/abs/1711.10337, and its published code.
+A bias before a batch normalisation has no effect and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Independent
+
+from ganvas.networks.gaussian import diagonal_normal
+from ganvas.networks.init import Initialiser, initialise
+from ganvas.networks.shapes import image_shape, refusal
+
+NAME = "infogan"
+LEAK = 0.2
+FINE, COARSE, DENSE = 64, 128, 1024
+
+
+def _quartered(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Channels, and height and width after two halvings; both must divide."""
+    channels, height, width = image_shape(NAME, shape)
+    if height % 4 or width % 4:
+        raise refusal(NAME, shape, "images whose sides are multiples of 4", "take network=dcgan, which serves any size")
+    return channels, height // 4, width // 4
+
+
+def _from_latent(shape: Sequence[int], latent_dim: int) -> nn.Sequential:
+    """Latents to what the paper's sigmoid reads."""
+    channels, height, width = _quartered(shape)
+    return nn.Sequential(
+        *(nn.Linear(latent_dim, DENSE, bias=False), nn.BatchNorm1d(DENSE), nn.LeakyReLU(LEAK)),
+        nn.Linear(DENSE, COARSE * height * width, bias=False),
+        *(nn.BatchNorm1d(COARSE * height * width), nn.LeakyReLU(LEAK), nn.Unflatten(1, (COARSE, height, width))),
+        nn.ConvTranspose2d(COARSE, FINE, 4, 2, 1, bias=False),
+        *(nn.BatchNorm2d(FINE), nn.LeakyReLU(LEAK), nn.ConvTranspose2d(FINE, channels, 4, 2, 1)),
+    )
+
+
+def _from_image(shape: Sequence[int], outputs: int, batch_norm: bool) -> nn.Sequential:
+    """Images to ``outputs`` numbers."""
+    channels, height, width = _quartered(shape)
+    bias = not batch_norm
+    return nn.Sequential(
+        *(nn.Conv2d(channels, FINE, 4, 2, 1), nn.LeakyReLU(LEAK)),
+        *(nn.Conv2d(FINE, COARSE, 4, 2, 1, bias=bias), nn.BatchNorm2d(COARSE) if batch_norm else nn.Identity()),
+        *(nn.LeakyReLU(LEAK), nn.Flatten(), nn.Linear(COARSE * height * width, DENSE, bias=bias)),
+        *(nn.BatchNorm1d(DENSE) if batch_norm else nn.Identity(), nn.LeakyReLU(LEAK), nn.Linear(DENSE, outputs)),
+    )
+
+
+class Generator(nn.Module):
+    """Latents to images in [-1, 1].
+
+    Args:
+        shape: channels, height and width of one image; sides are multiples of 4.
+        latent_dim: dimension of the latent.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or sides that do not divide by 4.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser) -> None:
+        super().__init__()
+        self.body = _from_latent(shape, latent_dim)
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        initialise(self, init)
+
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+        """Images from latents."""
+        return (0.5 * self.body(z)).tanh()
+
+
+class Critic(nn.Module):
+    """Images to scores.
+
+    Args:
+        shape: channels, height and width of one image; sides are multiples of 4.
+        batch_norm: normalise the second convolution and the dense layer.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or sides that do not divide by 4.
+    """
+
+    def __init__(self, shape: Sequence[int], batch_norm: bool, init: Initialiser) -> None:
+        super().__init__()
+        self.body = _from_image(shape, 1, batch_norm)
+        self.shape = image_shape(NAME, shape)
+        initialise(self, init)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """Scores of images."""
+        return self.body(x).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Images to a Gaussian over latents, with the critic's body.
+
+    Args:
+        shape: channels, height and width of one image; sides are multiples of 4.
+        latent_dim: dimension of the latent.
+        batch_norm: normalise the second convolution and the dense layer.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or sides that do not divide by 4.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, batch_norm: bool, init: Initialiser) -> None:
+        super().__init__()
+        self.body = _from_image(shape, 2 * latent_dim, batch_norm)
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        initialise(self, init)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Independent:
+        """The posterior of each image."""
+        return diagonal_normal(self.body(x))
+
+
+class Decoder(nn.Module):
+    """Latents to the unbounded location of the likelihood, with the generator's body.
+
+    Args:
+        shape: channels, height and width of one image; sides are multiples of 4.
+        latent_dim: dimension of the latent.
+        init: of the weights.
+
+    Raises:
+        ValueError: points, or sides that do not divide by 4.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser) -> None:
+        super().__init__()
+        self.body = _from_latent(shape, latent_dim)
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        initialise(self, init)
+
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+        """Locations from latents."""
+        return self.body(z)

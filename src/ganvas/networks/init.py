@@ -1,0 +1,66 @@
+r"""Initialisers: how a weight is drawn before the first step. Biases start at zero.
+
+An initialiser fills one weight in place; a config picks it by name and fixes its numbers with ``_partial_: true``:
+
+.. math::
+    \text{uniform: } w \sim U(-b, b), \qquad \text{normal: } w \sim N(0, s^2), \qquad
+    \text{Glorot: } w \sim U(-b, b),\ b = g \sqrt{6 / (\text{fan}_{in} + \text{fan}_{out})}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+Initialiser = Callable[[Tensor], object]
+"""Fills one weight in place."""
+
+LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def uniform_(weight: Tensor, bound: float) -> None:
+    """Draw from :math:`U(-b, b)`.
+
+    Args:
+        weight: filled in place.
+        bound: :math:`b > 0`.
+    """
+    nn.init.uniform_(weight, -bound, bound)
+
+
+def normal_(weight: Tensor, std: float) -> None:
+    """Draw from :math:`N(0, s^2)`.
+
+    Args:
+        weight: filled in place.
+        std: :math:`s > 0`.
+    """
+    nn.init.normal_(weight, 0.0, std)
+
+
+def glorot_uniform_(weight: Tensor, gain: float) -> None:
+    r"""Draw from :math:`U(-b, b)` with :math:`b = g \sqrt{6 / (\text{fan}_{in} + \text{fan}_{out})}`.
+
+    Reference: Glorot & Bengio 2010, eq. 16, https://proceedings.mlr.press/v9/glorot10a.html. A gain of
+    :math:`\sqrt 2` keeps the scale through a ReLU.
+
+    Args:
+        weight: filled in place.
+        gain: :math:`g > 0`.
+    """
+    nn.init.xavier_uniform_(weight, gain)
+
+
+def initialise(network: nn.Module, init: Initialiser) -> None:
+    """Apply ``init`` to every linear and convolutional weight of ``network``, and set their biases to zero.
+
+    Args:
+        network: changed in place.
+        init: fills one weight in place.
+    """
+    for layer in network.modules():
+        if isinstance(layer, LINEAR_MAPS):
+            init(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

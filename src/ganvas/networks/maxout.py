@@ -1,0 +1,119 @@
+r"""The networks of the first GAN: a ReLU generator with a sigmoid, against a maxout discriminator with dropout.
+
+A maxout unit is the largest of its pieces,
+
+.. math:: h_i(x) = \max_{j \le k} \; w_{ij} \cdot x + b_{ij}.
+
+The paper's images lie in [0, 1]; here :math:`x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2)`.
+
+Reference: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, and its published mnist.yaml (which also caps the
+norm of the maxout weights' columns at 1.9365: not done here); maxout: Goodfellow et al. 2013, eq. 2,
+https://arxiv.org/abs/1302.4389. PacGAN's discriminator (Lin et al. 2018) is the same with other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ganvas.networks.init import Initialiser, initialise
+from ganvas.networks.mlp import layers
+from ganvas.networks.shapes import any_shape, image_shape
+
+NAME = "maxout"
+
+
+class Maxout(nn.Module):
+    """A layer of maxout units.
+
+    Args:
+        inputs: width of the input.
+        units: width of the output.
+        pieces: affine maps a unit takes the maximum of.
+
+    Raises:
+        ValueError: fewer than two pieces.
+    """
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__()
+        if pieces < 2:
+            raise ValueError(f"argument `pieces` is {pieces}; expected >= 2: with one piece a maxout unit is linear")
+        self.pieces = pieces
+        self.affine = nn.Linear(inputs, units * pieces)
+
+    def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
+        """Largest piece of every unit; unit ``i`` owns the rows ``i * pieces`` to ``(i + 1) * pieces``."""
+        # max and not amax: one piece takes the gradient when several tie, and its backward is the cheaper one.
+        return self.affine(x).unflatten(1, (-1, self.pieces)).max(dim=2).values
+
+
+class Generator(nn.Module):
+    """Latents to images in [-1, 1].
+
+    Args:
+        shape: channels, height and width of one image; any size.
+        latent_dim: dimension of the latent.
+        hidden: widths of the ReLU layers, latent side first.
+        init: of the weights.
+
+    Raises:
+        ValueError: points.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, hidden: Sequence[int], init: Initialiser) -> None:
+        super().__init__()
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        widths = [latent_dim, *hidden]
+        self.body = layers(widths, "ReLU", batch_norm=False)
+        self.output = nn.Linear(widths[-1], prod(self.shape))
+        initialise(self, init)
+
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+        """Images from latents."""
+        return (0.5 * self.output(self.body(z))).tanh().unflatten(1, self.shape)
+
+
+class Critic(nn.Module):
+    """Examples to scores.
+
+    Args:
+        shape: of one example; points and images.
+        hidden: widths of the maxout layers, example side first.
+        pieces: affine maps a unit takes the maximum of.
+        dropout: probability of dropping an input of each layer, [0, 1): one more than there are hidden layers, the
+            first for the example itself.
+        init: of the weights.
+
+    Raises:
+        ValueError: a list of dropouts of another length.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        hidden: Sequence[int],
+        pieces: int,
+        dropout: Sequence[float],
+        init: Initialiser,
+    ) -> None:
+        super().__init__()
+        if len(dropout) != len(hidden) + 1:
+            expected = f"{len(hidden) + 1}: one a layer's input, the output layer included"
+            raise ValueError(f"network 'maxout': argument `dropout` has {len(dropout)} values; expected {expected}")
+        self.shape = any_shape(NAME, shape)
+        widths = [prod(self.shape), *hidden]
+        stack: list[nn.Module] = []
+        for inputs, units, drop in zip(widths, hidden, dropout, strict=False):
+            stack += [nn.Dropout(drop), Maxout(inputs, units, pieces)]
+        self.body = nn.Sequential(*stack, nn.Dropout(dropout[-1]))
+        self.output = nn.Linear(widths[-1], 1)
+        initialise(self, init)
+
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
+        """Scores of examples."""
+        return self.output(self.body(x.flatten(1))).squeeze(1)

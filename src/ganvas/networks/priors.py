@@ -1,0 +1,111 @@
+r"""Priors over latents: independent coordinates, standard normal or uniform.
+
+.. math:: \log N(z; 0, I) = -\tfrac12 \|z\|^2 - \tfrac d2 \log 2\pi, \qquad \log U(z; -b, b) = -d \log 2b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log, pi
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def _check_dim(dim: int) -> None:
+    if dim < 1:
+        raise ValueError(f"argument `dim` is {dim}; expected >= 1. Fix: set prior.dim.")
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Standard normal.
+
+    Args:
+        dim: dimension of the latent.
+
+    Raises:
+        ValueError: a dimension below one.
+    """
+
+    dim: int
+
+    def __post_init__(self) -> None:
+        _check_dim(self.dim)
+
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents.
+
+        Args:
+            n: how many.
+            device: where they are drawn.
+            generator: on ``device``; without one the global one is used.
+
+        Returns:
+            ``float32``.
+        """
+        return torch.randn(n, self.dim, device=device, generator=generator, dtype=torch.float32)
+
+    def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Log density.
+
+        Args:
+            z: latents, any leading dimensions.
+
+        Returns:
+            Nats.
+        """
+        return -0.5 * (z.square().sum(-1) + self.dim * log(2 * pi))
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform on the cube of half-width ``bound``.
+
+    Args:
+        dim: dimension of the latent.
+        bound: half-width; sqrt(3) gives unit variance.
+
+    Raises:
+        ValueError: a dimension below one, or a bound that is not positive.
+    """
+
+    dim: int
+    bound: float
+
+    def __post_init__(self) -> None:
+        _check_dim(self.dim)
+        if not self.bound > 0:
+            raise ValueError(f"argument `bound` is {self.bound}; expected > 0. Fix: set prior.bound.")
+
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents.
+
+        Args:
+            n: how many.
+            device: where they are drawn.
+            generator: on ``device``; without one the global one is used.
+
+        Returns:
+            ``float32`` in [-bound, bound).
+        """
+        unit = torch.rand(n, self.dim, device=device, generator=generator, dtype=torch.float32)
+        return (2 * unit - 1) * self.bound
+
+    def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Log density, minus infinity outside the cube.
+
+        Args:
+            z: latents, any leading dimensions.
+
+        Returns:
+            Nats.
+        """
+        inside = (z.abs() <= self.bound).all(-1)
+        density = z.new_full(inside.shape, -self.dim * log(2 * self.bound))
+        return density.masked_fill(~inside, -inf)
