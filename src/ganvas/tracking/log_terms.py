@@ -1,0 +1,53 @@
+"""Loss terms and speed to MLflow, as ``train/<term>`` and ``train/images_per_second``.
+
+A term is the latest batch's value, not a mean over the interval: reading it is the only time the
+loop waits for the device.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ganvas.tracking.every import Every
+from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.terms import read
+from ganvas.tracking.watched import Watched
+
+
+class LogTerms(Callback):
+    """Logs the model's ``terms``.
+
+    Args:
+        run: where to.
+        every: images between two readings.
+    """
+
+    def __init__(self, run: TrackedRun, every: int) -> None:
+        self._run = run
+        self._every = Every(every)
+        self._since = (0, 0.0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clocks."""
+        self._every.start(pl_module.images_seen)
+        self._since = (pl_module.images_seen, time.perf_counter())
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Log when due."""
+        if self._every.due(pl_module.images_seen):
+            self._log(pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Log where training ended."""
+        if pl_module.images_seen > self._since[0]:
+            self._log(pl_module)
+
+    def _log(self, model: Watched) -> None:
+        values = {f"train/{name}": value for name, value in read(model.terms).items()}
+        seen, now = model.images_seen, time.perf_counter()
+        values["train/images_per_second"] = (seen - self._since[0]) / (now - self._since[1])
+        self._since = (seen, now)
+        self._run.metrics(values, step=seen)

@@ -1,0 +1,73 @@
+"""Examples to one picture: a grid of images with pixels large enough to see, or points scattered over the data's."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from ganvas.types import to_uint8
+
+_CELL = 64
+"""Smaller images are enlarged by the largest whole factor that keeps them within this many pixels."""
+
+
+def grid(images: Float[Tensor, "n c h w"], columns: int) -> UInt8[Tensor, "c2 h2 w2"]:
+    """Images in rows, row by row.
+
+    Args:
+        images: in [-1, 1], of 1 or 3 channels.
+        columns: images in a row.
+
+    Returns:
+        Three channels, ``uint8``.
+    """
+    pixels = to_uint8(images.cpu())
+    factor = max(1, _CELL // max(pixels.shape[-2:]))
+    large = pixels.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
+    return make_grid(large, nrow=columns, padding=2)
+
+
+def pairs(
+    originals: Float[Tensor, "n c h w"], reconstructions: Float[Tensor, "n c h w"], columns: int
+) -> UInt8[Tensor, "c2 h2 w2"]:
+    """Every row of originals above the row of its reconstructions.
+
+    Args:
+        originals: in [-1, 1].
+        reconstructions: of the same images.
+        columns: images in a row.
+    """
+    rows = zip(originals.cpu().split(columns), reconstructions.cpu().split(columns), strict=True)
+    return grid(torch.cat([part for row in rows for part in row]), columns)
+
+
+def scatter(points: Float[Tensor, "n 2"], data: Float[Tensor, "m 2"]) -> UInt8[Tensor, "3 h w"]:
+    """Points over the data's, on the data's scale: what falls outside is counted in the title.
+
+    Args:
+        points: drawn from the model.
+        data: true ones.
+    """
+    low, high = data.cpu().amin(0), data.cpu().amax(0)
+    margin = 0.25 * (high - low)
+    inside = ((points.cpu() >= low - margin) & (points.cpu() <= high + margin)).all(dim=1)
+    with matplotlib.rc_context({"font.size": 8}):
+        figure = Figure(figsize=(4, 4), dpi=120, layout="tight")  # no pyplot: it would keep global state and a backend
+        axes = figure.subplots()
+        axes.scatter(data[:, 0].cpu(), data[:, 1].cpu(), s=4, color="0.75", label="data")
+        axes.scatter(points[:, 0].cpu(), points[:, 1].cpu(), s=4, color="C0", label="model")
+        axes.set_xlim((low - margin)[0].item(), (high + margin)[0].item())
+        axes.set_ylim((low - margin)[1].item(), (high + margin)[1].item())
+        axes.set_title(f"{len(points)} samples, {int((~inside).sum())} outside")
+        axes.legend(loc="upper right")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+    return torch.from_numpy(np.array(Image.open(buffer).convert("RGB"))).permute(2, 0, 1).contiguous()

@@ -1,0 +1,93 @@
+"""Where a run comes from: the code's commit and changes, the versions it ran with, the machine, the config's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = (
+    "ganvas",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "hydra-core",
+    "mlflow",
+    "torchmetrics",
+    "torch-fidelity",
+    "numpy",
+)
+
+
+def git_state(folder: str | Path) -> dict[str, Any]:
+    """Commit, branch and uncommitted changes of the repository ``folder`` lies in.
+
+    Args:
+        folder: usually the working folder.
+
+    Returns:
+        ``commit``, ``branch`` (None when detached), ``dirty`` (tracked files differ from the commit), ``diff`` (how),
+        ``untracked`` (names of files git neither tracks nor ignores); empty where there is no repository, no commit
+        or no git.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    diff = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD") or ""
+    return {
+        "commit": commit.strip(),
+        "branch": (_git(folder, "symbolic-ref", "--short", "-q", "HEAD") or "").strip() or None,
+        "dirty": bool(diff),
+        "diff": diff,
+        "untracked": (_git(folder, "ls-files", "--others", "--exclude-standard", "--directory") or "").splitlines(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of every package a result depends on; a package that is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Platform, processors, threads and accelerator."""
+    return {
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """First 12 digits of SHA-256 over the canonical JSON of ``config``: the order of keys does not matter.
+
+    Args:
+        config: resolved, of plain values, without what does not change the result (paths, tracking).
+    """
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _git(folder: str | Path, *arguments: str) -> str | None:
+    # Inside a git hook GIT_DIR and its like point at another repository than the folder's.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace")

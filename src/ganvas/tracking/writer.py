@@ -1,0 +1,180 @@
+"""One thread that writes to MLflow, so that the training loop never waits for a disk or a server.
+
+Metrics that wait together go out as one batch, at most one batch every few seconds: the cost of a write is Python's (it
+holds the interpreter's lock for some milliseconds, in whatever thread), so writing seldom is what keeps the loop fast.
+What the store refuses is counted and reported once; it never raises into the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
+
+_logger = logging.getLogger("ganvas.tracking")
+
+_BATCH = 1000
+"""Metrics in one call, MLflow's limit."""
+_WAITING = {"metrics": 100_000, "image": 64}
+"""How much may wait for a slow store before the rest is dropped, and counted: memory is finite."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    kind: str
+    write: Callable[[], object]
+    count: int = 1
+
+
+class Writer:
+    """Writes jobs in the order they were put.
+
+    Args:
+        client: of the store.
+        run_id: the run metrics belong to.
+        interval: seconds between two rounds of writing.
+        sample: called in the writing thread every ``sample_interval`` seconds for more metrics; None for none.
+        sample_interval: seconds.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        run_id: str,
+        *,
+        interval: float = 2.0,
+        sample: Callable[[], list[Metric]] | None = None,
+        sample_interval: float = 10.0,
+    ) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._interval = interval
+        self._sample = sample
+        self._sample_interval = sample_interval
+        self._sampled = time.monotonic()
+        self._items: deque[list[Metric] | _Job] = deque()
+        self._waiting: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self.lost: Counter[str] = Counter()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="ganvas-mlflow-writer", daemon=True)
+        self._thread.start()
+
+    def metrics(self, batch: list[Metric]) -> None:
+        """Put values in the queue.
+
+        Args:
+            batch: what MLflow accepts as it is.
+        """
+        if self._admit("metrics", len(batch)):
+            self._items.append(batch)
+
+    def job(self, kind: str, write: Callable[[], object]) -> None:
+        """Put any other write in the queue.
+
+        Args:
+            kind: word it is counted under when it fails.
+            write: does it; runs in the writing thread.
+        """
+        if self._admit(kind, 1):
+            self._items.append(_Job(kind, write))
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was put before has been tried.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether it has.
+        """
+        done = threading.Event()
+        self._items.append(_Job("flush", done.set, count=0))
+        self._wake.set()
+        return done.wait(timeout)
+
+    def close(self, timeout: float) -> None:
+        """Flush and end the thread; what does not get through in time counts as lost.
+
+        Args:
+            timeout: seconds to wait at most.
+        """
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self.error = self.error or TimeoutError(f"the store did not answer within {timeout:.0f} s")
+            with self._lock:
+                self.lost.update(+self._waiting)
+
+    def _admit(self, kind: str, count: int) -> bool:
+        with self._lock:
+            full = self._waiting[kind] + count > _WAITING.get(kind, _BATCH)
+            (self.lost if full else self._waiting)[kind] += count
+        if full:
+            self._report(OverflowError(f"the store is too slow: {_WAITING.get(kind, _BATCH)} {kind} are waiting"))
+        return not full
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            closing = self._closing
+            self._take_sample()
+            self._drain()
+            if closing:
+                return
+
+    def _take_sample(self) -> None:
+        if self._sample is not None and time.monotonic() - self._sampled >= self._sample_interval:
+            self._sampled = time.monotonic()
+            try:
+                self.metrics(self._sample())
+            except Exception as error:
+                self._sample = None
+                self._report(error)
+
+    def _drain(self) -> None:
+        batch: list[Metric] = []
+        while self._items:
+            item = self._items.popleft()
+            if isinstance(item, list) and len(batch) + len(item) <= _BATCH:
+                batch += item
+                continue
+            self._send(batch)
+            batch = item if isinstance(item, list) else []
+            if isinstance(item, _Job):
+                self._try(item)
+        self._send(batch)
+
+    def _send(self, batch: list[Metric]) -> None:
+        if batch:
+            self._try(_Job("metrics", lambda: self._client.log_batch(self._run_id, metrics=batch), len(batch)))
+
+    def _try(self, job: _Job) -> None:
+        try:
+            job.write()
+        except Exception as error:
+            with self._lock:
+                self.lost[job.kind] += job.count
+            self._report(error)
+        finally:
+            with self._lock:
+                self._waiting[job.kind] -= job.count
+
+    def _report(self, error: Exception) -> None:
+        first, self.error = self.error is None, self.error or error
+        if first:
+            reason = (str(error).strip().splitlines() or [""])[0][:300]
+            _logger.warning(
+                "MLflow run %s: not logged: %s: %s. Training goes on; the end of the run says what is missing.",
+                *(self._run_id, type(error).__name__, reason),
+            )
