@@ -27,9 +27,11 @@ def _train(arguments: list[str]) -> None:
     # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas train", *arguments]
-    from ganvas.train import main
+    from ganvas import train
 
-    main()
+    # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
+    sys.modules["__main__"].__spec__ = train.__spec__
+    train.main()
 
 
 def _ui(arguments: list[str]) -> None:

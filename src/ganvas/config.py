@@ -20,6 +20,8 @@ CONFIG_PATH = "pkg://ganvas.conf"
 class ConfigError(Exception):
     """The config cannot be run: bad input, told in one message."""
 
+    exit_code = 2
+
 
 @dataclass
 class Budget:
@@ -51,7 +53,7 @@ class Scoring:
     n_during: int = MISSING
     n: int = MISSING
     seed: int = MISSING
-    metrics: list[str] = MISSING
+    settings: Any = MISSING
 
 
 @dataclass

@@ -113,6 +113,11 @@ class Model(pl.LightningModule, ABC):
         """The network ``name`` with the weights it is judged by: averaged where an average is kept."""
         return self.averages[name].module if name in self.averages else getattr(self, name)  # type: ignore[return-value]
 
+    def restart_averages(self) -> None:
+        """Let the averages begin anew from the weights as they are, after something else than training has set them."""
+        for name, average in self.averages.items():
+            average.module.load_state_dict(getattr(self, name).state_dict())
+
     @property
     def weights(self) -> str:
         """Which weights :meth:`sample` uses: ``"ema"`` or ``"raw"``."""

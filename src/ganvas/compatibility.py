@@ -1,0 +1,50 @@
+"""Whether data, model and extractor fit each other, asked before the first step."""
+
+from __future__ import annotations
+
+import torch
+from omegaconf import DictConfig
+
+from ganvas.config import ConfigError
+from ganvas.data import DataModule
+from ganvas.metrics.extractor import Extractor
+from ganvas.models import Model
+
+
+def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
+    """Refuse pairs that would fail, or mislead, once training has begun.
+
+    Args:
+        cfg: the composed config.
+        data: what is trained on.
+        model: what is trained.
+        extractor: what scores; None scores no images.
+
+    Raises:
+        ConfigError: naming both sides and a fix.
+    """
+    shape = data.source.shape
+    if tuple(model.shape) != shape:
+        raise ConfigError(
+            f"the model is built for examples of shape {tuple(model.shape)}, data={data.source.name} has {shape}; "
+            "write shape: ${data.shape} in the network"
+        )
+    pack = getattr(getattr(model, "critic", None), "pack", 1)
+    if cfg.batch_size % pack:
+        raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    if extractor is not None:
+        _check_extractor(shape, extractor)
+    if cfg.score.every is not None and extractor is not None and "val" not in data.source.splits:
+        raise ConfigError(
+            f"score.every={cfg.score.every} scores against the val split, which data={data.source.name} lacks; "
+            "hold images out with data.val=N, or write score.every=null"
+        )
+
+
+def _check_extractor(shape: tuple[int, ...], extractor: Extractor) -> None:
+    if len(shape) != 3:
+        raise ConfigError(f"extractor={extractor.name} reads images, the data are points of shape {shape}; write extractor=none")
+    try:
+        extractor.check(torch.zeros(1, *shape, dtype=torch.uint8))
+    except ValueError as error:
+        raise ConfigError(f"{error}; or write extractor=none") from error

@@ -1,0 +1,180 @@
+"""What a run tells MLflow: where it comes from, what it is made of, what happens in it, what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback
+from pytorch_lightning.utilities import rank_zero_only
+
+from ganvas.data import DataModule
+from ganvas.evaluation import Scored
+from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.settings import MetricSettings
+from ganvas.models import Model
+from ganvas.tracking.budget import Budget
+from ganvas.tracking.checkpoints import LAST, Checkpoints
+from ganvas.tracking.log_terms import LogTerms
+from ganvas.tracking.non_finite import StopWhenNotFinite
+from ganvas.tracking.progress import ProgressLine
+from ganvas.tracking.provenance import config_hash, git_state, machine, versions
+from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.sample_grids import SampleGrids
+from ganvas.tracking.score_every import ScoreEvery
+from ganvas.tracking.silent import SilentRun
+
+GRID_SEED = 0
+SCATTER_POINTS = 2000
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one configuration, as Hydra was asked for it.
+
+    Args:
+        output: folder for the checkpoint, the pictures and ``result.json``.
+        choices: what each config group was set to.
+        overrides: the command line.
+    """
+
+    output: Path
+    choices: dict[str, str]
+    overrides: list[str]
+
+    @property
+    def name(self) -> str:
+        """Model, data and network, then every override that is not one of these."""
+        parts = [self.choices[group] for group in ("model", "data", "network")]
+        rest = [o for o in self.overrides if o.partition("=")[0] not in UNNAMED]
+        return " ".join(parts + rest)
+
+
+UNNAMED = {"model", "data", "network", "experiment", "study", "paths.output"}
+
+
+@contextmanager
+def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRun | SilentRun]:
+    """An MLflow run for the length of the block, with all that is known before training; silent on ranks but the first.
+
+    Args:
+        cfg: the composed config.
+        job: which run.
+        data: what is trained on.
+    """
+    if rank_zero_only.rank != 0:
+        yield SilentRun()
+        return
+    tags = _tags(cfg, job)
+    system = cfg.tracking.system_metrics
+    with TrackedRun.start(cfg.tracking.experiment, job.name, tags, run_id=None, system_metrics=system) as run:
+        run.params(flat(cfg))
+        run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
+        if diff := git_state(Path.cwd()).get("diff"):
+            run.text("git.diff", diff)
+        for split, fingerprint in data.fingerprints().items():
+            run.dataset(data.source.name, fingerprint, split, data.source.shape, len(data.examples(split)))
+        run.flush()
+        yield run
+
+
+def callbacks(
+    cfg: DictConfig,
+    job: Job,
+    run: TrackedRun | SilentRun,
+    data: DataModule,
+    extractor: Extractor | None,
+    settings: MetricSettings,
+) -> list[Callback]:
+    """What watches the training, in the order it is called: a NaN is found before anything is written."""
+    progress = ProgressLine(cfg.budget.images, job.name)
+    held_out = "val" if "val" in data.source.splits else "test"
+    n = min(len(data.examples(held_out)), max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * _is_points(data)))
+    shown = torch.cat(list(data.held_out(held_out, n, n)))
+    watchers = [
+        Budget(cfg.budget.images),
+        StopWhenNotFinite(cfg.log.every),
+        LogTerms(run, cfg.log.every),
+        SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
+        progress,
+    ]
+    if cfg.score.every is not None and extractor is not None:
+        show = progress.show_score
+        watchers.append(
+            ScoreEvery(run, cfg.score.every, data, extractor, settings, cfg.score.n_during, cfg.score.seed, show)
+        )
+    return [*watchers, Checkpoints(job.output, cfg.checkpoint.every, keep=0)]
+
+
+def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, scored: Scored) -> dict[str, Any]:
+    """Log the scores, the checkpoint and ``result.json``.
+
+    Args:
+        run: where to.
+        job: which run.
+        model: trained.
+        scored: its scores.
+
+    Returns:
+        What ``result.json`` holds.
+    """
+    run.metrics({key: score.value for key, score in scored.scores.items()}, step=model.images_seen)
+    if scored.protocol is not None:
+        run.tags({"ganvas.protocol": scored.protocol.fingerprint()})
+    checkpoint = job.output / LAST
+    result = {
+        "run_id": run.id,
+        "name": job.name,
+        "checkpoint": str(checkpoint.absolute()),
+        "images_seen": model.images_seen,
+        **scored.as_dict(),
+        "output": str(job.output.absolute()),
+    }
+    path = job.output / "result.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    run.artifact(path)
+    run.artifact(checkpoint, "checkpoints")
+    return result
+
+
+def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
+    """The config by dotted key, each value once: a node that only points to another is left to that other.
+
+    Args:
+        cfg: a mapping node.
+        prefix: of its keys.
+    """
+    values: dict[str, Any] = {}
+    for key in cfg:
+        value, pointer = cfg[key], cfg._get_node(key)._is_interpolation()  # type: ignore[union-attr]
+        if not isinstance(value, DictConfig):
+            values[f"{prefix}{key}"] = value
+        elif not pointer:
+            values |= flat(value, f"{prefix}{key}.")
+    return values
+
+
+def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
+    git = git_state(Path.cwd())
+    placeless = OmegaConf.merge(cfg, {"paths": {"data": "", "output": ""}, "study": None, "tracking": {"experiment": ""}})
+    return {
+        **{f"ganvas.{group}": job.choices[group] for group in ("model", "data", "network")},
+        "ganvas.seed": cfg.seed,
+        "ganvas.study": cfg.study or "",
+        "ganvas.config_hash": config_hash(OmegaConf.to_container(placeless, resolve=True)),  # type: ignore[arg-type]
+        "ganvas.overrides": " ".join(job.overrides),
+        "ganvas.output": str(job.output.absolute()),
+        "ganvas.git_commit": git.get("commit", ""),
+        "ganvas.git_dirty": git.get("dirty", ""),
+    }
+
+
+def _is_points(data: DataModule) -> bool:
+    return len(data.source.shape) == 1
