@@ -1,0 +1,47 @@
+"""ELBO, its weight and its floor, by hand; and what it reports is the ELBO whatever it descends."""
+
+import pytest
+import torch
+
+from ganvas.objectives import ELBO
+
+LOG_PX_Z = torch.tensor([[-10.0, -20.0], [-12.0, -30.0]])
+KL = torch.tensor([[0.1, 2.0, 0.0], [0.3, 4.0, 0.2]])
+UNREAD = torch.full((2, 2), torch.nan)
+
+
+def terms(**values):
+    return ELBO(**({"samples": 2, "beta": 1.0, "free_bits": 0.0} | values))(LOG_PX_Z, UNREAD, UNREAD, KL)
+
+
+def test_parts_by_hand():
+    named = {name: value.item() for name, value in terms().named().items()}
+    assert named == pytest.approx(
+        {"total": 18 + 3.3, "reconstruction": -18, "kl": 3.3, "elbo": -18 - 3.3, "bound": -18 - 3.3}
+    )
+
+
+@pytest.mark.parametrize("beta", [0.0, 4.0])
+def test_beta_weighs_what_is_descended_only(beta):
+    weighted = terms(beta=beta)
+    assert weighted.total.item() == pytest.approx(18 + beta * 3.3)
+    assert weighted.elbo.item() == weighted.bound.item() == pytest.approx(-21.3)
+
+
+def test_free_bits_floor_each_coordinates_mean():
+    floored = terms(free_bits=0.25)  # means 0.2, 3.0, 0.1
+    assert floored.total.item() == pytest.approx(18 + 0.25 + 3 + 0.25)
+    assert floored.elbo.item() == pytest.approx(-21.3)
+    assert floored.kl.item() == pytest.approx(3.3)
+
+
+def test_free_coordinates_have_no_gradient():
+    kl = KL.clone().requires_grad_()
+    ELBO(samples=2, beta=1.0, free_bits=0.25)(LOG_PX_Z, UNREAD, UNREAD, kl).total.backward()
+    torch.testing.assert_close(kl.grad, torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.5, 0.0]]))
+
+
+@pytest.mark.parametrize("values", [{"samples": 0}, {"beta": -1.0}, {"free_bits": -0.1}])
+def test_bad_values_are_refused(values):
+    with pytest.raises(ValueError, match=f"^{next(iter(values))}: got"):
+        terms(**values)
