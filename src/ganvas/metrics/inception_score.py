@@ -1,0 +1,39 @@
+r"""Inception Score: are single images sure of a class, and all classes equally present?
+
+.. math:: \mathrm{IS} = \exp \, \mathbb{E}_x \, \mathrm{KL} \big( p(y \mid x) \,\Vert\, p(y) \big) \in [1, k]
+
+1 for predictions that do not depend on the image, k for sure predictions spread evenly over the k classes. The images
+are shuffled with a seed and cut into splits; value and standard deviation are over the splits, and the value falls
+with the size of a split. With another classifier than the 2015 Inception it compares with no published number.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
+
+from ganvas.metrics.validation import require_images
+
+
+def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> tuple[float, float]:
+    r"""Inception Score by torch-fidelity's function, in float64.
+
+    .. math:: \exp \frac{1}{n} \sum_i \sum_y p_{iy} (\log p_{iy} - \log \bar p_y)
+
+    Reference: Salimans et al. 2016, section 4, https://arxiv.org/abs/1606.03498.
+
+    Args:
+        logits: class logits of the generated images, at least two images a split.
+        splits: number of splits, at least 1.
+        seed: of the shuffle; the global random state is not used.
+
+    Returns:
+        Mean over the splits in [1, k], and population standard deviation over the splits.
+
+    Raises:
+        ValueError: fewer than two images a split, or logits that are not finite.
+    """
+    require_images(f"the Inception Score in {splits} splits", 2 * splits, fake=logits)
+    out = isc_features_to_metric(logits, splits=splits, shuffle=True, rng_seed=seed)
+    return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]

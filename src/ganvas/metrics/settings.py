@@ -1,0 +1,31 @@
+"""The choices that a score's value depends on, beside the images and the extractor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """Settings of the metrics; the config states all of them, and the protocol records them.
+
+    Args:
+        is_splits: parts that the images are shuffled into for the Inception Score, at least 1 (the papers: 10).
+        kid_subsets: pairs of subsets drawn for the kernel distance, at least 1 (the paper: 100).
+        kid_subset_size: images in one subset, at least 2; fewer where a side has fewer (the paper: 1000).
+        seed: of the shuffle and of the subsets, 0 or more (torch-fidelity: 2020). Not the seed of the samples.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    is_splits: int
+    kid_subsets: int
+    kid_subset_size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        least = {"is_splits": 1, "kid_subsets": 1, "kid_subset_size": 2, "seed": 0}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ValueError(f"{name}: expected at least {bound}, got {getattr(self, name)}; raise it to {bound}")

@@ -1,0 +1,73 @@
+"""Names, keys and the mapping from names to metrics."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ganvas.metrics.features import Features
+from ganvas.metrics.frechet import frechet_distance
+from ganvas.metrics.inception_score import inception_score
+from ganvas.metrics.kid import kernel_distance
+from ganvas.metrics.score import METRICS, Score, scores, standard_metrics
+from ganvas.metrics.settings import MetricSettings
+
+
+def features(n, seed, extractor="mnist"):
+    g = torch.Generator().manual_seed(seed)
+    return Features(torch.randn(n, 6, generator=g), torch.randn(n, 10, generator=g), extractor, "0" * 64)
+
+
+@pytest.mark.parametrize(("extractor", "frechet"), [("mnist", "fd"), ("inception", "fid"), ("dinov2", "fd")])
+def test_keys_and_values(settings, extractor, frechet):
+    real, fake = features(300, 0, extractor), features(200, 1, extractor)
+    found = scores(real, fake, standard_metrics(extractor), settings)
+    assert list(found) == [f"score/{extractor}/{name}" for name in (frechet, "is", "kid")]
+    fd, inception, kid = found.values()
+    assert fd == Score(frechet_distance(real.values, fake.values), None, "") and fd.interval is None
+    mean, sd = inception_score(fake.logits, splits=4, seed=2020)
+    assert inception == Score(mean, sd, "4 splits") and inception.interval == (mean - sd, mean + sd)
+    mean, sd = kernel_distance(real.values, fake.values, subsets=20, size=100, seed=2020)
+    assert kid == Score(mean, sd, "20 subsets of 100")
+
+
+def test_only_what_is_asked_for(settings):
+    assert list(scores(features(30, 0), features(20, 1), ["kid"], settings)) == ["score/mnist/kid"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_refuses_one_image(settings, name):
+    extractor = "inception" if name == "fid" else "mnist"
+    with pytest.raises(ValueError, match="fake: .* at least .* images, got 1"):
+        scores(features(30, 0, extractor), features(1, 1, extractor), [name], settings)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "name", "message"),
+    [
+        ("mnist", "fid", "'fid' means the 2015 Inception .*use 'fd'"),
+        ("inception", "fd", "use 'fid'"),
+        ("mnist", "fdi", "unknown metric 'fdi'; expected some of fd, fid, is, kid"),
+    ],
+)
+def test_misnamed_metrics_are_refused(settings, extractor, name, message):
+    with pytest.raises(ValueError, match=message):
+        scores(features(30, 0, extractor), features(30, 1, extractor), [name], settings)
+
+
+def test_two_extractors_are_refused(settings):
+    with pytest.raises(ValueError, match="extract both sides with one extractor"):
+        scores(features(30, 0), replace(features(30, 1), weights_hash="1" * 64), ["fd"], settings)
+
+
+def test_inception_score_needs_logits(settings):
+    with pytest.raises(ValueError, match="'is' needs class logits, extractor 'mnist' has none"):
+        scores(features(30, 0), replace(features(30, 1), logits=None), ["is"], settings)
+
+
+@pytest.mark.parametrize("field", ["is_splits", "kid_subsets", "kid_subset_size", "seed"])
+def test_settings_are_checked(field):
+    good = {"is_splits": 1, "kid_subsets": 1, "kid_subset_size": 2, "seed": 0}
+    MetricSettings(**good)
+    with pytest.raises(ValueError, match=f"{field}: expected at least {good[field]}, got"):
+        MetricSettings(**{**good, field: good[field] - 1})

@@ -1,0 +1,144 @@
+"""Streamed scores agree with the final ones and leave training alone."""
+
+from typing import final
+
+import pytest
+import torch
+
+from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.features import extract
+from ganvas.metrics.score import scores, standard_metrics
+from ganvas.metrics.settings import MetricSettings
+from ganvas.metrics.streaming import StreamingScores
+
+
+@pytest.fixture
+def sides(digits):
+    """Real digits, and fakes that are digits under noise."""
+    images = digits[0]
+    noise = torch.randn(images[:1000].shape, generator=torch.Generator().manual_seed(0))
+    return images[:1200], (images[1200:2200] + 60 * noise).clamp(0, 255).to(torch.uint8)
+
+
+def stream(extractor, settings, real, fake, batch=256):
+    streamed = StreamingScores(extractor, settings)
+    for side, images in ((True, real), (False, fake)):
+        for x in images.split(batch):
+            streamed.update(x, real=side)
+    return streamed
+
+
+def test_agrees_with_the_final_scores(mnist_extractor, sides):
+    settings = MetricSettings(is_splits=10, kid_subsets=50, kid_subset_size=300, seed=2020)
+    final_scores = scores(*(extract(mnist_extractor, x, 500) for x in sides), standard_metrics("mnist"), settings)
+    streamed = stream(mnist_extractor, settings, *sides).compute()
+    assert list(streamed) == list(final_scores)
+    fd, inception, kid = ((streamed[k], final_scores[k]) for k in final_scores)
+    # Same features, same formula: rounding only.
+    assert fd[0].value == pytest.approx(fd[1].value, rel=1e-4)
+    # Other shuffles: within the standard error of the mean over splits and over subsets.
+    assert inception[0].value == pytest.approx(inception[1].value, rel=0.01)
+    assert kid[0].value == pytest.approx(kid[1].value, abs=4 * kid[1].sd / 50**0.5)
+    assert [s.sd_over for s in streamed.values()] == [s.sd_over for s in final_scores.values()]
+
+
+def test_is_exact_where_no_shuffle_matters(mnist_extractor, sides):
+    """One split, and subsets that are the whole side: nothing random is left in the values."""
+    real, fake = sides[0][:600], sides[1][:600]
+    settings = MetricSettings(is_splits=1, kid_subsets=1, kid_subset_size=600, seed=0)
+    names = standard_metrics("mnist")
+    final_scores = scores(*(extract(mnist_extractor, x, 500) for x in (real, fake)), names, settings)
+    for name, score in stream(mnist_extractor, settings, real, fake).compute().items():
+        assert score.value == pytest.approx(final_scores[name].value, rel=1e-4), name
+    assert score.sd == 0.0
+
+
+def test_standard_deviation_is_that_of_the_final_scores(mnist_extractor, sides):
+    """Over splits both are population deviations; torchmetrics alone would be sqrt(10 / 9) of it."""
+    settings = MetricSettings(is_splits=2, kid_subsets=1, kid_subset_size=10, seed=0)
+    streamed = stream(mnist_extractor, settings, *sides)
+    score = streamed.compute()["score/mnist/is"]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        # The draws come in the order fd (none), is, kid.
+        logits = extract(mnist_extractor, sides[1], 256).logits[torch.randperm(1000)].double()
+    halves = []
+    for part in logits.chunk(2):
+        p = part.softmax(1)
+        halves.append((p * (p.log() - p.mean(0).log())).sum(1).mean().exp())
+    assert score.sd == pytest.approx(torch.stack(halves).std(correction=0).item(), rel=1e-2)
+
+
+def test_random_state_is_untouched_and_not_read(mnist_extractor, settings, sides):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = stream(mnist_extractor, settings, *sides).compute()
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    assert stream(mnist_extractor, settings, *sides).compute() == first
+
+
+def test_real_side_is_kept_and_fakes_are_forgotten(mnist_extractor, settings, sides):
+    real, fake = sides
+    streamed = stream(mnist_extractor, settings, real, fake)
+    first = streamed.compute()
+    streamed.reset()
+    assert (streamed.n_real, streamed.n_fake) == (1200, 0)
+    for x in real[:700].split(100):
+        streamed.update(x, real=False)
+    better = streamed.compute()
+    assert better["score/mnist/fd"].value < first["score/mnist/fd"].value / 2
+    assert better["score/mnist/kid"].value < first["score/mnist/kid"].value / 2
+    streamed.reset()
+    for x in fake.split(256):
+        streamed.update(x, real=False)
+    assert streamed.compute() == first
+
+
+def test_one_forward_a_batch(digits, settings, mnist_extractor):
+    calls = []
+    handle = mnist_extractor.model.register_forward_hook(lambda *_: calls.append(1))
+    stream(mnist_extractor, settings, digits[0][:200], digits[0][200:300], batch=50)
+    handle.remove()
+    assert len(calls) == 6
+
+
+def test_works_inside_a_training_step(mnist_extractor, settings, sides):
+    streamed = stream(mnist_extractor, settings, *sides)
+    assert not any(x.is_inference() for x in streamed.kernel.real_features)
+    assert not any(p.requires_grad for p in streamed.parameters())
+    streamed.train()
+    assert not streamed.extractor.training
+
+
+@final
+class Pixels(Extractor):
+    """No classifier: the features are the pixels."""
+
+    name, weights_hash, preprocessing, num_features, num_classes = "pixels", "0" * 64, "none", 16, None
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(1 / 255), requires_grad=False)
+
+    def check(self, images):
+        pass
+
+    def extract(self, images):
+        return images.flatten(1) * self.scale, None
+
+
+def test_without_logits_there_is_no_inception_score(settings):
+    g = torch.Generator().manual_seed(0)
+    real, fake = (torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8, generator=g) for _ in range(2))
+    found = stream(Pixels(), settings, real, fake).compute()
+    assert list(found) == ["score/pixels/fd", "score/pixels/kid"]
+    final_scores = scores(*(extract(Pixels(), x, 20) for x in (real, fake)), ["fd"], settings)
+    assert found["score/pixels/fd"].value == pytest.approx(final_scores["score/pixels/fd"].value, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n_real", "n_fake"), [(1, 50), (50, 7), (50, 0)])
+def test_too_few_images_are_refused(mnist_extractor, settings, digits, n_real, n_fake):
+    streamed = stream(mnist_extractor, settings, digits[0][:n_real], digits[0][:n_fake])
+    with pytest.raises(ValueError, match=rf"2 real and 8 generated .*got {n_real} and {n_fake}; update"):
+        streamed.compute()
