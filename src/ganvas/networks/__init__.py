@@ -1,1 +1,6 @@
 """Networks: generators, critics, encoders and decoders, sizes explicit; priors; packing; warm start."""
+
+from ganvas.networks.packing import Packed as Packed
+from ganvas.networks.warm_start import load_parts as load_parts
+
+__all__ = ["Packed", "load_parts"]

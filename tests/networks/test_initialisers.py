@@ -1,0 +1,79 @@
+"""Weights at the start have the distribution that is stated; scores and images are of sane size."""
+
+from functools import partial
+from math import sqrt
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from ganvas.networks import dcgan, infogan, maxout, mlp, resnet
+from ganvas.networks.init import glorot_uniform_, initialise, normal_, uniform_
+
+INITS = {
+    "uniform": (partial(uniform_, bound=0.3), stats.uniform(-0.3, 0.6)),
+    "normal": (partial(normal_, std=0.02), stats.norm(0, 0.02)),
+    "glorot": (partial(glorot_uniform_, gain=sqrt(2)), stats.uniform(-sqrt(12 / 360), 2 * sqrt(12 / 360))),
+}
+
+
+@pytest.mark.parametrize("name", INITS)
+def test_distribution(name):
+    torch.manual_seed(0)
+    init, expected = INITS[name]
+    layer = nn.Linear(160, 200)
+    initialise(layer, init)
+    assert stats.kstest(layer.weight.detach().flatten().numpy(), expected.cdf).pvalue > 0.01
+    assert layer.bias.abs().max() == 0
+
+
+def test_every_map_of_a_network_is_initialised():
+    torch.manual_seed(0)
+    for net in (
+        dcgan.Generator((1, 28, 28), 64, [64, 32], INITS["normal"][0]),
+        dcgan.Critic((1, 28, 28), [32, 64], True, INITS["normal"][0]),
+        infogan.Critic((1, 28, 28), False, INITS["normal"][0]),
+        maxout.Critic((1, 28, 28), [200], 5, [0.0, 0.0], INITS["normal"][0]),
+        mlp.Critic((1, 28, 28), [200], "ReLU", INITS["normal"][0]),
+    ):
+        for key, weight in net.named_parameters():
+            if weight.ndim > 1:
+                assert weight.std().item() == pytest.approx(0.02, rel=0.2), key
+            elif key.endswith("bias"):
+                assert weight.abs().max() == 0, key
+
+
+def test_dcgan_scales_of_the_normalisation_scatter_about_one():
+    torch.manual_seed(0)
+    generator = dcgan.Generator((1, 28, 28), 8, [512, 256], INITS["normal"][0])
+    gammas = torch.cat([layer.weight for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)])
+    assert gammas.mean().item() == pytest.approx(1, abs=0.005)
+    assert gammas.std().item() == pytest.approx(0.02, rel=0.15)
+
+
+def test_resnet_gains():
+    torch.manual_seed(0)
+    critic = resnet.Critic((3, 32, 32), channels=64)
+    wide = critic.body[1].branch[1].weight
+    assert wide.std().item() == pytest.approx(sqrt(2) * sqrt(2 / (2 * 64 * 9)), rel=0.05)
+    shortcut = critic.body[1].shortcut[1].weight
+    assert shortcut.std().item() == pytest.approx(sqrt(2 / (2 * 64)), rel=0.05)
+
+
+def test_resnet_starts_with_sane_scale():
+    torch.manual_seed(0)
+    with torch.no_grad():
+        images = resnet.Generator((3, 32, 32), 128, channels=128)(torch.randn(16, 128))
+        scores = resnet.Critic((3, 32, 32), channels=128)(torch.rand(16, 3, 32, 32) * 2 - 1)
+    assert 0.2 < images.std() < 0.95
+    assert scores.isfinite().all() and scores.abs().max() < 20
+
+
+def test_dcgan_starts_with_sane_scale():
+    torch.manual_seed(0)
+    with torch.no_grad():
+        images = dcgan.Generator((1, 28, 28), 64, [64, 32], INITS["normal"][0])(torch.randn(32, 64))
+        scores = dcgan.Critic((1, 28, 28), [32, 64], False, INITS["normal"][0])(images)
+    assert 0.02 < images.std() < 0.95
+    assert scores.isfinite().all() and scores.abs().max() < 5
