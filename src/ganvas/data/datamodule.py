@@ -1,0 +1,116 @@
+"""The door through which training and scoring reach data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import final
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ganvas.data.batches import Batches, model_input
+from ganvas.data.seeding import stream
+from ganvas.data.source import DataError, Examples, Source
+from ganvas.data.transforms import Transform
+
+
+@final
+class DataModule(pl.LightningDataModule):
+    """A source, a transform and how to batch them.
+
+    Args:
+        source: the data set.
+        transform: applied to training and held-out batches alike.
+        batch_size: training images a step, of all processes together.
+        seed: of the order of training images.
+        workers: processes that decode, for data that does not fit memory; what does needs and gets none.
+
+    Attributes:
+        start: images seen before the next :meth:`train_dataloader`; set it before fit to resume.
+
+    Raises:
+        DataError: an argument out of range, or a transform that cannot serve the source.
+    """
+
+    def __init__(self, source: Source, transform: Transform, batch_size: int, seed: int, workers: int) -> None:
+        super().__init__()
+        if workers < 0:
+            raise DataError(f"workers={workers}: must be at least 0.")
+        if batch_size < 1:
+            raise DataError(f"batch_size={batch_size}: must be at least 1.")
+        transform.check(source.shape)
+        self.source, self.transform = source, transform
+        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.start = 0
+        self._loaded: dict[str, Examples] = {}
+
+    def examples(self, split: str) -> Examples:
+        """The examples of a split, read once.
+
+        Raises:
+            DataError: see :meth:`Source.load`.
+        """
+        if split not in self._loaded:
+            self._loaded[split] = self.source.load(split)
+        return self._loaded[split]
+
+    def prepare_data(self) -> None:
+        """Download in one process of a node before the others read."""
+        self.examples("train")
+
+    def train_dataloader(self) -> Iterable[Tensor]:
+        """An endless stream of model-ready batches from :attr:`start` on, see :class:`~ganvas.data.batches.Batches`."""
+        examples = self.examples("train")
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = Batches(
+            examples,
+            self.transform,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            start=self.start,
+            rank=rank,
+            world_size=world_size,
+        )
+        if examples.in_memory or not self.workers:
+            return batches  # bare: a DataLoader adds 40 us a batch and nothing else
+        # Its own generator: without one, each pass would take a number from the global stream.
+        return DataLoader(batches, batch_size=None, num_workers=self.workers, generator=stream("loader", self.seed))
+
+    def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Float[Tensor, " b *shape"]]:
+        """A split, or ``n`` examples spread over it, in its own order: the same at every call, for every run's seed.
+
+        The transform's draws do not depend on the seed of the run, nor on ``batch_size``.
+
+        Args:
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            n: how many, from 1 to all; None for all.
+            batch_size: of all batches but the last, at least 1.
+
+        Yields:
+            Batches as the model takes them.
+
+        Raises:
+            DataError: an argument out of range.
+        """
+        examples = self.examples(split)
+        n = len(examples) if n is None else n
+        if not 1 <= n <= len(examples) or batch_size < 1:
+            raise DataError(
+                f"n={n}, batch_size={batch_size}: n must be from 1 to the {len(examples)} examples of {split}, "
+                "batch_size at least 1."
+            )
+        return self._held_out(examples, split, n, batch_size)
+
+    def _held_out(self, examples: Examples, split: str, n: int, batch_size: int) -> Iterator[Tensor]:
+        # A random subset: splits may be sorted by class, and their first n would then miss classes.
+        chosen = torch.randperm(len(examples), generator=stream("held out", split))[:n].sort().values
+        generator = stream("held out transform", split)
+        for index in chosen.split(batch_size):
+            yield self.transform(model_input(examples.batch(index)), index, generator)
+
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of the content of every split that exists."""
+        return {split: self.examples(split).fingerprint() for split in self.source.splits}

@@ -1,0 +1,140 @@
+"""Image files to arrays of one size and one number of channels, whatever they hold.
+
+In this order: the first frame; turned upright as EXIF says; 16-bit grey divided by 257 (65535 becomes 255);
+transparency laid over white; converted to grey (luma of ITU-R 601) or RGB (grey replicated); brought to a square by
+the stated rule, with Pillow's Lanczos filter, which smooths before it samples.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from ganvas.data.source import DataError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+
+class Resize(ABC):
+    """A rule that brings an image of any size to a square."""
+
+    @abstractmethod
+    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+        """Bring an image to ``size`` times ``size`` pixels."""
+
+
+@final
+@dataclass(frozen=True)
+class CenterCrop(Resize):
+    """Resize the shorter side to the size, then cut the middle square: proportions kept, ends of the longer lost."""
+
+    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+        """Apply the rule."""
+        scale = size / min(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+        return _middle(image, size)
+
+
+@final
+@dataclass(frozen=True)
+class Stretch(Resize):
+    """Resize both sides to the size: nothing lost, proportions not kept."""
+
+    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+        """Apply the rule."""
+        return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+@final
+@dataclass(frozen=True)
+class CropThenResize(Resize):
+    """Cut the middle square of ``side`` pixels, then resize it.
+
+    Args:
+        side: of the square, in pixels of the original.
+    """
+
+    side: int
+
+    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+        """Apply the rule."""
+        return _middle(image, self.side).resize((size, size), Image.Resampling.LANCZOS)
+
+
+def _middle(image: Image.Image, side: int) -> Image.Image:
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+RESIZE: dict[str, Resize] = {"center_crop": CenterCrop(), "stretch": Stretch()}
+
+
+@final
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes image files; its ``repr`` states the preprocessing and enters the fingerprint.
+
+    Args:
+        channels: 1 (grey) or 3 (RGB).
+        size: of both sides in pixels.
+        resize: how an image of another size is brought to it.
+
+    Raises:
+        DataError: an argument out of range.
+    """
+
+    channels: int
+    size: int
+    resize: Resize
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise DataError(f"channels={self.channels}: must be 1 (grey) or 3 (RGB).")
+        if self.size < 1:
+            raise DataError(f"size={self.size}: must be at least 1 pixel.")
+
+    def __call__(self, path: Path) -> UInt8[np.ndarray, "c h w"]:
+        """Decode one file.
+
+        Raises:
+            DataError: naming the file, when it is missing, corrupt or of an unsupported kind.
+        """
+        try:
+            with Image.open(path) as opened:
+                image = self._convert(ImageOps.exif_transpose(opened))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(
+                f"{path}: not a readable image ({type(error).__name__}: {error}). "
+                "Delete or mend it, or set data.skip_corrupt=true to leave such files out."
+            ) from error
+        if image.size != (self.size, self.size):
+            image = self.resize(image, self.size)
+        return np.asarray(image).reshape(self.size, self.size, self.channels).transpose(2, 0, 1)
+
+    def _convert(self, image: Image.Image) -> Image.Image:
+        mode = "L" if self.channels == 1 else "RGB"
+        return _over_white(_eight_bit(image)).convert(mode)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no stated range; save the image with 8 or 16 bits")
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit pixels outside [0, 65535]; save the image with 8 or 16 bits")
+    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

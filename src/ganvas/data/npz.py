@@ -1,0 +1,136 @@
+"""Images in a NumPy file: ``uint8`` ``(N, H, W)`` or, channels last, ``(N, H, W, C)`` in ``.npy`` or ``.npz``."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.data.hold_out import hold_out
+from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_shape
+
+KEYS = ("images", "arr_0", "x")
+
+
+@final
+class NpzImages(Source):
+    """Images of one array, split at random (the same way each time) into train, val and test.
+
+    The array of an ``.npz`` is the one named ``images``, ``arr_0`` or ``x``, or the only one.
+
+    Args:
+        name: see :class:`~ganvas.data.source.Source`.
+        shape: ``(c, h, w)``; :func:`npz_shape` reads it from the file.
+        path: of the file.
+        val: images held out for validation.
+        test: images held out for testing; chosen first, so that ``val`` does not change the test split.
+
+    Raises:
+        DataError: no such file, not such an array, or another shape.
+    """
+
+    def __init__(self, name: str, shape: Sequence[int], path: str, val: int, test: int) -> None:
+        super().__init__(name, shape)
+        require_shape(name, shape, npz_shape(path))
+        self.path = Path(path)
+        n = _header(self.path)[0][0]
+        rest, held = hold_out(n, test, None, argument="test")
+        train, validation = hold_out(len(rest), val, None, argument="val")
+        self._index = {"train": rest[train], "val": rest[validation], "test": held}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """See :class:`~ganvas.data.source.Source`."""
+        return tuple(split for split, index in self._index.items() if len(index))
+
+    @cached_property
+    def _images(self) -> Tensor:
+        return torch.from_numpy(read_images(self.path))
+
+    def _load(self, split: str) -> Examples:
+        return TensorExamples(self._images[self._index[split]])
+
+
+def npz_shape(path: str) -> list[int]:
+    """Shape ``[c, h, w]`` of one image of a file, from its header alone.
+
+    Args:
+        path: of an ``.npz`` or ``.npy`` that holds ``uint8`` ``(N, H, W)`` or ``(N, H, W, C)``.
+
+    Raises:
+        DataError: no such file, or not such an array.
+    """
+    shape, _ = _header(Path(path))
+    return [shape[3] if len(shape) == 4 else 1, shape[1], shape[2]]
+
+
+def read_images(path: Path) -> np.ndarray:
+    """All images, ``uint8 (n, c, h, w)``.
+
+    Raises:
+        DataError: no such file, or not such an array.
+    """
+    _header(path)
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else loaded[_key(path, loaded.files)]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"path={path}: corrupt NumPy file ({error}); save it again.") from error
+    return np.ascontiguousarray(array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2))
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array, checked to be images."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                key = _key(path, [name.removesuffix(".npy") for name in archive.namelist()])
+                with archive.open(f"{key}.npy") as member:
+                    return _images(path, *_read_header(path, member))
+        with path.open("rb") as file:
+            return _images(path, *_read_header(path, file))
+    except OSError as error:
+        raise DataError(f"path={path}: cannot be read ({error}); set data.path to an .npz or .npy file.") from error
+
+
+def _read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype]:
+    try:
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = readers[version](file)
+    except (ValueError, KeyError) as error:
+        raise DataError(
+            f"path={path}: not a NumPy array ({error}); save images with numpy.savez(path, images=array)."
+        ) from error
+    return shape, dtype
+
+
+def _key(path: Path, names: Sequence[str]) -> str:
+    found = [key for key in KEYS if key in names] or (list(names) if len(names) == 1 else [])
+    if not found:
+        raise DataError(
+            f"path={path}: holds the arrays {', '.join(names) or '(none)'}; "
+            f"save the images under one of {', '.join(KEYS)}, or alone."
+        )
+    return found[0]
+
+
+def _images(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> tuple[tuple[int, ...], np.dtype]:
+    if dtype != np.uint8:
+        raise DataError(
+            f"path={path}: images of type {dtype}, expected uint8 in [0, 255]; convert them by "
+            "numpy.clip(numpy.round(255 * x), 0, 255).astype('uint8') if x lies in [0, 1], "
+            "or 127.5 * (x + 1) instead of 255 * x if it lies in [-1, 1]."
+        )
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)) or 0 in shape:
+        raise DataError(
+            f"path={path}: array of shape {shape}, expected (N, H, W) or (N, H, W, C) with C 1 or 3 and N at least 1; "
+            "from channels first use x.transpose(0, 2, 3, 1)."
+        )
+    return shape, dtype

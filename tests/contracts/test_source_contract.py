@@ -1,0 +1,131 @@
+"""What every source promises, over all that can be built without a network."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganvas.data import SPLITS, DataError, Source
+from ganvas.data.densities import SwissRoll, grid, ring
+from ganvas.data.density_source import DensitySource
+from ganvas.data.folder import ImageFolder
+from ganvas.data.mnist5k import Mnist5k
+from ganvas.data.npz import NpzImages
+from ganvas.data.stacked_mnist import StackedMnist
+from ganvas.data.torchvision_sources import Mnist
+
+
+def _pictures(n, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (n, 12, 12, 3)).astype(np.uint8)
+
+
+def _mnist5k(_):
+    return Mnist5k("mnist5k", [1, 28, 28], val=500, test=1000)
+
+
+def _stacked(_):
+    return StackedMnist("stacked", [3, 28, 28], _mnist5k(_), train=700, val=100, test=200, seed=0)
+
+
+def _density(density):
+    return lambda _: DensitySource("density", [2], density, train=500, val=60, test=70, seed=0)
+
+
+def _tree(path):
+    for i, picture in enumerate(_pictures(40)):
+        file = path / "tree" / f"{i % 3}" / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(file)
+    return path / "tree"
+
+
+def _folder(memory_limit_gb):
+    return lambda path: ImageFolder(
+        "folder", [3, 8, 8], str(_tree(path)), 8, 3, "center_crop", 0.2, 0.2, False, memory_limit_gb
+    )
+
+
+def _npz(path):
+    np.savez(path / "images.npz", images=_pictures(50))
+    return NpzImages("npz", [3, 12, 12], str(path / "images.npz"), val=7, test=9)
+
+
+def _mnist(path):
+    raw = path / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    random = np.random.RandomState(0)
+    for part, n in (("train", 60), ("t10k", 20)):
+        images = random.randint(0, 256, (n, 28, 28)).astype(np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", (np.arange(n) % 10).astype(np.uint8))):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes()
+            (raw / f"{part}-{kind}-ubyte").write_bytes(header + array.tobytes())
+    return Mnist("mnist", [1, 28, 28], str(path), val=10)
+
+
+BUILD = {
+    "mnist5k": _mnist5k,
+    "stacked_mnist": _stacked,
+    "ring": _density(ring(8, 2.0, 0.02, 1.414)),
+    "grid": _density(grid(5, 2.0, 0.05, 2.828)),
+    "swiss_roll": _density(SwissRoll(0.25, 7.5)),
+    "folder": _folder(1.0),
+    "folder_streamed": _folder(0.0),
+    "npz": _npz,
+    "mnist": _mnist,
+}
+
+
+@pytest.fixture(params=BUILD)
+def build(request, tmp_path):
+    return lambda: BUILD[request.param](tmp_path)
+
+
+def test_examples_have_the_stated_shape_and_type(build):
+    source = build()
+    assert isinstance(source, Source) and source.splits == SPLITS
+    for split in source.splits:
+        examples = source.load(split)
+        batch = examples.batch(torch.arange(min(5, len(examples))))
+        assert examples.shape == source.shape == tuple(batch.shape[1:])
+        assert batch.dtype == (torch.float32 if source.shape == (2,) else torch.uint8)
+        assert examples.labels is None or examples.labels.shape == (len(examples),)
+
+
+def test_batches_follow_the_index(build):
+    examples = build().load("train")
+    index = torch.tensor([3, 0, 3, len(examples) - 1])
+    batch = examples.batch(index)
+    for row, position in enumerate(index.tolist()):
+        assert batch[row].equal(examples.batch(torch.tensor([position]))[0])
+    assert batch[0].equal(batch[2]) and not batch[0].equal(batch[1])
+
+
+def test_building_twice_gives_the_same_content(build):
+    first, second = build(), build()
+    for split in SPLITS:
+        a, b = first.load(split), second.load(split)
+        assert a.fingerprint() == b.fingerprint() and len(a.fingerprint()) == 64
+        everything = torch.arange(len(a))
+        assert a.batch(everything).equal(b.batch(everything))
+
+
+def test_splits_differ_and_share_no_example(build):
+    source = build()
+    loaded = {split: source.load(split) for split in SPLITS}
+    assert len({examples.fingerprint() for examples in loaded.values()}) == 3
+    seen = [{row.numpy().tobytes() for row in e.batch(torch.arange(len(e)))} for e in loaded.values()]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+
+
+def test_unknown_split_is_refused_with_the_known_ones(build):
+    with pytest.raises(DataError, match="split='valid'.*train, val, test"):
+        build().load("valid")
+
+
+def test_examples_travel_to_workers(build):
+    examples = build().load("train")
+    copy = pickle.load(io.BytesIO(pickle.dumps(examples)))
+    assert copy.batch(torch.tensor([1, 2])).equal(examples.batch(torch.tensor([1, 2])))

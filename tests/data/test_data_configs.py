@@ -1,0 +1,53 @@
+"""Every config of the groups data and transform builds the source it names."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+from ganvas.data import Source, Transform
+from ganvas.data.npz import npz_shape
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+NAMES = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+SHAPES = {"folder": (3, 64, 64), "npz": (3, 6, 5), "celeba": (3, 64, 64), "cifar10": (3, 32, 32), "svhn": (3, 32, 32)}
+SHAPES |= {"stacked_mnist": (3, 28, 28)} | dict.fromkeys(("ring", "grid", "swiss_roll"), (2,))
+
+
+def _compose(group, name, tmp_path, *overrides):
+    OmegaConf.register_new_resolver("npz_shape", npz_shape, replace=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose(overrides=[f"+{group}={name}", f"+paths.data={tmp_path}", *overrides])
+    return instantiate(cfg[group], _convert_="all")
+
+
+def _path(name, tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((5, 6, 5, 3), dtype=np.uint8))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    return {"npz": [f"data.path={tmp_path}/a.npz"], "folder": [f"data.path={tmp_path}"]}.get(name, [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_config(name, tmp_path):
+    source = _compose("data", name, tmp_path, *_path(name, tmp_path))
+    assert isinstance(source, Source)
+    assert source.name == name and source.shape == SHAPES.get(name, (1, 28, 28))
+
+
+def test_one_word_changes_the_folders_size(tmp_path):
+    source = _compose("data", "folder", tmp_path, f"data.path={tmp_path}", "data.size=16", "data.channels=1")
+    assert source.shape == (1, 16, 16)
+
+
+def test_stacked_mnist_on_the_embedded_digits(tmp_path):
+    source = _compose("data", "stacked_mnist", tmp_path, "data@data.digits=mnist5k", "data.train=20")
+    assert len(source.load("train")) == 20
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "transform").glob("*.yaml")))
+def test_transform_config(name, tmp_path):
+    assert isinstance(_compose("transform", name, tmp_path), Transform)
