@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.tracking.every import Every
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.sink import Sink
 from ganvas.tracking.terms import read
 from ganvas.tracking.watched import Watched
 
@@ -25,7 +25,7 @@ class LogTerms(Callback):
         every: images between two readings.
     """
 
-    def __init__(self, run: TrackedRun, every: int) -> None:
+    def __init__(self, run: Sink, every: int) -> None:
         self._run = run
         self._every = Every(every)
         self._since = (0, 0.0)

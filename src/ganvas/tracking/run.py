@@ -58,8 +58,9 @@ class TrackedRun:
         self._step = 0
         self._keys: dict[str, str] = {}
         self._non_finite: set[str] = set()
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)  # says at length that there is no GPU
         self._monitor = SystemMetricsMonitor(run_id, tracking_uri=client.tracking_uri) if system_metrics else None
-        self._writer = Writer(client, run_id, sample=self._system_metrics if system_metrics else None)
+        self._writer = Writer(client, run_id, self._system_metrics if system_metrics else None)
 
     @classmethod
     @contextmanager
@@ -113,7 +114,7 @@ class TrackedRun:
         entries = limits.params(flat)
         self._writer.job("params", lambda: self._write_params(entries))
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
+    def metrics(self, values: Mapping[str, int | float], step: int) -> None:
         """Log numbers; returns at once.
 
         NaN stays NaN. SQL has no infinity, and MLflow would store 1.8e308 for it: it is logged as NaN, and a tag

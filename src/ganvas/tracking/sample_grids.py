@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.tracking import pictures
 from ganvas.tracking.every import Every
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.sink import Sink
 from ganvas.tracking.watched import Watched
 
 
@@ -31,7 +31,7 @@ class SampleGrids(Callback):
 
     def __init__(
         self,
-        run: TrackedRun,
+        run: Sink,
         every: int,
         rows: int,
         columns: int,

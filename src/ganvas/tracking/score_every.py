@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, Trainer
 
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.settings import MetricSettings
 from ganvas.metrics.streaming import StreamingScores

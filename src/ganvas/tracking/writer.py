@@ -19,6 +19,10 @@ from mlflow.tracking import MlflowClient
 
 _logger = logging.getLogger("ganvas.tracking")
 
+_INTERVAL = 2.0
+"""Seconds between two rounds of writing."""
+_SAMPLE_INTERVAL = 10.0
+"""Seconds between two samples of the system's metrics."""
 _BATCH = 1000
 """Metrics in one call, MLflow's limit."""
 _WAITING = {"metrics": 100_000, "image": 64}
@@ -38,25 +42,18 @@ class Writer:
     Args:
         client: of the store.
         run_id: the run metrics belong to.
-        interval: seconds between two rounds of writing.
-        sample: called in the writing thread every ``sample_interval`` seconds for more metrics; None for none.
-        sample_interval: seconds.
+        sample: called in the writing thread now and then for more metrics; None for none.
     """
 
     def __init__(
         self,
         client: MlflowClient,
         run_id: str,
-        *,
-        interval: float = 2.0,
-        sample: Callable[[], list[Metric]] | None = None,
-        sample_interval: float = 10.0,
+        sample: Callable[[], list[Metric]] | None,
     ) -> None:
         self._client = client
         self._run_id = run_id
-        self._interval = interval
         self._sample = sample
-        self._sample_interval = sample_interval
         self._sampled = time.monotonic()
         self._items: deque[list[Metric] | _Job] = deque()
         self._waiting: Counter[str] = Counter()
@@ -125,7 +122,7 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            self._wake.wait(self._interval)
+            self._wake.wait(_INTERVAL)
             self._wake.clear()
             closing = self._closing
             self._take_sample()
@@ -134,7 +131,7 @@ class Writer:
                 return
 
     def _take_sample(self) -> None:
-        if self._sample is not None and time.monotonic() - self._sampled >= self._sample_interval:
+        if self._sample is not None and time.monotonic() - self._sampled >= _SAMPLE_INTERVAL:
             self._sampled = time.monotonic()
             try:
                 self.metrics(self._sample())

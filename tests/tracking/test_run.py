@@ -1,0 +1,266 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.store import StoreError, open_store
+
+
+@pytest.fixture
+def client(store):
+    return open_store("test")[0]
+
+
+def start(**arguments):
+    return TrackedRun.start("test", "a run", {}, **arguments)
+
+
+def test_finished_with_name_tags_and_user(client):
+    with TrackedRun.start("test", "β-VAE · größer λ", {"study": "ü", "ganvas.hash": "abc"}) as run:
+        assert client.get_run(run.id).info.status == "RUNNING"
+    info = client.get_run(run.id)
+    assert info.info.status == "FINISHED" and info.info.run_name == "β-VAE · größer λ"
+    assert info.data.tags["study"] == "ü" and info.data.tags["mlflow.user"]
+    assert info.info.end_time is not None and run.lost == {}
+
+
+def test_failure_is_recorded_and_propagates(client):
+    with pytest.raises(ValueError, match="wrong"):
+        with start() as run:
+            raise ValueError("wrong\nshape")
+    info = client.get_run(run.id)
+    assert info.info.status == "FAILED" and info.data.tags["ganvas.failure"] == "ValueError: wrong shape"
+    text = open(client.download_artifacts(run.id, "failure.txt")).read()
+    assert "Traceback" in text and "ValueError: wrong\nshape" in text
+
+
+@pytest.mark.parametrize(
+    "error, status", [(KeyboardInterrupt, "KILLED"), (SystemExit(3), "FAILED"), (SystemExit(0), "FINISHED")]
+)
+def test_other_ways_out(client, error, status):
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        with start() as run:
+            raise error
+    assert client.get_run(run.id).info.status == status
+
+
+def test_lightning_exit_after_ctrl_c_is_killed(client):
+    with pytest.raises(SystemExit):
+        with start() as run:
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                sys.exit(1)
+    assert client.get_run(run.id).info.status == "KILLED"
+
+
+SCRIPT = """
+    import sys, time, torch
+    import pytorch_lightning as pl
+    from torch.utils.data import DataLoader, IterableDataset
+    from ganvas.tracking.run import TrackedRun
+    from ganvas.tracking.checkpoints import Checkpoints
+
+    class Endless(IterableDataset):
+        def __iter__(self):
+            while True:
+                time.sleep(0.01)
+                yield torch.zeros(1)
+
+    class Toy(pl.LightningModule):
+        automatic_optimization = False
+        images_seen, terms = 0, {}
+        def configure_optimizers(self):
+            self.w = torch.nn.Parameter(torch.zeros(()))
+            return torch.optim.SGD([self.w], lr=0.1)
+        def training_step(self, batch, i):
+            self.images_seen += 1
+            if self.images_seen == 3:
+                print("training", flush=True)
+
+    with TrackedRun.start("test", "stopped", {}) as run:
+        print(run.id, flush=True)
+        pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
+                   enable_model_summary=False, callbacks=[Checkpoints(".", 10**9, 0)]).fit(Toy(), DataLoader(Endless()))
+"""
+
+
+def _launch(folder):
+    folder.mkdir()
+    # Python ignores SIGINT where its parent did (a background job's): the handler is set as in a terminal.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + textwrap.dedent(SCRIPT)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///../mlflow.db"}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, stdout=-1, stderr=-1, text=True)
+
+
+def test_signals_leave_the_run_killed_with_its_last_checkpoint(client, store):
+    processes = {signum: _launch(store / signum.name) for signum in (signal.SIGTERM, signal.SIGINT)}
+    for signum, process in processes.items():
+        run_id = process.stdout.readline().strip()
+        assert process.stdout.readline().strip() == "training"
+        process.send_signal(signum)
+        _, stderr = process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert client.get_run(run_id).info.status == "KILLED", stderr
+        assert (store / signum.name / "last.ckpt").exists()
+
+
+def test_handlers_are_put_back(client):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with start():
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_five_hundred_params_odd_keys_and_long_values(client):
+    flat = {f"group.key{i}": i for i in range(500)}
+    flat |= {"long": "x" * 7000, "odd[0]": 1, "odd(0)": 2, "k" * 300: "long key", "empty": "", "none": None, "λ": 1.0}
+    with start() as run:
+        run.params(flat)
+        run.flush()
+    params = client.get_run(run.id).data.params
+    assert len(params) == 507 and params["group.key499"] == "499"
+    assert len(params["long"]) == 6000 and params["long"].endswith("x… (full value in config.yaml)")
+    assert params["odd_0_"] == "1" and sum(v == "2" for k, v in params.items() if k.startswith("odd_0_")) == 1
+    assert params["none"] == "None" and params["λ"] == "1.0"
+
+
+def test_metrics_keep_order_and_step_and_survive_the_non_finite(client):
+    with start() as run:
+        for step in range(0, 3000, 2):
+            run.metrics({"train/loss": step / 2, "a(b)": 1}, step=step)
+        run.metrics({"train/bad": math.nan, "train/inf": -math.inf}, step=64)
+    history = client.get_metric_history(run.id, "train/loss")
+    assert [(m.step, m.value) for m in sorted(history, key=lambda m: m.step)] == [(s, s / 2) for s in range(0, 3000, 2)]
+    data = client.get_run(run.id).data
+    assert math.isnan(data.metrics["train/bad"]) and math.isnan(data.metrics["train/inf"])
+    assert data.tags["ganvas.non_finite.train/inf"] == "-inf at 64 images"
+    assert data.metrics["a_b_"] == 1 and run.lost == {}
+
+
+def test_gallery_images_come_back_exactly(client):
+    picture = torch.randint(0, 256, (3, 20, 30), dtype=torch.uint8)
+    grey = np.arange(100, dtype=np.uint8).reshape(10, 10)
+    with start() as run:
+        run.image("samples", picture, step=128)
+        run.image("samples", grey, step=256)
+        grey[:] = 0  # the run keeps its own copy
+    files = [f.path for f in client.list_artifacts(run.id, "images")]
+    full = sorted(f for f in files if f.endswith(".png"))
+    assert len(files) == 4 and all(f.startswith("images/samples+step+") for f in files)
+    back = np.array(Image.open(client.download_artifacts(run.id, next(f for f in full if "+step+128+" in f))))
+    assert (back == picture.permute(1, 2, 0).numpy()).all()
+    back = np.array(Image.open(client.download_artifacts(run.id, next(f for f in full if "+step+256+" in f))))
+    assert (back == np.arange(100).reshape(10, 10)).all()
+    assert client.get_run(run.id).data.tags["mlflow.loggedImages"] == "True"
+
+
+def test_float_images_are_refused(client):
+    with start() as run, pytest.raises(ValueError, match="uint8"):
+        run.image("samples", torch.zeros(3, 4, 4), step=0)
+
+
+def test_text_artifact_tags_and_dataset(client, tmp_path):
+    (tmp_path / "some.bin").write_bytes(b"123")
+    fingerprint = "0123456789abcdef" * 4
+    with start() as run:
+        run.text("git/diff.patch", "+ é")
+        run.artifact(tmp_path / "some.bin", "folder")
+        run.tags({"long": "y" * 9000})
+        run.dataset("mnist5k", fingerprint, "train", (1, 28, 28), 4000)
+        run.dataset("mnist5k", fingerprint[::-1], "validation", (1, 28, 28), 500)
+    assert open(client.download_artifacts(run.id, "git/diff.patch"), encoding="utf-8").read() == "+ é"
+    assert open(client.download_artifacts(run.id, "folder/some.bin"), "rb").read() == b"123"
+    info = client.get_run(run.id)
+    assert info.data.tags["long"].endswith("… (full value in config.yaml)")
+    inputs = {i.tags[0].value: i.dataset for i in info.inputs.dataset_inputs}
+    assert inputs["train"].digest == fingerprint[:36] and fingerprint in inputs["train"].profile
+    assert set(inputs) == {"train", "validation"} and inputs["train"].name == "mnist5k"
+
+
+def test_resume_goes_on_with_the_same_run(client):
+    with pytest.raises(ValueError):
+        with start() as run:
+            run.params({"a": 1, "b": 2})
+            run.metrics({"m": 1}, step=10)
+            raise ValueError("first time")
+    with start(run_id=run.id) as again:
+        assert client.get_run(run.id).info.status == "RUNNING"
+        again.params({"a": 1, "b": 3, "c": 4})
+        again.metrics({"m": 2}, step=20)
+    info = client.get_run(run.id)
+    assert again.id == run.id and info.info.status == "FINISHED" and "ganvas.failure" not in info.data.tags
+    assert info.data.params == {"a": "1", "b": "2", "c": "4"} and info.data.metrics["m"] == 2
+    assert info.data.tags["ganvas.resumed_with"] == "b: 2 -> 3"
+
+
+def test_resume_of_an_unknown_run(client):
+    with pytest.raises(StoreError, match="cannot go on with run 'nosuchrun'"):
+        with start(run_id="nosuchrun"):
+            pass
+
+
+def test_store_that_goes_away_costs_the_log_not_the_run(client, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with start() as run:
+        run.metrics({"m": 1}, step=1)
+        run.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr("mlflow.tracking.MlflowClient.log_batch", broken)
+            patch.setattr("mlflow.tracking.MlflowClient.log_image", broken)
+            run.metrics({"m": 2, "k": 2}, step=2)
+            run.image("samples", torch.zeros(1, 8, 8, dtype=torch.uint8), step=2)
+            with pytest.raises(StoreError, match="2 metrics, 1 image.*No space left"):
+                run.flush()
+    info = client.get_run(run.id)
+    assert run.lost == {"metrics": 2, "image": 1}
+    assert info.info.status == "FINISHED" and info.data.metrics == {"m": 1}
+    assert (
+        "2 metrics, 1 image" in info.data.tags["ganvas.not_logged"]
+        and "No space left" in info.data.tags["ganvas.not_logged"]
+    )
+    messages = [r.getMessage() for r in caplog.records if r.name == "ganvas.tracking"]
+    assert len(messages) == 2 and "Training goes on" in messages[0] and "lacks 2 metrics, 1 image" in messages[1]
+
+
+def test_end_of_a_run_survives_a_dead_store(client, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise OSError("gone")
+
+    with start() as run:
+        monkeypatch.setattr("mlflow.tracking.MlflowClient.set_terminated", broken)
+    assert f"{run.id} could not be marked as FINISHED" in caplog.text
+
+
+def test_store_that_hangs_drops_what_does_not_fit(client, monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.run._PATIENCE", 0.3)
+    with start() as run:
+        monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: time.sleep(1.5))
+        run.metrics({"m": 1}, step=1)
+        with pytest.raises(StoreError):
+            run.flush()
+        for _ in range(70):
+            run.image("samples", torch.zeros(1, 2, 2, dtype=torch.uint8), step=2)
+        assert run.lost == {"image": 6}
+    assert run.lost == {"image": 70, "metrics": 1}
+
+
+def test_system_metrics_have_the_step_of_the_images_seen(client, monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.writer._INTERVAL", 0.05)
+    monkeypatch.setattr("ganvas.tracking.writer._SAMPLE_INTERVAL", 0.1)
+    with start(system_metrics=True) as run:
+        run.metrics({"m": 1}, step=640)
+        time.sleep(0.5)
+    history = client.get_metric_history(run.id, "system/cpu_utilization_percentage")
+    assert history and history[-1].step == 640

@@ -1,0 +1,109 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ganvas.tracking.store import StoreError, open_store, tracking_uri, without_password
+
+
+def test_default_is_sqlite_in_the_working_folder(store):
+    assert tracking_uri() == f"sqlite:///{store}/mlflow.db"
+
+
+def test_environment_wins_and_relative_files_become_absolute(store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere:5000")
+    assert tracking_uri() == "http://somewhere:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///sub/other.db")
+    assert tracking_uri() == f"sqlite:///{store}/sub/other.db"
+
+
+def test_experiment_is_found_again_and_its_artifacts_are_absolute(store):
+    client, first = open_store("Größe")
+    _, again = open_store("Größe")
+    assert first == again
+    assert client.get_experiment(first).artifact_location == (store / "mlruns").as_uri()
+
+
+def test_deleted_experiment_is_explained(store):
+    client, number = open_store("gone")
+    client.delete_experiment(number)
+    with pytest.raises(StoreError, match="mlflow experiments restore"):
+        open_store("gone")
+
+
+def test_two_processes_create_the_store_at_once(tmp_path):
+    folder = tmp_path / "a folder, ümläut"
+    folder.mkdir()
+    code = "from ganvas.tracking.store import open_store; print(open_store('x')[1])"
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, stdout=-1, stderr=-1, text=True)
+        for _ in range(2)
+    ]
+    results = [p.communicate(timeout=60) for p in processes]
+    assert [p.returncode for p in processes] == [0, 0], results
+    assert results[0][0] == results[1][0]
+    assert (folder / "mlflow.db").exists()
+
+
+def _free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "scheme", ["http://user:secret@127.0.0.1:{port}", "postgresql://user:secret@127.0.0.1:{port}/db"]
+)
+def test_unreachable_server_is_named_quickly_without_its_password(store, monkeypatch, scheme):
+    uri = scheme.format(port=_free_port())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    start = time.monotonic()
+    with pytest.raises(StoreError) as caught:
+        open_store("x")
+    assert time.monotonic() - start < 10
+    message = str(caught.value)
+    assert without_password(uri) in message and "MLFLOW_TRACKING_URI" in message
+    assert "secret" not in message and "\n" not in message
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_silent_server_is_given_up_on(store, monkeypatch):
+    monkeypatch.setattr(
+        "ganvas.tracking.store._IMPATIENT", {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
+    )
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{s.getsockname()[1]}")
+        start = time.monotonic()
+        with pytest.raises(StoreError):
+            open_store("x")
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("uri", ["nonsense://x", "file:///tmp/mlruns", "just/a/path"])
+def test_other_stores_are_refused_with_the_alternatives(store, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(StoreError, match="sqlite"):
+        open_store("x")
+
+
+def test_folder_that_cannot_be_made(store, monkeypatch):
+    Path("plain").write_text("a file")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///plain/mlflow.db")
+    with pytest.raises(StoreError, match="plain.*write"):
+        open_store("x")
+
+
+def test_file_that_is_no_database(store, monkeypatch):
+    Path("text.db").write_text("not a database" * 100)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///text.db")
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="not a database"):
+        open_store("x")
+    assert time.monotonic() - start < 5
