@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
 from ganvas.networks.warm_start import load_parts
 from ganvas.tracking.artifacts import checkpoint_path

@@ -6,7 +6,7 @@ import torch
 from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.metrics.extractor import Extractor
 from ganvas.models import Model
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import hydra.utils
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 CONFIG_PATH = "pkg://ganvas.conf"
 
@@ -117,10 +117,10 @@ class Train:
     model: Any = MISSING
 
 
-def _critic_shape(*, _root_: DictConfig) -> list[int]:
+def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
     channels, *rest = _root_.data.shape
-    return [channels * OmegaConf.select(_root_, "model.critic.pack", default=1), *rest]
+    return ListConfig([channels * OmegaConf.select(_root_, "model.critic.pack", default=1), *rest])
 
 
 def _share(fraction: float, *, _root_: DictConfig) -> int:
@@ -128,10 +128,10 @@ def _share(fraction: float, *, _root_: DictConfig) -> int:
     return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
 
 
-def _npz_shape(path: str) -> list[int]:
+def _npz_shape(path: str) -> ListConfig:
     from ganvas.data.npz import npz_shape
 
-    return npz_shape(path)
+    return ListConfig(npz_shape(path))
 
 
 def register() -> None:

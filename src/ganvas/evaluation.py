@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.features import extract
 from ganvas.metrics.protocol import FINAL, Protocol, library_versions

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.evaluation import Scored
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.settings import MetricSettings

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from ganvas.checkpoints import go_on, warm_start
 from ganvas.compatibility import check_fit
 from ganvas.config import CONFIG_PATH, build, check
-from ganvas.data import DataModule
+from ganvas.data.datamodule import DataModule
 from ganvas.evaluation import final_scores
 from ganvas.models import Model
 from ganvas.recording import Job, callbacks, conclude, start_run

@@ -128,6 +128,8 @@ class Model(pl.LightningModule, ABC):
         checkpoint["images_seen"] = self.images_seen
         checkpoint["updates"] = self.updates
         checkpoint["random_state"] = _random_state()
+        # Lightning's loop counters would say that its one epoch is over, and a larger budget could not go on.
+        checkpoint.pop("loops", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the position; the random state waits for :meth:`on_train_start`."""

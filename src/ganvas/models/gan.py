@@ -11,6 +11,7 @@ from __future__ import annotations
 from ganvas.models.adversarial import Adversarial
 from ganvas.models.base import OptimizerFactory
 from ganvas.models.schedules import Schedule
+from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection
 from ganvas.types import Critic, Generator, Prior
 
@@ -42,7 +43,7 @@ class GAN(Adversarial):
         prior: Prior,
         generator: Generator,
         critic: Critic,
-        objective: Divergence,
+        objective: AdversarialObjective,
         constraint: Constraint,
         n_critic: int,
         generator_optimizer: OptimizerFactory,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ganvas.models.base import Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
+from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
 from ganvas.types import Decoder, Encoder, Prior, Shape
 
@@ -46,7 +47,7 @@ class VAE(Model):
         encoder: Encoder,
         decoder: Decoder,
         likelihood: Likelihood,
-        objective: Bound,
+        objective: Bound | AdversarialObjective,
         optimizer: OptimizerFactory,
         ema_halflife: int | None,
         gradient_clip: float | None,
@@ -109,7 +110,7 @@ def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
     return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
 
-def _check(prior: Prior, encoder: Encoder, decoder: Decoder, objective: Bound) -> None:
+def _check(prior: Prior, encoder: Encoder, decoder: Decoder, objective: Bound | AdversarialObjective) -> None:
     if type(prior).__name__ != "Normal":
         raise ValueError(f"VAE needs a standard normal prior, got {type(prior).__name__}; write prior=normal")
     if not isinstance(objective, Bound):

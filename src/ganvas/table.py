@@ -1,0 +1,49 @@
+"""The table at the end of a multirun: every job's scores side by side, and where to look next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+
+class PrintTable(Callback):
+    """Hydra's hook: prints what the jobs of a multirun came to."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Read every ``result.json`` below the multirun's folder, and print them as one table."""
+        folder = Path(config.hydra.sweep.dir)
+        results = [json.loads(path.read_text()) for path in sorted(folder.glob("*/result.json"))]
+        if results:
+            print_table(results, folder, Console())
+
+
+def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:
+    """One row a run, one column a score; then where the sample grids are and how to open the UI.
+
+    Args:
+        results: contents of ``result.json``.
+        folder: of the multirun.
+        console: where to.
+    """
+    keys = list(dict.fromkeys(key for result in results for key in result["scores"]))
+    table = Table(title=f"{len(results)} runs", title_justify="left")
+    table.add_column("run")
+    for key in keys:
+        table.add_column(key.removeprefix("score/"), justify="right")
+    for result in results:
+        table.add_row(result["name"], *[_cell(result["scores"].get(key)) for key in keys])
+    console.print(table)
+    console.print(f"Sample grids: {folder}/*/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
+
+
+def _cell(score: dict[str, Any] | None) -> str:
+    if score is None:
+        return ""
+    half = "" if score["interval"] is None else f" ± {(score['interval'][1] - score['interval'][0]) / 2:.2g}"
+    return f"{score['value']:.4g}{half}"
