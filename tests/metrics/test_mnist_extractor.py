@@ -60,7 +60,7 @@ def test_stays_frozen_in_evaluation_mode(digits):
 def test_distance_orders_damage(mnist_extractor, digits):
     """Floor < mild noise < one class missing or strong noise < uniform noise."""
     images, labels = digits
-    real, held = extract(mnist_extractor, images[:1500], 500).values, images[1500:3000]
+    real, held = extract(mnist_extractor, images[:1000], 500).values, images[1000:2000]
     g = torch.Generator().manual_seed(0)
     noise = torch.randn(held.shape, generator=g)
 
@@ -69,6 +69,6 @@ def test_distance_orders_damage(mnist_extractor, digits):
 
     mild, strong = ((held + s * noise).clamp(0, 255).to(torch.uint8) for s in (25, 100))
     uniform = torch.randint(0, 256, held.shape, generator=g, dtype=torch.uint8)
-    floor, missing = fd(held), fd(held[labels[1500:3000] != 3])
+    floor, missing = fd(held), fd(held[labels[1000:2000] != 3])
     assert floor < fd(mild) < fd(strong) < fd(uniform)
     assert 3 * floor < missing < fd(uniform)

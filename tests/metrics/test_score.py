@@ -31,6 +31,13 @@ def test_keys_and_values(settings, extractor, frechet):
     assert kid == Score(mean, sd, "20 subsets of 100")
 
 
+def test_no_deviation_over_subsets_that_are_all_images(settings):
+    (kid,) = scores(features(90, 0), features(90, 1), ["kid"], settings).values()
+    assert kid.sd is None and kid.interval is None
+    (kid,) = scores(features(91, 0), features(90, 1), ["kid"], settings).values()
+    assert kid.sd > 0 and kid.sd_over == "20 subsets of 90"
+
+
 def test_only_what_is_asked_for(settings):
     assert list(scores(features(30, 0), features(20, 1), ["kid"], settings)) == ["score/mnist/kid"]
 

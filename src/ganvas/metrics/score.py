@@ -54,7 +54,7 @@ def _inception_score(real: Features, fake: Features, settings: MetricSettings) -
 def _kid(real: Features, fake: Features, settings: MetricSettings) -> Score:
     size, subsets = subset_size(settings.kid_subset_size, real.n, fake.n), settings.kid_subsets
     mean, sd = kernel_distance(real.values, fake.values, subsets=subsets, size=size, seed=settings.seed)
-    return Score(mean, sd, sd_over=kid_parts(settings, size))
+    return kid_score(mean, sd, settings, (size, real.n, fake.n))
 
 
 def is_parts(settings: MetricSettings) -> str:
@@ -62,9 +62,21 @@ def is_parts(settings: MetricSettings) -> str:
     return f"{settings.is_splits} splits"
 
 
-def kid_parts(settings: MetricSettings, size: int) -> str:
-    """What the kernel distance's standard deviation is over."""
-    return f"{settings.kid_subsets} subsets of {size}"
+def kid_score(mean: float, sd: float, settings: MetricSettings, sizes: tuple[int, int, int]) -> Score:
+    """A kernel distance with its uncertainty, of which there is none where every subset is all images of both sides.
+
+    Args:
+        mean: over the subsets.
+        sd: over the subsets.
+        settings: of the metrics.
+        sizes: images of one subset, of the real side and of the fake side.
+
+    Returns:
+        The score.
+    """
+    if len(set(sizes)) == 1:
+        return Score(mean, sd=None, sd_over="")
+    return Score(mean, sd, sd_over=f"{settings.kid_subsets} subsets of {sizes[0]}")
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType({"fd": _frechet, "fid": _frechet, "is": _inception_score, "kid": _kid})

@@ -23,7 +23,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.kid import subset_size
-from ganvas.metrics.score import Score, frechet_name, is_parts, key, kid_parts
+from ganvas.metrics.score import Score, frechet_name, is_parts, key, kid_score
 from ganvas.metrics.settings import MetricSettings
 
 
@@ -131,7 +131,7 @@ class StreamingScores(nn.Module):
             )
 
     def _inception_score(self, metric: InceptionScore) -> Score:
-        # torchmetrics divides by splits - 1, torch-fidelity by splits; with one split the former warns and has no value.
+        # torchmetrics divides by splits - 1, torch-fidelity by splits; with one split the former warns, with no value.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*degrees of freedom")
             mean, sd = metric.compute()
@@ -139,6 +139,7 @@ class StreamingScores(nn.Module):
         return Score(float(mean), float(sd.nan_to_num()) * math.sqrt((splits - 1) / splits), is_parts(self.settings))
 
     def _kernel_distance(self) -> Score:
-        self.kernel.subset_size = subset_size(self.settings.kid_subset_size, self.n_real, self.n_fake)
+        size = subset_size(self.settings.kid_subset_size, self.n_real, self.n_fake)
+        self.kernel.subset_size = size
         mean, sd = self.kernel.compute()
-        return Score(float(mean), float(sd), kid_parts(self.settings, self.kernel.subset_size))
+        return kid_score(float(mean), float(sd), self.settings, (size, self.n_real, self.n_fake))
