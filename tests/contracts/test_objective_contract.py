@@ -160,6 +160,7 @@ def test_constraint_in_a_critics_step(value, shape, pack, autocast):
         loss = critic(real).mean() if penalty is None else critic(real).mean() + penalty
     loss.backward()
     if penalty is not None:
+        assert penalty.requires_grad
         assert penalty.shape == () and penalty.dtype == torch.float32 and torch.isfinite(penalty) and penalty >= 0
     assert all(torch.isfinite(p.grad).all() for p in critic.parameters() if p.grad is not None)
     assert fake.grad is None and real.grad is None
