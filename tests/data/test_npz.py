@@ -1,5 +1,7 @@
 """NumPy files: the header, the layouts, and each bad input's message."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,10 @@ def test_no_file_or_no_numpy_file(tmp_path):
     (tmp_path / "c.npy").write_bytes(b"text")
     with pytest.raises(DataError, match=r"c\.npy: not a NumPy array"):
         npz_shape(str(tmp_path / "c.npy"))
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(DataError, match=r"d\.npz: holds the arrays \(none\)"):
+        npz_shape(str(tmp_path / "d.npz"))
     np.save(tmp_path / "one.npy", RGB[:1])
     with pytest.raises(DataError, match="val=1: .* 1 examples"):
         NpzImages("npz", [3, 6, 5], str(tmp_path / "one.npy"), val=1, test=0)

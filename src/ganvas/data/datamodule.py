@@ -59,7 +59,8 @@ class DataModule(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Download in one process of a node before the others read."""
-        self.examples("train")
+        for split in self.source.splits:
+            self.examples(split)
 
     def train_dataloader(self) -> Iterable[Tensor]:
         """An endless stream of model-ready batches from :attr:`start` on, see :class:`~ganvas.data.batches.Batches`."""

@@ -90,12 +90,12 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                key = _key(path, [name.removesuffix(".npy") for name in archive.namelist()])
+                key = _key(path, [name[:-4] for name in archive.namelist() if name.endswith(".npy")])
                 with archive.open(f"{key}.npy") as member:
                     return _images(path, *_read_header(path, member))
         with path.open("rb") as file:
             return _images(path, *_read_header(path, file))
-    except OSError as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"path={path}: cannot be read ({error}); set data.path to an .npz or .npy file.") from error
 
 

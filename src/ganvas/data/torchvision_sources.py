@@ -9,8 +9,10 @@ from __future__ import annotations
 import pickle
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar, final
+from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -41,7 +43,7 @@ def obtain(name: str, root: str, read: Callable[[bool], T]) -> T:
         raise _unreadable(name, root, corrupt) from corrupt
     try:
         return read(True)
-    except (OSError, RuntimeError, ImportError) as failed:
+    except (OSError, RuntimeError, ImportError, ValueError, HTTPException, BadZipFile) as failed:
         raise DataError(
             f"{name}: not found in {Path(root).resolve()}, and the download failed: {' '.join(str(failed).split())} "
             "Connect to the internet and run again, or set paths.data to the folder that holds the files."
