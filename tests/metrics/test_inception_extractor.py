@@ -69,6 +69,23 @@ def test_other_files_are_refused(tmp_path, content):
         InceptionExtractor(str(tmp_path / "other.pth"))
 
 
+class Payload:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "ran")
+
+
+def test_a_file_that_runs_code_is_refused_unread(tmp_path):
+    torch.save({"a": Payload(tmp_path / "trace")}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match="is no state dict"):
+        InceptionExtractor(str(tmp_path / "evil.pth"))
+    assert not (tmp_path / "trace").exists()
+
+
 def offline(url, path, **_):
     raise URLError("no route to host")
 
