@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking import MlflowClient
@@ -135,12 +136,15 @@ class TrackedRun:
             image: ``uint8``; an array is ``(h, w, c)`` or ``(h, w)``, a tensor ``(c, h, w)`` as ``make_grid`` makes it.
             step: images seen.
         """
-        array = image.permute(1, 2, 0).cpu().numpy() if isinstance(image, Tensor) else image
-        if array.dtype != np.uint8:
-            raise ValueError(f"image must be uint8, got {array.dtype}; convert it with ganvas.types.to_uint8")
-        copy, name = array.copy(), limits.key(key)
-        write = self._client.log_image
-        self._writer.job("image", lambda: write(self.id, copy, key=name, step=step, synchronous=True))
+        if image.dtype not in (np.uint8, torch.uint8):
+            raise ValueError(f"image must be uint8, got {image.dtype}; convert it with ganvas.types.to_uint8")
+        copy, name = image.clone() if isinstance(image, Tensor) else image.copy(), limits.key(key)
+
+        def write() -> None:
+            array = copy.permute(1, 2, 0).contiguous().cpu().numpy() if isinstance(copy, Tensor) else copy
+            self._client.log_image(self.id, array, key=name, step=step, synchronous=True)
+
+        self._writer.job("image", write)
 
     def text(self, path: str, text: str) -> None:
         """Log ``text`` as the artifact ``path``.

@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 
 _logger = logging.getLogger("ganvas.tracking")
 
-_INTERVAL = 2.0
+_INTERVAL = 5.0
 """Seconds between two rounds of writing."""
 _SAMPLE_INTERVAL = 10.0
 """Seconds between two samples of the system's metrics."""
