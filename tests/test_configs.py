@@ -1,0 +1,143 @@
+"""Every shipped config composes, its parts are built, and no leaf of an experiment is dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+
+from ganvas.config import ConfigError, build, check
+from ganvas.models import Model
+
+CONF = Path(__file__).parents[1] / "conf"
+OPTIONS = {
+    group.name: sorted(f.stem for f in group.glob("*.yaml") if not f.stem.startswith("_"))
+    for group in sorted(CONF.iterdir())
+    if group.is_dir() and group.name != "delta" and any(group.glob("*.yaml"))
+}
+# What cannot be built here: no such file, or weights to download.
+UNBUILT = {("data", "folder"), ("data", "npz"), ("extractor", "inception")}
+# What an option cannot stand without.
+EXTRA = {
+    ("data", "folder"): ["data.path=nowhere"],
+    ("data", "npz"): ["data.path=nowhere", "data.shape=[1,28,28]"],
+    ("network", "conv"): ["model=vae"],
+    ("network", "resnet"): ["data=cifar10"],
+}
+PAIRS = [(group, option) for group, options in OPTIONS.items() for option in options]
+
+
+def compose_(*overrides):
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        return compose("train", [*overrides, "paths.output=out"])
+
+
+def leaves(node, prefix=""):
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+@pytest.mark.parametrize(("group", "option"), PAIRS)
+def test_every_option_composes_resolves_and_is_built(group, option):
+    cfg = compose_(f"{group}={option}", *EXTRA.get((group, option), []))
+    check(cfg)
+    assert OmegaConf.to_container(cfg, resolve=True)
+    if (group, option) not in UNBUILT and group not in ("experiment", "data"):
+        build(cfg[group])
+
+
+@pytest.mark.parametrize("model", OPTIONS["model"])
+@pytest.mark.parametrize("data", ["mnist5k", "ring"])
+def test_every_model_is_built_on_images_and_points(model, data):
+    cfg = compose_(f"model={model}", f"data={data}")
+    built = build(cfg.model)
+    assert isinstance(built, Model)
+    assert built.shape == tuple(cfg.data.shape)
+    assert built.sample(3, seed=0).shape == (3, *cfg.data.shape)
+
+
+@pytest.mark.parametrize("network", OPTIONS["network"])
+def test_every_network_serves_a_family_or_says_which_it_lacks(network):
+    served = []
+    for model in ("gan", "vae"):
+        cfg = compose_(f"model={model}", f"network={network}", "data=cifar10")
+        try:
+            check(cfg)
+        except ConfigError as error:
+            assert f"network={network} offers only" in str(error) and "network=mlp" in str(error)
+            continue
+        served.append(build(cfg.model))
+    assert served
+
+
+@pytest.mark.parametrize("experiment", OPTIONS["experiment"])
+def test_every_leaf_of_an_experiment_changes_something(experiment):
+    text = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())
+    groups = [
+        f"{key.removeprefix('override /')}={value}"
+        for entry in text.pop("defaults", [])
+        if isinstance(entry, dict)
+        for key, value in entry.items()
+    ]
+    without = compose_(*groups)
+    for path, value in leaves(text):
+        assert OmegaConf.select(without, path, throw_on_missing=False) != value, f"{path}={value} is what it is anyway"
+    for group in groups:
+        name, _, choice = group.partition("=")
+        others = [g for g in groups if g != group]
+        assert compose_(*others) != compose_(*groups), f"{group} is what it is anyway"
+        assert choice in OPTIONS[name]
+
+
+@pytest.mark.parametrize("delta", sorted(f.stem for f in (CONF / "delta").glob("*.yaml")))
+def test_every_delta_belongs_to_an_experiment_and_changes_it(delta):
+    experiment, _, model = delta.partition("-")
+    assert experiment in OPTIONS["experiment"] and model in OPTIONS["model"]
+    cfg = compose_(f"experiment={experiment}", f"model={model}")
+    for path, value in leaves(yaml.safe_load((CONF / "delta" / f"{delta}.yaml").read_text())):
+        found = OmegaConf.select(cfg, path)
+        assert (OmegaConf.to_container(found) if OmegaConf.is_config(found) else found) == value
+
+
+def test_the_command_line_beats_the_model_and_the_experiment_beats_both():
+    assert compose_("model=vae", "network=conv").network.name == "conv"
+    assert compose_("experiment=article_gan").network.name == "article"
+    assert compose_("experiment=article_gan", "network=mlp").network.name == "mlp"
+
+
+def test_a_packed_critic_reads_packs():
+    cfg = compose_("model=pacgan", "data=cifar10", "model.critic.pack=4")
+    assert list(cfg.network.critic.shape) == [12, 32, 32]
+    assert build(cfg.model).critic.shape == (3, 32, 32)
+
+
+def test_a_network_without_the_parts_is_refused_by_name():
+    with pytest.raises(ConfigError, match="encoder and decoder, but network=dcgan offers only generator and critic"):
+        check(compose_("model=vae", "network=dcgan"))
+    with pytest.raises(ConfigError, match="generator and critic, but network=conv offers only encoder and decoder"):
+        check(compose_("model=gan", "network=conv"))
+
+
+def test_a_missing_value_is_named():
+    with pytest.raises(ConfigError, match=r"no value for data.path; write data.path=VALUE"):
+        check(compose_("data=folder"))
+
+
+def test_a_class_says_itself_what_it_refuses():
+    with pytest.raises(ConfigError, match="write constraint=gradient_penalty"):
+        build(compose_("model=wgan_gp", "constraint=none").model)
+
+
+def test_lists_arrive_as_lists():
+    cfg = compose_("model=gan")
+    assert isinstance(cfg, DictConfig)
+    optimizer = build(cfg.model).configure_optimizers()[0]
+    assert tuple(optimizer.defaults["betas"]) == (0.5, 0.999)
+    assert not OmegaConf.is_config(optimizer.defaults["betas"])
