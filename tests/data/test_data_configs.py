@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from PIL import Image
 
+from ganvas.config import build, register
 from ganvas.data import Source, Transform
-from ganvas.data.npz import npz_shape
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
@@ -19,10 +17,10 @@ SHAPES |= {"stacked_mnist": (3, 28, 28)} | dict.fromkeys(("ring", "grid", "swiss
 
 
 def _compose(group, name, tmp_path, *overrides):
-    OmegaConf.register_new_resolver("npz_shape", npz_shape, replace=True)
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose(overrides=[f"+{group}={name}", f"+paths.data={tmp_path}", *overrides])
-    return instantiate(cfg[group], _convert_="all")
+        cfg = compose("train", [f"{group}={name}", f"paths.data={tmp_path}", *overrides])
+    return build(cfg[group])
 
 
 def _path(name, tmp_path):

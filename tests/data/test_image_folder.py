@@ -1,5 +1,7 @@
 """Trees of images: every mode and size, the order, the splits, and each bad input's message."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -129,6 +131,9 @@ def test_hashed_splits_partition_and_do_not_move(tmp_path):
     before = _source(tmp_path, val=0.3, test=0.3)._names
     assert sorted(sum(before.values(), [])) == [f"{i:03d}.png" for i in range(60)]
     assert all(8 <= len(names) <= 40 for names in before.values())
+    _fill(tmp_path / "elsewhere" / "same", 60)
+    assert _source(tmp_path / "elsewhere" / "same", val=0.3, test=0.3)._names == before
+    shutil.rmtree(tmp_path / "elsewhere")
     (tmp_path / "007.png").unlink()
     after = _source(tmp_path, val=0.3, test=0.3)._names
     assert after == {split: [n for n in names if n != "007.png"] for split, names in before.items()}

@@ -50,11 +50,10 @@ def test_idx_files_are_read_without_a_network(kind, folder, tmp_path, monkeypatc
 def test_cifar10_channels_and_labels(tmp_path, monkeypatch):
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
-    red = np.zeros((20, 3, 32, 32), dtype=np.uint8)
-    red[:, 0] = 255
+    images = np.random.RandomState(0).randint(0, 256, (20, 3, 32, 32)).astype(np.uint8)
     names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
     for name in names:
-        (folder / name).write_bytes(pickle.dumps({"data": red.reshape(20, -1), "labels": list(range(10)) * 2}))
+        (folder / name).write_bytes(pickle.dumps({"data": images.reshape(20, -1), "labels": list(range(10)) * 2}))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
     monkeypatch.setattr(datasets.CIFAR10, "train_list", [[name, _md5(folder / name)] for name in names[:5]])
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [[names[5], _md5(folder / names[5])]])
@@ -62,7 +61,7 @@ def test_cifar10_channels_and_labels(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
     source = Cifar10("cifar10", [3, 32, 32], str(tmp_path), val=10)
     assert len(source.load("train")) == 90
-    assert source.load("test").data.equal(torch.from_numpy(red))
+    assert source.load("test").data.equal(torch.from_numpy(images))
     assert source.load("val").labels.dtype == torch.int64
 
 

@@ -45,6 +45,14 @@ def test_fixed_draws_follow_the_image_and_not_the_batch():
     assert not FixedBinarisation(1)(x, index, stream("a")).equal(whole)
 
 
+def test_fixed_draws_of_neighbouring_images_share_nothing():
+    x, index = torch.zeros(100, 1, 20, 20), torch.arange(100)
+    rows = FixedBinarisation(0)(x, index, stream("a")).flatten(1)
+    for shift in range(4):
+        agreement = (rows[:-1, shift:] * rows[1:, : 400 - shift]).mean()
+        assert abs(agreement) < 5 / (99 * 396) ** 0.5
+
+
 def test_counter_draws_are_uniform_and_uncorrelated():
     u = counter_uniform(np.uint64(0), np.arange(100_000, dtype=np.uint64)).astype(np.float64)
     assert kstest(u, "uniform").pvalue > 1e-3

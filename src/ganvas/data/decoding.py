@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from ganvas.data.source import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
 
 
 class Resize(ABC):
@@ -106,7 +107,7 @@ class Decoder:
             DataError: naming the file, when it is missing, corrupt or of an unsupported kind.
         """
         try:
-            with Image.open(path) as opened:
+            with Image.open(path, formats=FORMATS) as opened:
                 image = self._convert(ImageOps.exif_transpose(opened))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(
