@@ -130,7 +130,7 @@ def test_checkpoints_on_interruption_but_not_on_errors(fit, toy, tmp_path):
 
 @pytest.mark.parametrize("function", ["torch.save", "os.fsync", "os.replace"])
 def test_full_disk_leaves_the_previous_checkpoint(fit, tmp_path, monkeypatch, function):
-    fit([Budget(8), Checkpoints(tmp_path, 8, 0)])
+    fit([Budget(12), Checkpoints(tmp_path, 8, 0)])  # not what the second run tries to save first
     before = (tmp_path / "last.ckpt").read_bytes()
 
     def full(*args, **kwargs):
