@@ -1,0 +1,61 @@
+r"""Modes of stacked digits: a classifier reads each channel, and the triple of digits is the mode.
+
+.. math:: \text{mode}(x) = 100 a + 10 b + c, \qquad \mathrm{KL}(\hat p \,\|\, \text{uniform over } 10^3)
+
+A perfect model of 26,000 samples shows 1000 modes and a divergence of 0.0193 ± 0.0009
+(:func:`ganvas.metrics.histogram.sampling_floor`); a classifier's errors come on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from ganvas.metrics.histogram import histogram_kl
+
+
+@final
+@dataclass(frozen=True)
+class StackedModes:
+    """Modes of stacked digits that were generated.
+
+    Args:
+        covered: modes generated at least once.
+        modes: modes there are.
+        kl: divergence of the modes' shares from the uniform, nats.
+    """
+
+    covered: int
+    modes: int
+    kl: float
+
+
+def stacked_modes(digits: Int64[Tensor, "n c"], classes: int) -> StackedModes:
+    r"""Modes covered and their divergence from the uniform.
+
+    .. math:: \#\{k : n_k > 0\}, \qquad \sum_k \hat p_k \log (\hat p_k\, C^c)
+
+    Reference: Metz et al. 2017, section 3.3.1, https://arxiv.org/abs/1611.02163; Lin et al. 2018,
+    section 4.2, https://arxiv.org/abs/1712.04086 (26,000 samples).
+
+    Args:
+        digits: predicted class of each channel, 0 to ``classes - 1``; the first channel is the highest digit.
+        classes: C, 10 for digits.
+
+    Returns:
+        Count and divergence.
+
+    Raises:
+        ValueError: no image, or a class out of range.
+    """
+    if not len(digits) or int(digits.min()) < 0 or int(digits.max()) >= classes:
+        found = f"{int(digits.min())} to {int(digits.max())}" if len(digits) else "no image"
+        raise ValueError(f"digits: expected classes 0 to {classes - 1}, got {found}; pass the argmax of the logits")
+    modes = classes ** digits.shape[1]
+    powers = classes ** torch.arange(digits.shape[1] - 1, -1, -1)
+    counts = torch.bincount((digits.cpu() * powers).sum(1), minlength=modes)
+    return StackedModes(int((counts > 0).sum()), modes, histogram_kl(counts, torch.ones_like(counts)))
