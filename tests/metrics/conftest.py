@@ -36,4 +36,13 @@ def mnist_extractor():
 
 @pytest.fixture
 def settings():
-    return MetricSettings(is_splits=4, kid_subsets=20, kid_subset_size=100, seed=2020)
+    return MetricSettings(
+        is_splits=4,
+        kid_subsets=20,
+        kid_subset_size=100,
+        prc_neighbours=3,
+        dc_neighbours=5,
+        fd_infinity_points=5,
+        fd_infinity_share=0.1,
+        seed=2020,
+    )

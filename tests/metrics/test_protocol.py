@@ -7,10 +7,26 @@ from dataclasses import fields, replace
 
 import pytest
 
-from ganvas.metrics.protocol import FINAL, STREAMED, Protocol, library_versions
+from ganvas.metrics.protocol import (
+    FINAL,
+    STREAMED,
+    Protocol,
+    library_versions,
+    require_comparable,
+    warnings_for,
+)
 from ganvas.metrics.settings import MetricSettings
 
-SETTINGS = MetricSettings(is_splits=10, kid_subsets=100, kid_subset_size=1000, seed=2020)
+SETTINGS = MetricSettings(
+    is_splits=10,
+    kid_subsets=100,
+    kid_subset_size=1000,
+    prc_neighbours=3,
+    dc_neighbours=5,
+    fd_infinity_points=15,
+    fd_infinity_share=0.1,
+    seed=2020,
+)
 PROTOCOL = Protocol(
     extractor="mnist",
     weights_hash="ab" * 32,
@@ -66,7 +82,7 @@ def test_a_minor_release_of_the_metric_library_decides():
 
 def test_the_fingerprint_is_a_golden_number():
     # Stored runs carry it: a change here means that old and new scores no longer compare.
-    assert PROTOCOL.fingerprint() == "a0481921a78e"
+    assert PROTOCOL.fingerprint() == "62f09d28d05d"
 
 
 def test_the_fingerprint_is_the_same_in_another_process():
@@ -95,3 +111,51 @@ def test_versions_are_those_installed():
 def test_bad_fields_are_refused(field, value, message):
     with pytest.raises(ValueError, match=message):
         replace(PROTOCOL, **{field: value})
+
+
+def test_one_protocol_compares_with_itself_whatever_is_only_recorded():
+    require_comparable([])
+    require_comparable([PROTOCOL])
+    require_comparable([PROTOCOL, replace(PROTOCOL, **RECORDED)])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_fake": 10_000}, "n_fake 1000 against 10000. Score both"),
+        ({"n_real": None}, "n_real 1000 against None"),
+        ({"settings": replace(SETTINGS, kid_subset_size=50)}, "compare: settings.kid_subset_size 1000 against 50"),
+        ({"split": "train", "weights": "ema"}, "split 'test' against 'train'; weights 'raw' against 'ema'"),
+        ({"library": STREAMED}, "library 'torch-fidelity 0.4' against 'torchmetrics 1.9'"),
+    ],
+)
+def test_mixed_protocols_are_refused_by_field(change, message):
+    with pytest.raises(ValueError, match=message):
+        require_comparable([PROTOCOL, PROTOCOL, replace(PROTOCOL, **change)])
+
+
+@pytest.mark.parametrize("name", DECIDES)
+def test_what_differs_in_the_fingerprint_is_refused(name):
+    with pytest.raises(ValueError, match=f" {name}"):
+        require_comparable([PROTOCOL, replace(PROTOCOL, **{name: DECIDES[name]})])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"n_real": None}, []),
+        ({"extractor": "inception"}, ["n=1000 is below 2048"]),
+        ({"extractor": "inception", "n_real": 2048, "n_fake": 2048}, []),
+        ({"n_fake": 999}, ["999 generated images against 1000 real"]),
+        ({"split": "train"}, ["the reference is the training split"]),
+        (
+            {"extractor": "inception", "n_real": None, "n_fake": 64, "split": "train"},
+            ["n=64 is below 2048", "the reference is the training split"],
+        ),
+    ],
+)
+def test_warnings_say_what_a_reader_should_know(change, expected):
+    found = warnings_for(replace(PROTOCOL, **change))
+    assert len(found) == len(expected)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, expected, strict=True))

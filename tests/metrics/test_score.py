@@ -7,6 +7,7 @@ import torch
 
 from ganvas.metrics.features import Features
 from ganvas.metrics.frechet import frechet_distance
+from ganvas.metrics.frechet_error import frechet_error
 from ganvas.metrics.inception_score import inception_score
 from ganvas.metrics.kid import kernel_distance
 from ganvas.metrics.score import METRICS, Score, scores, standard_metrics
@@ -24,7 +25,8 @@ def test_keys_and_values(settings, extractor, frechet):
     found = scores(real, fake, standard_metrics(extractor), settings)
     assert list(found) == [f"score/{extractor}/{name}" for name in (frechet, "is", "kid")]
     fd, inception, kid = found.values()
-    assert fd == Score(frechet_distance(real.values, fake.values), None, "") and fd.interval is None
+    error = frechet_error(real.moments, fake.moments, fake.values)
+    assert fd == Score(frechet_distance(real.values, fake.values), error, "200 generated images, first order")
     mean, sd = inception_score(fake.logits, splits=4, seed=2020)
     assert inception == Score(mean, sd, "4 splits") and inception.interval == (mean - sd, mean + sd)
     mean, sd = kernel_distance(real.values, fake.values, subsets=20, size=100, seed=2020)
@@ -72,9 +74,25 @@ def test_inception_score_needs_logits(settings):
         scores(features(30, 0), replace(features(30, 1), logits=None), ["is"], settings)
 
 
-@pytest.mark.parametrize("field", ["is_splits", "kid_subsets", "kid_subset_size", "seed"])
+LEAST = {
+    "is_splits": 1,
+    "kid_subsets": 1,
+    "kid_subset_size": 2,
+    "prc_neighbours": 1,
+    "dc_neighbours": 1,
+    "fd_infinity_points": 3,
+    "seed": 0,
+}
+
+
+@pytest.mark.parametrize("field", LEAST)
 def test_settings_are_checked(field):
-    good = {"is_splits": 1, "kid_subsets": 1, "kid_subset_size": 2, "seed": 0}
-    MetricSettings(**good)
-    with pytest.raises(ValueError, match=f"{field}: expected at least {good[field]}, got"):
-        MetricSettings(**{**good, field: good[field] - 1})
+    MetricSettings(**LEAST, fd_infinity_share=0.5)
+    with pytest.raises(ValueError, match=f"{field}: expected at least {LEAST[field]}, got"):
+        MetricSettings(**{**LEAST, field: LEAST[field] - 1}, fd_infinity_share=0.5)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_share_is_checked(share):
+    with pytest.raises(ValueError, match=r"fd_infinity_share: expected a share in \(0, 1\)"):
+        MetricSettings(**LEAST, fd_infinity_share=share)

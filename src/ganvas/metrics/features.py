@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.frechet import Moments
+from ganvas.metrics.validation import require_images
+from ganvas.types import Shape
 
 
 @dataclass(frozen=True)
@@ -21,17 +25,41 @@ class Features:
         logits: class logits, ``float32 (n, k)`` on the CPU, or None where the extractor has none.
         extractor: name of the extractor.
         weights_hash: SHA-256 of the extractor's weights.
+        shape: ``(c, h, w)`` of the images, or None where it is not known.
     """
 
     values: Float[Tensor, "n d"]
     logits: Float[Tensor, "n k"] | None
     extractor: str
     weights_hash: str
+    shape: Shape | None = None
 
     @property
     def n(self) -> int:
         """Number of images."""
         return len(self.values)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Mean and covariance, computed once.
+
+        Raises:
+            ValueError: fewer than 2 images, or features that are not finite.
+        """
+        require_images("a covariance", 2, features=self.values)
+        return Moments.of(self.values)
+
+    def take(self, index: Int64[Tensor, " m"]) -> Features:
+        """The features of some of the images.
+
+        Args:
+            index: which, in [0, n).
+
+        Returns:
+            A copy, in the order of ``index``.
+        """
+        logits = None if self.logits is None else self.logits[index]
+        return Features(self.values[index], logits, self.extractor, self.weights_hash, self.shape)
 
 
 def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size: int) -> Features:
@@ -46,11 +74,12 @@ def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size:
         Features of all images, in order.
 
     Raises:
-        ValueError: no image, a batch size below 1, or images that the extractor refuses.
+        ValueError: no image, a batch size below 1, mixed sizes, or images that the extractor refuses.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}; 256 is a good start")
-    batches = [images] if isinstance(images, Tensor) else images
+    shapes: set[Shape] = set()
+    batches = _one_shape([images] if isinstance(images, Tensor) else images, shapes)
     parts = [_on_cpu(extractor(x)) for batch in batches for x in batch.split(batch_size) if len(x)]
     if not parts:
         raise ValueError("images: expected at least one image, got none; check the folder, split or sample count")
@@ -61,7 +90,18 @@ def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size:
         logits=torch.cat(logits) if logits else None,
         extractor=extractor.name,
         weights_hash=extractor.weights_hash,
+        shape=shapes.pop(),
     )
+
+
+def _one_shape(batches: Iterable[Tensor], seen: set[Shape]) -> Iterator[Tensor]:
+    """Pass batches through, noting their shape in ``seen``; refuse a second one, since sizes would mix in one score."""
+    for batch in batches:
+        seen.add(tuple(batch.shape[1:]))
+        if len(seen) > 1:
+            sizes = " and ".join(sorted("x".join(map(str, shape)) for shape in seen))
+            raise ValueError(f"images: expected one shape, got {sizes}; resize or convert the images first")
+        yield batch
 
 
 def _on_cpu(pair: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:

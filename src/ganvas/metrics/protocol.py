@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -24,6 +25,9 @@ FINAL: Final = "torch-fidelity"
 """Library of the scores that :func:`ganvas.metrics.score.scores` computes."""
 STREAMED: Final = "torchmetrics"
 """Library of the scores that :class:`ganvas.metrics.streaming.StreamingScores` computes."""
+
+INCEPTION_LEAST: Final = 2048
+"""Features of the 2015 Inception: from fewer images their covariance is singular."""
 
 _RECORDED_ONLY: Final = ("reference", "sample_seed", "versions")
 
@@ -44,7 +48,7 @@ class Protocol:
         reference: name of the reference data set, as in ``data=``.
         reference_fingerprint: content hash of the reference images.
         split: split of the reference that was used.
-        n_real: reference images used, at least 1.
+        n_real: reference images used, at least 1; None where an imported file of statistics does not say.
         n_fake: generated images scored, at least 1.
         weights: ``raw`` or ``ema``: which weights of the model drew the samples.
         sample_seed: seed of the samples.
@@ -62,7 +66,7 @@ class Protocol:
     reference: str
     reference_fingerprint: str
     split: str
-    n_real: int
+    n_real: int | None
     n_fake: int
     weights: str
     sample_seed: int
@@ -81,8 +85,9 @@ class Protocol:
                 "use library_versions()"
             )
         for name in ("n_real", "n_fake"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}; count the images scored")
+            n = getattr(self, name)
+            if n is not None and n < 1:
+                raise ValueError(f"{name}: expected at least 1, got {n}; count the images scored")
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""
@@ -102,3 +107,49 @@ class Protocol:
         """
         text = json.dumps(self.deciding(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def require_comparable(protocols: Iterable[Protocol]) -> None:
+    """Refuse to put scores of different protocols into one table or ranking.
+
+    Args:
+        protocols: of all scores that would stand together.
+
+    Raises:
+        ValueError: naming every field that differs, with both values.
+    """
+    first, *others = [dict(_leaves(protocol.deciding())) for protocol in protocols] or [{}]
+    for other in others:
+        differing = [name for name in first if first[name] != other[name]]
+        if differing:
+            found = "; ".join(f"{name} {first[name]!r} against {other[name]!r}" for name in differing)
+            raise ValueError(f"scores of different protocols do not compare: {found}. Score both under one protocol")
+
+
+def _leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Fields by dotted name, so that a message names the setting and not all settings."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def warnings_for(protocol: Protocol) -> list[str]:
+    """What a reader of the score should know before believing it.
+
+    Args:
+        protocol: of the score.
+
+    Returns:
+        One sentence each, none where there is nothing to say.
+    """
+    n = min(x for x in (protocol.n_real, protocol.n_fake) if x is not None)
+    said = {
+        f"n={n} is below {INCEPTION_LEAST}, the Inception's number of features: the covariance is singular and the FID "
+        "far above its value at 10,000 or more images": protocol.extractor == "inception" and n < INCEPTION_LEAST,
+        f"{protocol.n_fake} generated images against {protocol.n_real} real ones: papers that fix both at one number "
+        "do not compare": protocol.n_real not in (None, protocol.n_fake),
+        "the reference is the training split: a model that memorised it scores best": protocol.split == "train",
+    }
+    return [sentence for sentence, holds in said.items() if holds]

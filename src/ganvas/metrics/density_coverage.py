@@ -1,0 +1,46 @@
+r"""Density and coverage: how deep generated images lie among real ones, and how many real ones they reach.
+
+.. math:: \mathrm{density} = \frac1{km} \sum_j \sum_i 1 [ y_j \in B(x_i, r_k(x_i)) ], \qquad
+    \mathrm{coverage} = \frac1n \sum_i 1 \big[ \exists j : y_j \in B(x_i, r_k(x_i)) \big]
+
+with open balls about the real images x only, so that outliers among the generated y widen nothing. Equal distributions
+have density 1 in expectation; it may exceed 1.
+"""
+
+from __future__ import annotations
+
+from ganvas.metrics.mean_error import MeanError, mean_error
+from ganvas.metrics.neighbours import Membership
+
+
+def density(found: Membership, neighbours: int) -> MeanError:
+    r"""Mean number of real balls around a generated image, over k.
+
+    .. math:: \frac1{km} \sum_j \sum_i 1 [ y_j \in B(x_i, r_k(x_i)) ]
+
+    Reference: Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797.
+
+    Args:
+        found: of both sides.
+        neighbours: the k that ``found`` was computed with.
+
+    Returns:
+        Density, 0 or more, and its standard error over the generated images with the real balls held.
+    """
+    return mean_error(found.real_balls.double() / neighbours)
+
+
+def coverage(found: Membership) -> MeanError:
+    r"""Share of real images with a generated one in their ball.
+
+    .. math:: \frac1n \sum_i 1 [ \exists j : y_j \in B(x_i, r_k(x_i)) ]
+
+    Reference: Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797.
+
+    Args:
+        found: of both sides.
+
+    Returns:
+        Coverage in [0, 1], and its standard error over the real images with the generated ones held.
+    """
+    return mean_error(found.real_reached.double())

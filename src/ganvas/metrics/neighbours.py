@@ -1,0 +1,156 @@
+r"""Nearest neighbours in feature space, in blocks: the one computation behind precision, recall, density and coverage.
+
+.. math:: r_k(x) = \text{distance from } x \text{ to its } k\text{-th nearest other image of its own side}
+
+and then who lies in whose ball :math:`B(x, r_k(x))`. Squared distances are
+:math:`\lVert x \rVert^2 + \lVert y \rVert^2 - 2 x^\top y` in float64 about the mean of the real side; a distance
+below :math:`10^{-6}` of the features' root mean square norm is the extractor's float32 rounding and counts as 0, so
+that copies of one image are at distance 0. A block of rows is held at a time: 64 MiB, whatever n and m.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from torch import Tensor
+
+from ganvas.metrics.validation import require_images
+
+BLOCK_BYTES: Final = 64 * 2**20
+"""Memory of one block of distances."""
+_ROUNDING: Final = 1e-6
+"""Relative resolution of float32 features, with a margin."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who lies in whose ball.
+
+    Args:
+        fake_in_real: the image lies in the closed ball of some real image (k of precision).
+        real_in_fake: the image lies in the closed ball of some generated image (k of recall).
+        real_balls: number of real images in whose open ball the generated image lies (k of density).
+        real_reached: some generated image lies in the open ball of the real one (k of coverage).
+    """
+
+    fake_in_real: Bool[Tensor, " m"]
+    real_in_fake: Bool[Tensor, " n"]
+    real_balls: Int64[Tensor, " m"]
+    real_reached: Bool[Tensor, " n"]
+
+
+def membership(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, prc_neighbours: int, dc_neighbours: int
+) -> Membership:
+    r"""Radii of both sides, then one pass over the distances between them.
+
+    Reference: Kynkäänniemi et al. 2019, equation 1, https://arxiv.org/abs/1904.06991 (closed balls);
+    Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797 (open balls).
+
+    Args:
+        real: features of real images, n above both k.
+        fake: features of generated images, m above both k.
+        prc_neighbours: k of the closed balls of both sides, at least 1.
+        dc_neighbours: k of the open balls of the real side, at least 1.
+
+    Returns:
+        Membership of every image.
+
+    Raises:
+        ValueError: too few images, or features that are not finite.
+    """
+    most = max(prc_neighbours, dc_neighbours)
+    require_images(f"{most} nearest neighbours", most + 1, real=real, fake=fake)
+    a, b, tolerance = _centred(real, fake)
+    ks = (prc_neighbours, dc_neighbours)
+    closed, opened = _named_radii("real", a, ks, tolerance)
+    (fakes,) = _named_radii("fake", b, ks[:1], tolerance)
+    return _cross(a, b, tolerance, (closed.numpy(), opened.numpy(), fakes.numpy()))
+
+
+def squared_radii(
+    x: Float64[Tensor, "n d"], ks: tuple[int, ...], tolerance: float, block_bytes: int
+) -> list[Float64[Tensor, " n"]]:
+    """Squared distance of every row to its k-th nearest other row, for several k at once.
+
+    Args:
+        x: rows, more than the largest k.
+        ks: each at least 1.
+        tolerance: squared distances up to this are 0.
+        block_bytes: memory of one block.
+
+    Returns:
+        One vector for each k.
+    """
+    nearest = []
+    for start, block in squared_distances(x, x, tolerance, block_bytes):
+        block.diagonal(offset=start).fill_(torch.inf)
+        nearest.append(block.topk(max(ks), dim=1, largest=False).values[:, [k - 1 for k in ks]])
+    return list(torch.cat(nearest).T.contiguous())
+
+
+def squared_distances(
+    x: Float64[Tensor, "n d"], y: Float64[Tensor, "m d"], tolerance: float, block_bytes: int
+) -> Iterator[tuple[int, Float64[Tensor, "b m"]]]:
+    """Squared distances from rows to rows, a block of the first at a time.
+
+    Args:
+        x: rows.
+        y: rows.
+        tolerance: squared distances up to this are 0.
+        block_bytes: memory of one block; it holds one row at least.
+
+    Yields:
+        Index of the first row, and a block that the caller may overwrite.
+    """
+    rows = max(1, block_bytes // (8 * len(y)))
+    norms = y.square().sum(dim=1)
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        block = torch.addmm(norms.expand(len(part), -1), part, y.T, alpha=-2).add_(part.square().sum(1, keepdim=True))
+        yield start, torch.threshold_(block, tolerance, 0.0)
+
+
+def _centred(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Both sides in float64 about the real mean, against cancellation, and the squared rounding of their features."""
+    a, b = real.double(), fake.double()
+    mean = a.mean(dim=0)
+    a, b = a - mean, b - mean
+    # Rounding is relative to the features as they came, before the mean was taken away.
+    scale = max(float(x.double().square().sum(dim=1).mean()) for x in (real, fake))
+    return a, b, _ROUNDING**2 * scale
+
+
+def _named_radii(side: str, x: Tensor, ks: tuple[int, ...], tolerance: float) -> list[Tensor]:
+    """Radii of one side, with a warning where images repeat so often that a ball is a point."""
+    found = squared_radii(x, ks, tolerance, BLOCK_BYTES)
+    zero = int((found[0] == 0).sum())
+    if zero:
+        warnings.warn(
+            f"{side}: {zero} of {len(x)} images have {ks[0]} copies or more; their balls are points: precision and "
+            "recall count exact copies in them, density and coverage count nothing",
+            stacklevel=4,
+        )
+    return found
+
+
+def _cross(
+    real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> Membership:
+    """The pass over the distances between the sides; numpy reduces booleans several times faster than torch."""
+    closed, opened, fakes = radii
+    in_real, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
+    in_fake, reached = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
+    for start, block in squared_distances(real, fake, tolerance, BLOCK_BYTES):
+        d, rows = block.numpy(), slice(start, start + len(block))
+        in_real |= (d <= closed[rows, None]).any(axis=0)
+        balls += np.count_nonzero(d < opened[rows, None], axis=0)
+        in_fake[rows] = (d <= fakes).any(axis=1)
+        reached[rows] = d.min(axis=1) < opened[rows]
+    return Membership(*(torch.from_numpy(x) for x in (in_real, in_fake, balls, reached)))

@@ -1,0 +1,45 @@
+r"""Precision and recall: generated images that look real, and real images that the generator could have drawn.
+
+.. math:: \mathrm{precision} = \frac1m \sum_j 1 \big[ y_j \in \textstyle\bigcup_i B(x_i, r_k(x_i)) \big], \qquad
+    \mathrm{recall} = \frac1n \sum_i 1 \big[ x_i \in \textstyle\bigcup_j B(y_j, r_k(y_j)) \big]
+
+with closed balls, x real and y generated: each is the other with the sides exchanged. A collapsed generator has high
+precision and low recall. Both depend on k and on n.
+"""
+
+from __future__ import annotations
+
+from ganvas.metrics.mean_error import MeanError, mean_error
+from ganvas.metrics.neighbours import Membership
+
+
+def precision(found: Membership) -> MeanError:
+    r"""Share of generated images within the real manifold.
+
+    .. math:: \frac1m \sum_j 1 [ y_j \in \textstyle\bigcup_i B(x_i, r_k(x_i)) ]
+
+    Reference: Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
+
+    Args:
+        found: of both sides.
+
+    Returns:
+        Precision in [0, 1], and its standard error over the generated images with the real balls held.
+    """
+    return mean_error(found.fake_in_real.double())
+
+
+def recall(found: Membership) -> MeanError:
+    r"""Share of real images within the generated manifold.
+
+    .. math:: \frac1n \sum_i 1 [ x_i \in \textstyle\bigcup_j B(y_j, r_k(y_j)) ]
+
+    Reference: Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
+
+    Args:
+        found: of both sides.
+
+    Returns:
+        Recall in [0, 1], and its standard error over the real images with the generated balls held.
+    """
+    return mean_error(found.real_in_fake.double())
