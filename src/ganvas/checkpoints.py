@@ -47,7 +47,9 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
     if cfg.init_from is None:
         return
     try:
-        load_parts({name: getattr(model, name) for name in model.parts}, read(cfg.init_from)["state_dict"], cfg.init_parts)
+        load_parts(
+            {name: getattr(model, name) for name in model.parts}, read(cfg.init_from)["state_dict"], cfg.init_parts
+        )
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
     model.restart_averages()

@@ -69,8 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(command: Callable[[list[str]], None], arguments: list[str]) -> int:
     try:
         command(arguments)
-    except KeyboardInterrupt:
-        return _complain("interrupted", FAILURE)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
+            raise  # Hydra's own, after --help or --cfg
+        return _complain("interrupted; the run is KILLED, resume=PATH goes on from its last.ckpt", FAILURE)
     except Exception as error:
         if os.environ.get("GANVAS_DEBUG") == "1":
             raise

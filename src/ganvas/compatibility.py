@@ -43,7 +43,9 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
 
 def _check_extractor(shape: tuple[int, ...], extractor: Extractor) -> None:
     if len(shape) != 3:
-        raise ConfigError(f"extractor={extractor.name} reads images, the data are points of shape {shape}; write extractor=none")
+        raise ConfigError(
+            f"extractor={extractor.name} reads images, the data are points of shape {shape}; write extractor=none"
+        )
     try:
         extractor.check(torch.zeros(1, *shape, dtype=torch.uint8))
     except ValueError as error:

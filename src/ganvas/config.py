@@ -1,12 +1,13 @@
 """The config: schema of the root, resolvers, checks before anything is built, and :func:`build`.
 
-Groups stay open (``Any``): the signature of the class a group names is that group's schema, so ``hydra.utils.instantiate``
-refuses an argument it does not know. What belongs to ganvas itself is typed here, so a wrong type fails while composing.
+Groups stay open (``Any``): the signature of the class that a group names is that group's schema, and ``instantiate``
+refuses an argument it does not know. What belongs to ganvas itself is typed here: a wrong type fails while composing.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +138,12 @@ def _npz_shape(path: str) -> ListConfig:
 def register() -> None:
     """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
     ConfigStore.instance().store(name="train_schema", node=Train)
-    for name, resolver in {"critic_shape": _critic_shape, "share": _share, "npz_shape": _npz_shape}.items():
+    resolvers: dict[str, Callable[..., Any]] = {
+        "critic_shape": _critic_shape,
+        "share": _share,
+        "npz_shape": _npz_shape,
+    }
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
@@ -145,15 +151,17 @@ def build(node: DictConfig) -> Any:
     """The object a config node describes; containers arrive as plain lists and dicts.
 
     Raises:
-        ConfigError: the node's class refuses its arguments; the message is the class's own.
+        ConfigError: the node's class does not know an argument, or refuses its value; the message is its own.
     """
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except hydra.errors.InstantiationException as error:
-        cause = error.__cause__ or error
+        cause = error.__cause__
+        if cause is None or isinstance(cause, TypeError):
+            raise ConfigError(" ".join(str(error).split())) from error
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
-        raise ConfigError(str(error)) from error
+        raise cause from error
 
 
 def check(cfg: DictConfig) -> None:
@@ -181,9 +189,9 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 
 def closest(word: str, known: list[str]) -> str:
-    """What ``word`` may have been meant to be, as the end of a sentence; empty where nothing is close."""
+    """What ``word`` may have been meant to be, as the end of a sentence."""
     matches = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]}?" if matches else ""
+    return f"; did you mean {matches[0]}?" if matches else "."
 
 
 register()

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from ganvas.config import closest
 
 FAILURE, BAD_INPUT = 1, 2
+_OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
 def explain(error: BaseException) -> tuple[str, int]:
     """One message for ``error`` and the exit code it deserves.
 
     Args:
-        error: what a command raised. Its class may carry an ``exit_code``.
+        error: what a command raised. A class of ours carries an ``exit_code``; so does none of Hydra's, which wrap ours.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
     """
-    chain = list(_chain(error))
-    for link in chain:
+    for link in _chain(error):
         if isinstance(link, MissingConfigException) and link.missing_cfg_file is not None:
             return _unknown_choice(link), BAD_INPUT
+        if isinstance(link, OverrideParseException):
+            return f"cannot read the override {link.override!r}; write KEY=VALUE, as in budget.images=20000", BAD_INPUT
         if isinstance(link, ConfigKeyError) and link.full_key:
             return _unknown_key(str(link.full_key)), BAD_INPUT
-        if isinstance(link, ValidationError):
+        if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
+            return _unknown_key(key[1]), BAD_INPUT
+        if isinstance(link, ValidationError) and link.full_key:
             return f"{link.full_key}: {_first_line(link)}", BAD_INPUT
-    if isinstance(error, OverrideParseException):
-        return f"cannot read the override {error.override!r}; overrides are KEY=VALUE, as in budget.images=20000", BAD_INPUT
+        if hasattr(link, "exit_code"):
+            return str(link), link.exit_code
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _first_line(error), BAD_INPUT
-    code = getattr(error, "exit_code", FAILURE)
-    return (str(error) if code == BAD_INPUT else f"{type(error).__name__}: {error}"), code
+    return f"{type(error).__name__}: {error}", FAILURE
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -48,9 +52,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _unknown_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
-    if not group:
+    options = [option for option in error.options or [] if not option.startswith("_")]
+    if not group or not options:
         return _first_line(error)
-    options = list(error.options or [])
     return f"{group}={choice} is unknown{closest(choice, options)} {group} can be {', '.join(options)}"
 
 
@@ -65,9 +69,10 @@ def _known_keys() -> list[str]:
 
 
 def _flat_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         yield f"{prefix}{key}"
-        if OmegaConf.is_dict(child := node._get_node(key)) and child._content and not child._is_interpolation():
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing() or child._is_interpolation()):
             yield from _flat_keys(child, f"{prefix}{key}.")
 
 

@@ -46,30 +46,40 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     check(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+    data.prepare_data()
     model: Model = build(cfg.model)
     extractor, settings = build(cfg.extractor) or None, build(cfg.score.settings)
     check_fit(cfg, data, model, extractor)
     warm_start(cfg, model)
     with start_run(cfg, job, data) as run:
         watchers = callbacks(cfg, job, run, data, extractor, settings)
-        trainer = pl.Trainer(**build(cfg.trainer), **FIXED, callbacks=watchers, default_root_dir=job.output)
-        trainer.fit(model, data, ckpt_path=go_on(cfg, data))
+        trainer = make_trainer(cfg, watchers, job.output)
+        trainer.fit(model, data, ckpt_path=go_on(cfg, data), weights_only=True)
         if not trainer.is_global_zero:
             return {}
         scored = final_scores(model, data, extractor, settings, cfg.score.n, cfg.score.seed)
         return conclude(run, job, model, scored)
 
 
-# The budget, our callbacks and MLflow do what these parts of Lightning's trainer would; one epoch is the whole training.
-FIXED = {
-    "max_epochs": 1,
-    "limit_val_batches": 0,
-    "logger": False,
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
-    "use_distributed_sampler": False,
-}
+def make_trainer(cfg: DictConfig, watchers: list[pl.Callback], folder: Path) -> pl.Trainer:
+    """Lightning's trainer, with everything off that the budget, our callbacks and MLflow do.
+
+    Args:
+        cfg: the composed config; its ``trainer`` node goes to Lightning as it is.
+        watchers: the callbacks.
+        folder: where Lightning writes if it must.
+    """
+    fixed: dict[str, Any] = {
+        "max_epochs": 1,  # the stream of batches never ends: one epoch is the whole training
+        "limit_val_batches": 0,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
+    return pl.Trainer(**build(cfg.trainer), **fixed, callbacks=watchers, default_root_dir=folder)
+
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Independent
 
 Shape = tuple[int, ...]
 """Shape of one example without the batch: ``(channels, height, width)`` of an image, ``(2,)`` of a point."""
@@ -53,11 +53,17 @@ class Prior(Protocol):
     """A distribution over latents with independent coordinates."""
 
     dim: int
+    standard_normal: bool
+    """Whether it is N(0, I), to which the KL of a normal has a closed form."""
+
+    def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Log density of latents, nats."""
+        ...
 
     def sample(
         self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
     ) -> Float[Tensor, "n d"]:
-        """Draw ``n`` latents, ``float32``; the ``generator`` lives on ``device``, without one the global one is used."""
+        """Draw ``n`` latents, ``float32``; without a ``generator`` (of ``device``) the global one is used."""
         ...
 
 
@@ -68,7 +74,9 @@ class Generator(Protocol):
     latent_dim: int
     shape: Shape
 
-    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]: ...
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+        """Examples of ``n`` latents."""
+        ...
 
 
 @runtime_checkable
@@ -77,24 +85,30 @@ class Critic(Protocol):
 
     shape: Shape
 
-    def __call__(self, x: Float[Tensor, "n *shape"]) -> Float[Tensor, " n"]: ...
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
+        """Scores of ``n`` examples."""
+        ...
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    r"""Examples to :math:`q(z \mid x)`, a ``torch.distributions.Independent`` normal with event shape ``(latent_dim,)``."""
+    r"""Examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
 
     shape: Shape
     latent_dim: int
 
-    def __call__(self, x: Float[Tensor, "n *shape"]) -> Distribution: ...
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Independent:
+        """Posteriors of ``n`` examples."""
+        ...
 
 
 @runtime_checkable
 class Decoder(Protocol):
-    r"""Latents to the location of :math:`p(x \mid z)`: unbounded reals, read by the likelihood (as logits, or a mean)."""
+    r"""Latents to the location of :math:`p(x \mid z)`: unbounded reals, to the likelihood logits or a mean."""
 
     latent_dim: int
     shape: Shape
 
-    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]: ...
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+        """Locations for ``n`` latents."""
+        ...

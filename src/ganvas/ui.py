@@ -37,4 +37,6 @@ def _require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigError(f"cannot serve on {host}:{port}: {error.strerror}; write --port N with a free one") from error
+            raise ConfigError(
+                f"cannot serve on {host}:{port}: {error.strerror}; write --port N with a free one"
+            ) from error

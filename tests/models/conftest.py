@@ -31,9 +31,19 @@ class Stream(IterableDataset):
 
 
 def fit_(model, batches: int, start: int = 0, ckpt_path=None, **trainer):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     trainer = pl.Trainer(max_epochs=1, accelerator="cpu", **quiet, **trainer)
-    trainer.fit(model, DataLoader(Stream(batches, start), batch_size=None, generator=torch.Generator()), ckpt_path=ckpt_path, weights_only=True)
+    trainer.fit(
+        model,
+        DataLoader(Stream(batches, start), batch_size=None, generator=torch.Generator()),
+        ckpt_path=ckpt_path,
+        weights_only=True,
+    )
     return trainer
 
 
@@ -68,13 +78,14 @@ def adversarial(networks):
     def make(kind=GAN, seed=0, **changes):
         torch.manual_seed(seed)
         parts = networks()
+        penalty = GradientPenalty(weight=10.0, target=1.0, one_sided=False)
         adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.999))
         arguments = {
             "prior": Normal(LATENT),
             "generator": parts["generator"],
             "critic": parts["critic"],
             "objective": Wasserstein() if kind is WGAN else NonSaturating(),
-            "constraint": GradientPenalty(weight=10.0, target=1.0, one_sided=False) if kind is WGAN else Unconstrained(),
+            "constraint": penalty if kind is WGAN else Unconstrained(),
             "n_critic": 1,
             "generator_optimizer": adam,
             "critic_optimizer": adam,

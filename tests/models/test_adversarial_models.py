@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from ganvas.models import GAN, WGAN
 from ganvas.models.base import frozen
 from ganvas.networks import Packed, init, mlp
-from ganvas.objectives import NonSaturating, R1, Unconstrained, Wasserstein, WeightClipping
+from ganvas.objectives import R1, NonSaturating, Unconstrained, Wasserstein, WeightClipping
 
 
 def copies(module):

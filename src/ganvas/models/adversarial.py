@@ -8,9 +8,11 @@ both, which leaves each gradient unbiased and saves a third of the generator's w
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas.models.base import Model, OptimizerFactory, frozen
 from ganvas.models.schedules import Schedule
@@ -39,6 +41,10 @@ class Adversarial(Model):
         ValueError: the parts do not fit each other.
     """
 
+    # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
+    generator: Any
+    critic: Any
+
     def __init__(
         self,
         prior: Prior,
@@ -54,16 +60,13 @@ class Adversarial(Model):
         schedule: Schedule,
     ) -> None:
         _check(prior, generator, critic, n_critic)
-        constraint.prepare(critic)
-        parts = {"generator": generator, "critic": critic}
+        parts: dict[str, Any] = {"generator": generator, "critic": critic}
+        constraint.prepare(parts["critic"])
         super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule)
         self.objective = objective
         self.constraint = constraint
         self.n_critic = n_critic
         self._optimizer_factories = (generator_optimizer, critic_optimizer)
-
-    generator: Generator
-    critic: Critic
 
     @property
     def shape(self) -> Shape:
@@ -72,10 +75,10 @@ class Adversarial(Model):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Lightning's hook: the generator's optimiser, then the critic's."""
-        networks = (self.generator, self.critic)
-        return [factory(network.parameters()) for factory, network in zip(self._optimizer_factories, networks)]
+        generators, critics = self._optimizer_factories
+        return [generators(self.generator.parameters()), critics(self.critic.parameters())]
 
-    def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
         """One critic update and, every ``n_critic``-th time, one generator update."""
         generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
@@ -85,12 +88,12 @@ class Adversarial(Model):
             terms |= self._update_generator(fake)
         return terms
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]:
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
         """Latents to examples in [-1, 1]."""
         return self.part("generator")(z)
 
     def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        _, optimizer = self.optimizers()
+        optimizer = self._optimizer(1)
         terms = self.objective.critic_terms(self.critic(real), self.critic(fake))
         penalty = self.constraint.penalty(self.critic, real, fake)
         self.update(optimizer, terms.total if penalty is None else terms.total + penalty)
@@ -99,11 +102,14 @@ class Adversarial(Model):
         return named if penalty is None else named | {"critic/penalty": penalty.detach()}
 
     def _update_generator(self, fake: Tensor) -> dict[str, Tensor]:
-        optimizer, _ = self.optimizers()
+        optimizer = self._optimizer(0)
         with frozen(self.critic):
             terms = self.objective.generator_terms(self.critic(fake))
             self.update(optimizer, terms.total)
         return {f"generator/{name}": value for name, value in terms.named().items()}
+
+    def _optimizer(self, index: int) -> torch.optim.Optimizer:
+        return cast("list[torch.optim.Optimizer]", self.optimizers())[index]
 
 
 def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:

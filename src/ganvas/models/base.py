@@ -70,21 +70,21 @@ class Model(pl.LightningModule, ABC):
         """Shape of one example."""
 
     @abstractmethod
-    def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
         """Update on one batch of examples in [-1, 1]; returns the named loss terms, detached."""
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]:
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
         """Latents to examples in [-1, 1], by the averaged weights where they are kept."""
 
-    def training_step(self, batch: Float[Tensor, "n *shape"], batch_idx: int) -> None:
+    def training_step(self, batch: Float[Tensor, " n *shape"], batch_idx: int) -> None:
         """Lightning's hook: one batch."""
         self._set_learning_rates()
         images = batch.shape[0] * self.trainer.world_size
         self.terms = self.step(batch)
         self.updates += 1
         self.images_seen += images
-        for name, average in self.averages.items():
+        for name, average in self._averages():
             average.update(getattr(self, name), images, self.images_seen)
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""]) -> None:
@@ -92,13 +92,13 @@ class Model(pl.LightningModule, ABC):
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.gradient_clip is not None:
-            # Under 16-mixed the gradients still carry the loss scale here: the bound is scaled instead of unscaling them.
+            # Under 16-mixed the gradients still carry the loss scale here: the bound is scaled, not they unscaled.
             bound = self.gradient_clip * self._loss_scale()
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(parameters, bound)
         optimizer.step()
 
-    def sample(self, n: int, seed: int) -> Float[Tensor, "n *shape"]:
+    def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
         """``n`` examples in [-1, 1], a pure function of the weights and ``seed``; the global generator is not touched.
 
         Args:
@@ -111,11 +111,12 @@ class Model(pl.LightningModule, ABC):
 
     def part(self, name: str) -> nn.Module:
         """The network ``name`` with the weights it is judged by: averaged where an average is kept."""
-        return self.averages[name].module if name in self.averages else getattr(self, name)  # type: ignore[return-value]
+        averages = dict(self._averages())
+        return averages[name].module if name in averages else getattr(self, name)
 
     def restart_averages(self) -> None:
         """Let the averages begin anew from the weights as they are, after something else than training has set them."""
-        for name, average in self.averages.items():
+        for name, average in self._averages():
             average.module.load_state_dict(getattr(self, name).state_dict())
 
     @property
@@ -143,6 +144,9 @@ class Model(pl.LightningModule, ABC):
             torch.set_rng_state(self._random_state["cpu"])
             torch.cuda.set_rng_state_all(self._random_state["cuda"])
             self._random_state = None
+
+    def _averages(self) -> Iterator[tuple[str, EMA]]:
+        return ((name, average) for name, average in self.averages.items() if isinstance(average, EMA))
 
     def _set_learning_rates(self) -> None:
         factor = self.schedule(self.images_seen)

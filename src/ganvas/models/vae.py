@@ -1,4 +1,4 @@
-r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :math:`p(x \mid z)` raise a bound on log p(x).
+r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :math:`p(x \mid z)` raise a bound.
 
 .. math:: \log p(x) \ge E_{q(z \mid x)}[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))
 
@@ -7,6 +7,8 @@ beta-ELBO, importance-weighted); terms are sums over pixels and means over image
 """
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -38,8 +40,9 @@ class VAE(Model):
     """
 
     headline = ("elbo", "reconstruction", "kl")
-    encoder: Encoder
-    decoder: Decoder
+    # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
+    encoder: Any
+    decoder: Any
 
     def __init__(
         self,
@@ -53,11 +56,11 @@ class VAE(Model):
         gradient_clip: float | None,
         schedule: Schedule,
     ) -> None:
-        _check(prior, encoder, decoder, objective)
-        parts = {"encoder": encoder, "decoder": decoder}
+        _check(prior, encoder, decoder)
+        parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
         super().__init__(prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule)
         self.likelihood = likelihood
-        self.objective = objective
+        self.objective = _bound(objective)
         self.log_scale = _scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
 
@@ -70,27 +73,27 @@ class VAE(Model):
         """Lightning's hook: one optimiser for everything that learns."""
         return self._optimizer_factory(p for p in self.parameters() if p.requires_grad)
 
-    def step(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
         """One update of encoder and decoder."""
-        terms = self._bound(x, self.encoder, self.decoder)
-        self.update(self.optimizers(), terms.total)
+        terms = self._terms(x, self.encoder, self.decoder)
+        self.update(cast(torch.optim.Optimizer, self.optimizers()), terms.total)
         return terms.named()
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *shape"]:
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
         r"""Latents to the mean of :math:`p(x \mid z)`, in [-1, 1]."""
         return self.likelihood.mean(self.part("decoder")(z))
 
-    def reconstruct(self, x: Float[Tensor, "n *shape"]) -> Float[Tensor, "n *shape"]:
+    def reconstruct(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
         """Examples to their reconstructions from the posterior's mean, both in [-1, 1]."""
         with torch.no_grad(), evaluating(self):
             return self.decode(self.part("encoder")(x).mean)
 
-    def evaluate(self, x: Float[Tensor, "n *shape"]) -> dict[str, Tensor]:
+    def evaluate(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
         """The objective's terms on held-out examples, in nats, by the weights the model is judged by."""
         with torch.no_grad(), evaluating(self):
-            return self._bound(x, self.part("encoder"), self.part("decoder")).named()
+            return self._terms(x, self.part("encoder"), self.part("decoder")).named()
 
-    def _bound(self, x: Tensor, encoder: Encoder, decoder: Decoder) -> BoundTerms:
+    def _terms(self, x: Tensor, encoder: Any, decoder: Any) -> BoundTerms:
         posterior = encoder(x)
         z = posterior.rsample((self.objective.samples,))
         location = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
@@ -110,14 +113,18 @@ def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
     return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
 
-def _check(prior: Prior, encoder: Encoder, decoder: Decoder, objective: Bound | AdversarialObjective) -> None:
-    if type(prior).__name__ != "Normal":
-        raise ValueError(f"VAE needs a standard normal prior, got {type(prior).__name__}; write prior=normal")
+def _bound(objective: Bound | AdversarialObjective) -> Bound:
     if not isinstance(objective, Bound):
         raise ValueError(
             f"VAE needs a variational bound as its objective, got {type(objective).__name__}; "
             "write objective=elbo, beta_elbo or iwae"
         )
+    return objective
+
+
+def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
+    if not prior.standard_normal:
+        raise ValueError(f"VAE needs a standard normal prior, got {type(prior).__name__}; write prior=normal")
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(
             f"latent dimensions differ: prior {prior.dim}, encoder {encoder.latent_dim}, decoder {decoder.latent_dim}; "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log, pi
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -30,6 +31,7 @@ class Normal:
     """
 
     dim: int
+    standard_normal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_dim(self.dim)
@@ -75,6 +77,7 @@ class Uniform:
 
     dim: int
     bound: float
+    standard_normal: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_dim(self.dim)
