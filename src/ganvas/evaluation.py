@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class Scored:
 def final_scores(
     model: Model, data: DataModule, extractor: Extractor | None, settings: MetricSettings, n: int, seed: int
 ) -> Scored:
-    """Everything a model is judged by, against the test split.
+    """Everything a model is judged by, against the test split; against the training split where data has no other.
 
     Args:
         model: trained; its averaged weights are used where it keeps them.
@@ -61,10 +60,11 @@ def final_scores(
     Returns:
         Scores by key, with their protocol.
     """
-    likelihood = likelihood_scores(model, data, "test") if isinstance(model, VAE) else {}
+    split = "test" if "test" in data.source.splits else "train"
+    likelihood = likelihood_scores(model, data, split) if isinstance(model, VAE) else {}
     if extractor is None:
         return Scored(likelihood, None)
-    examples = data.examples("test")
+    examples = data.examples(split)
     real = extract(extractor, (examples.batch(i) for i in torch.arange(len(examples)).split(BATCH)), BATCH)
     fake = extract(extractor, generated(model, n, seed), BATCH)
     protocol = Protocol(
@@ -73,7 +73,7 @@ def final_scores(
         preprocessing=extractor.preprocessing,
         reference=data.source.name,
         reference_fingerprint=examples.fingerprint(),
-        split="test",
+        split=split,
         n_real=real.n,
         n_fake=fake.n,
         weights=model.weights,

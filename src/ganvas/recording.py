@@ -68,7 +68,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRu
         job: which run.
         data: what is trained on.
     """
-    if rank_zero_only.rank != 0:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield SilentRun()
         return
     tags = _tags(cfg, job)
@@ -95,7 +95,7 @@ def callbacks(
 ) -> list[Callback]:
     """What watches the training, in the order it is called: a NaN is found before anything is written."""
     progress = ProgressLine(cfg.budget.images, job.name)
-    held_out = "val" if "val" in data.source.splits else "test"
+    held_out = next(split for split in ("val", "test", "train") if split in data.source.splits)
     n = min(len(data.examples(held_out)), max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * _is_points(data)))
     shown = torch.cat(list(data.held_out(held_out, n, n)))
     watchers = [
@@ -152,8 +152,8 @@ def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
         prefix: of its keys.
     """
     values: dict[str, Any] = {}
-    for key in cfg:
-        value, pointer = cfg[key], cfg._get_node(key)._is_interpolation()  # type: ignore[union-attr]
+    for key in map(str, cfg):
+        value, pointer = cfg[key], OmegaConf.is_interpolation(cfg, key)
         if not isinstance(value, DictConfig):
             values[f"{prefix}{key}"] = value
         elif not pointer:
@@ -163,7 +163,9 @@ def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
 
 def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
     git = git_state(Path.cwd())
-    placeless = OmegaConf.merge(cfg, {"paths": {"data": "", "output": ""}, "study": None, "tracking": {"experiment": ""}})
+    placeless = OmegaConf.merge(
+        cfg, {"paths": {"data": "", "output": ""}, "study": None, "tracking": {"experiment": ""}}
+    )
     return {
         **{f"ganvas.{group}": job.choices[group] for group in ("model", "data", "network")},
         "ganvas.seed": cfg.seed,
