@@ -10,6 +10,7 @@ and is part of every score's protocol.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import chain
 
 import torch
 from jaxtyping import Float, UInt8
@@ -49,7 +50,7 @@ class Extractor(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """Where the weights are, and so where images are taken to."""
-        return next(self.parameters()).device
+        return next(chain(self.parameters(), self.buffers())).device
 
     def train(self, mode: bool = True) -> Extractor:
         """Stay in evaluation mode: a score must not depend on who owns the extractor."""
@@ -80,3 +81,20 @@ class Extractor(nn.Module, ABC):
             )
         self.check(images)
         return self.extract(images.to(self.device))
+
+
+def require_grey_or_rgb(name: str, images: Tensor) -> None:
+    """Refuse all but one or three channels.
+
+    Args:
+        name: of the extractor.
+        images: ``(n, c, h, w)``.
+
+    Raises:
+        ValueError: another number of channels.
+    """
+    if images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"images: extractor '{name}' expects 1 or 3 channels, got {tuple(images.shape)}; "
+            "drop an alpha channel, or convert to RGB"
+        )

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from ganvas.metrics.checksum import WeightsError, sha256, verify
-from ganvas.metrics.extractor import Extracted, Extractor
+from ganvas.metrics.extractor import Extracted, Extractor, require_grey_or_rgb
+from ganvas.metrics.resize import TF1_GRID
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of the file at torch-fidelity's URL; its name ends with the first eight digits."""
@@ -101,10 +102,7 @@ class InceptionExtractor(Extractor):
     """
 
     name = "inception"
-    preprocessing = (
-        "grey replicated to RGB; bilinear to 299x299 on TensorFlow 1's grid (no antialias, corners not aligned); "
-        "(u - 128) / 128"
-    )
+    preprocessing = f"grey replicated to RGB; {TF1_GRID.format(299)}; (u - 128) / 128"
     num_features = 2048
     num_classes = 1008
 
@@ -129,11 +127,7 @@ class InceptionExtractor(Extractor):
         Raises:
             ValueError: another number of channels.
         """
-        if images.shape[1] not in (1, 3):
-            raise ValueError(
-                f"images: extractor 'inception' expects 1 or 3 channels, got {tuple(images.shape)}; "
-                "drop an alpha channel, or convert to RGB"
-            )
+        require_grey_or_rgb(self.name, images)
 
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
         """Features and logits of grey or RGB images.
