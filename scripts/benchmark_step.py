@@ -56,7 +56,9 @@ def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
     model: GAN = build(cfg.model)
     watch = Stopwatch(steps)
     watchers: list[pl.Callback] = [StopWhenNotFinite(cfg.log.every), LogTerms(SilentRun(), cfg.log.every), watch]
-    make_trainer(cfg, watchers, Path()).fit(model, data)
+    trainer = make_trainer(cfg, Path())
+    trainer.callbacks.extend(watchers)  # type: ignore[attr-defined]
+    trainer.fit(model, data)
     return 1000 * watch.seconds / steps
 
 

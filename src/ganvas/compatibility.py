@@ -32,6 +32,7 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
     pack = getattr(getattr(model, "critic", None), "pack", 1)
     if cfg.batch_size % pack:
         raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    _check_optimizers(model)
     if extractor is not None:
         _check_extractor(shape, extractor)
     if cfg.score.every is not None and extractor is not None and "val" not in data.source.splits:
@@ -39,6 +40,13 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
             f"score.every={cfg.score.every} scores against the val split, which data={data.source.name} lacks; "
             "hold images out with data.val=N, or write score.every=null"
         )
+
+
+def _check_optimizers(model: Model) -> None:
+    try:
+        model.configure_optimizers()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"optimizer: {error}; write only arguments that its class takes") from error
 
 
 def _check_extractor(shape: tuple[int, ...], extractor: Extractor) -> None:

@@ -21,7 +21,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     """One message for ``error`` and the exit code it deserves.
 
     Args:
-        error: what a command raised. A class of ours carries an ``exit_code``; so does none of Hydra's, which wrap ours.
+        error: what a command raised. Bad input of ours carries an ``exit_code``, inside what Hydra may wrap around it.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.

@@ -21,6 +21,7 @@ from ganvas.types import to_uint8
 
 BATCH = 250
 LIKELIHOOD_SEED = 0
+LIKELIHOOD_TERMS = ("elbo", "reconstruction", "kl")
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,14 @@ def likelihood_scores(model: VAE, data: DataModule, split: str) -> dict[str, Sco
         split: which part of it.
 
     Returns:
-        Mean of each term, and its standard error over images as ``sd``, by key ``score/likelihood/<term>``.
+        Mean of ELBO, reconstruction and KL over all images of the split, by key ``score/likelihood/<term>``.
     """
     values: dict[str, list[Tensor]] = defaultdict(list)
     with torch.random.fork_rng():
         torch.manual_seed(LIKELIHOOD_SEED)
         for batch in data.held_out(split, None, BATCH):
-            for name, term in model.evaluate(batch.to(model.device)).items():
-                values[name].append(term.double().cpu() * len(batch))
+            terms = model.evaluate(batch.to(model.device))
+            for name in LIKELIHOOD_TERMS:
+                values[name].append(terms[name].double().cpu() * len(batch))
     n = len(data.examples(split))
     return {f"score/likelihood/{name}": Score(float(torch.stack(v).sum()) / n, None, "") for name, v in values.items()}

@@ -24,7 +24,7 @@ class PrintTable(Callback):
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:
-    """One row a run, one column a score; then where the sample grids are and how to open the UI.
+    """One row a run, named by what differs, one column a score; then where the sample grids are and how to open the UI.
 
     Args:
         results: contents of ``result.json``.
@@ -32,12 +32,16 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
         console: where to.
     """
     keys = list(dict.fromkeys(key for result in results for key in result["scores"]))
-    table = Table(title=f"{len(results)} runs", title_justify="left")
-    table.add_column("run")
+    names = [result["name"].split() for result in results]
+    common = [part for part in names[0] if all(part in name for name in names)]
+    title = f"{len(results)} runs of {' '.join(common)}" if common else f"{len(results)} runs"
+    table = Table(title=title, title_justify="left")
+    table.add_column("run", overflow="fold")
     for key in keys:
         table.add_column(key.removeprefix("score/"), justify="right")
-    for result in results:
-        table.add_row(result["name"], *[_cell(result["scores"].get(key)) for key in keys])
+    for result, name in zip(results, names, strict=True):
+        differs = " ".join(part for part in name if part not in common)
+        table.add_row(differs, *[_cell(result["scores"].get(key)) for key in keys])
     console.print(table)
     console.print(f"Sample grids: {folder}/*/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
 

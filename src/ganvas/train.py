@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.checkpoints import go_on, warm_start
 from ganvas.compatibility import check_fit
-from ganvas.config import CONFIG_PATH, build, check
+from ganvas.config import CONFIG_PATH, ConfigError, build, check
 from ganvas.data.datamodule import DataModule
 from ganvas.evaluation import final_scores
 from ganvas.models import Model
@@ -23,7 +26,8 @@ from ganvas.recording import Job, callbacks, conclude, start_run
 def main(cfg: DictConfig) -> None:
     """Hydra's entry: one job, alone or of a sweep."""
     hydra_config = HydraConfig.get()
-    output, choices = Path(hydra_config.runtime.output_dir), dict(hydra_config.runtime.choices)
+    output = Path(hydra_config.runtime.output_dir)
+    choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
     train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
 
 
@@ -43,6 +47,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         StoreError: an MLflow store that cannot be reached.
         NonFiniteError: a loss that became NaN or infinite.
     """
+    _silence()
     check(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
@@ -51,9 +56,9 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     extractor, settings = build(cfg.extractor) or None, build(cfg.score.settings)
     check_fit(cfg, data, model, extractor)
     warm_start(cfg, model)
+    trainer = make_trainer(cfg, job.output)
     with start_run(cfg, job, data) as run:
-        watchers = callbacks(cfg, job, run, data, extractor, settings)
-        trainer = make_trainer(cfg, watchers, job.output)
+        trainer.callbacks.extend(callbacks(cfg, job, run, data, extractor, settings))  # type: ignore[attr-defined]
         trainer.fit(model, data, ckpt_path=go_on(cfg, data), weights_only=True)
         if not trainer.is_global_zero:
             return {}
@@ -61,13 +66,15 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         return conclude(run, job, model, scored)
 
 
-def make_trainer(cfg: DictConfig, watchers: list[pl.Callback], folder: Path) -> pl.Trainer:
+def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     """Lightning's trainer, with everything off that the budget, our callbacks and MLflow do.
 
     Args:
         cfg: the composed config; its ``trainer`` node goes to Lightning as it is.
-        watchers: the callbacks.
         folder: where Lightning writes if it must.
+
+    Raises:
+        ConfigError: Lightning refuses an argument.
     """
     fixed: dict[str, Any] = {
         "max_epochs": 1,  # the stream of batches never ends: one epoch is the whole training
@@ -78,7 +85,22 @@ def make_trainer(cfg: DictConfig, watchers: list[pl.Callback], folder: Path) -> 
         "enable_model_summary": False,
         "use_distributed_sampler": False,
     }
-    return pl.Trainer(**build(cfg.trainer), **fixed, callbacks=watchers, default_root_dir=folder)
+    try:
+        return pl.Trainer(**build(cfg.trainer), **fixed, default_root_dir=folder)
+    except (TypeError, ValueError, MisconfigurationException) as error:
+        raise ConfigError(f"trainer: {error}; Lightning's Trainer says what it takes") from error
+
+
+def _silence() -> None:
+    """Keep back what Lightning says of itself and what does not concern a run; its errors still come as exceptions."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+    for message in (
+        "Found .* module.s. in eval mode",
+        "`isinstance.treespec, LeafSpec.` is deprecated",
+        ".*many workers",
+    ):
+        warnings.filterwarnings("ignore", message=message)
 
 
 if __name__ == "__main__":

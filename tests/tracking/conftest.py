@@ -1,36 +1,11 @@
-"""A ready SQLite store in an empty working folder, and a toy Lightning module over endless data."""
+"""A toy Lightning module over endless data."""
 
-import shutil
 from dataclasses import dataclass
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset
-
-from ganvas.tracking.store import open_store
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """Creating the tables takes seconds: once a session."""
-    folder = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.chdir(folder)
-        from mlflow.tracking import MlflowClient
-
-        open_store("template")[0]
-        assert MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def store(template, tmp_path, monkeypatch):
-    shutil.copy(template, tmp_path / "mlflow.db")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 class Endless(IterableDataset):

@@ -7,7 +7,13 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking.checkpoints import LAST
-from ganvas.tracking.store import StoreError, impatient, tracking_uri
+from ganvas.tracking.store import impatient, tracking_uri
+
+
+class CheckpointError(ValueError):
+    """There is no checkpoint where one was said to be."""
+
+    exit_code = 2
 
 
 def checkpoint_path(source: str) -> Path:
@@ -17,7 +23,7 @@ def checkpoint_path(source: str) -> Path:
         source: path of a checkpoint, of a folder that holds ``last.ckpt``, or an MLflow run id.
 
     Raises:
-        StoreError: neither a path nor a run with a checkpoint.
+        CheckpointError: neither a path nor a run with a checkpoint.
     """
     path = Path(source)
     if path.exists():
@@ -26,7 +32,7 @@ def checkpoint_path(source: str) -> Path:
         with impatient():
             return Path(MlflowClient(tracking_uri()).download_artifacts(source, f"checkpoints/{LAST}"))
     except Exception as error:
-        raise StoreError(
+        raise CheckpointError(
             f"{source!r} is neither a checkpoint nor a run with one in {tracking_uri()}; "
             "give the path of a last.ckpt, or a run id as `ganvas train` prints it"
         ) from error
