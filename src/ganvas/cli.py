@@ -69,16 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(command: Callable[[list[str]], None], arguments: list[str]) -> int:
     try:
         command(arguments)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
-            raise  # Hydra's own, after --help or --cfg
-        return _complain("interrupted; the run is KILLED, resume=PATH goes on from its last.ckpt", FAILURE)
     except Exception as error:
         if os.environ.get("GANVAS_DEBUG") == "1":
             raise
         from ganvas.errors import explain
 
         return _complain(*explain(error))
+    except BaseException as stop:
+        from ganvas.tracking.signals import is_interruption
+
+        if not is_interruption(stop):
+            raise  # Hydra's own exit, after --help or --cfg
+        return _complain("interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output", FAILURE)
     return OK
 
 
