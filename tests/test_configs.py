@@ -19,11 +19,16 @@ OPTIONS = {
     if group.is_dir() and group.name != "delta" and any(group.glob("*.yaml"))
 }
 # What cannot be built here: no such file, or weights to download.
-UNBUILT = {("data", "folder"), ("data", "npz"), ("extractor", "inception")}
+UNBUILT = {("data", "folder"), ("data", "npz")} | {
+    ("extractor", name) for name in ("inception", "dinov2", "clip", "vgg16", "custom")
+}
 # What an option cannot stand without.
 EXTRA = {
     ("data", "folder"): ["data.path=nowhere"],
     ("data", "npz"): ["data.path=nowhere", "data.shape=[1,28,28]"],
+    ("extractor", "custom"): [
+        f"extractor.{leaf}" for leaf in ("module=net.pt", "size=28", "channels=1", "mean=[0.5]", "std=[0.5]")
+    ],
     ("network", "conv"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
 }

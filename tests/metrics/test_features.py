@@ -33,6 +33,10 @@ def test_result_is_ordinary_and_carries_no_graph(mnist_extractor, digits):
         (torch.zeros(2, 1, 32, 32, dtype=torch.uint8), "'mnist' expects 1x28x28 images, got 1x32x32"),
         (torch.zeros(0, 1, 28, 28, dtype=torch.uint8), "expected at least one image, got none"),
         ([], "expected at least one image, got none"),
+        (
+            [torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, 1, 32, 32, dtype=torch.uint8)],
+            "expected one shape, got 1x28x28 and 1x32x32; resize or convert",
+        ),
     ],
 )
 def test_bad_images_are_refused(mnist_extractor, images, message):

@@ -43,12 +43,21 @@ def test_all_four_are_those_of_prdc(capsys, n, m, scale, k):
 
 
 @pytest.mark.slow
-def test_the_published_check_values():
-    """N(0, I_1000), 10,000 a side, k = 5, by the prdc package."""
-    found = four(normal(10_000, 1000, 0), normal(10_000, 1000, 1), prc=5)
-    expected = [0.4772, 0.4705, 1.0555, 0.9735]
-    for value, target, tolerance in zip(found, expected, [0.01, 0.01, 0.05, 0.01], strict=True):
-        assert value == pytest.approx(target, abs=tolerance)
+def test_the_published_check_values(capsys):
+    """N(0, I_1000), 10,000 a side, k = 5: prdc's own example, which is drawn without a seed.
+
+    On one draw we are prdc to the digit. Over five draws the four moved by sd 0.012, 0.008, 0.06 and 0.007 (a few hubs
+    decide in 1,000 dimensions), so that the published values are met within three of those.
+    """
+    real, fake = normal(10_000, 1000, 0), normal(10_000, 1000, 1)
+    found = four(real, fake, prc=5)
+    expected = prdc.compute_prdc(real.numpy(), fake.numpy(), nearest_k=5)
+    names = ["precision", "recall", "density", "coverage"]
+    assert found == pytest.approx([float(expected[name]) for name in names], abs=2e-4)
+    for value, published, tolerance in zip(
+        found, [0.4772, 0.4705, 1.0555, 0.9735], [0.036, 0.024, 0.18, 0.021], strict=True
+    ):
+        assert value == pytest.approx(published, abs=tolerance)
 
 
 def test_blocks_change_nothing(monkeypatch):

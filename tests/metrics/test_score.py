@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ganvas.metrics import comparison
+from ganvas.metrics.fd_infinity import fd_infinity
 from ganvas.metrics.features import Features
 from ganvas.metrics.frechet import frechet_distance
 from ganvas.metrics.frechet_error import frechet_error
@@ -62,6 +64,51 @@ def test_every_metric_refuses_one_image(settings, name):
 def test_misnamed_metrics_are_refused(settings, extractor, name, message):
     with pytest.raises(ValueError, match=message):
         scores(features(30, 0, extractor), features(30, 1, extractor), [name], settings)
+
+
+PRDC = ["precision", "recall", "density", "coverage"]
+
+
+def test_prdc_stands_for_four_each_once(settings):
+    found = scores(features(60, 0), features(50, 1), ["recall", "prdc", "fd_infinity"], settings)
+    assert list(found) == [f"score/mnist/{x}" for x in ["recall", "precision", "density", "coverage", "fd_infinity"]]
+    assert all(score.sd > 0 for score in found.values())
+    assert found["score/mnist/precision"].sd_over == "50 generated images, real balls held"
+    assert found["score/mnist/coverage"].sd_over == "60 real images, generated ones held"
+
+
+def test_neighbours_are_computed_once_for_all_four(settings, monkeypatch):
+    calls, original = [], comparison.membership
+    monkeypatch.setattr(comparison, "membership", lambda *a, **k: calls.append(k) or original(*a, **k))
+    scores(features(60, 0), features(50, 1), PRDC, settings)
+    assert calls == [{"prc_neighbours": 3, "dc_neighbours": 5}]
+
+
+def test_the_error_of_fd_infinity_has_both_parts(settings):
+    real, fake = features(60, 0), features(50, 1)
+    (found,) = scores(real, fake, ["fd_infinity"], settings).values()
+    value, scatter = fd_infinity(real.moments, fake.values, points=5, share=0.1, seed=2020)
+    first_order = frechet_error(real.moments, fake.moments, fake.values)
+    assert found.value == value and found.sd == pytest.approx((first_order**2 + scatter**2) ** 0.5)
+
+
+def test_channels_are_compared(settings):
+    real, fake = replace(features(30, 0), shape=(3, 32, 32)), replace(features(30, 1), shape=(1, 32, 32))
+    with pytest.raises(ValueError, match="fake: 1 channels against 3 of the reference; convert one side"):
+        scores(real, fake, ["fd"], settings)
+    scores(real, replace(fake, shape=(3, 28, 28)), ["fd"], settings)
+
+
+def test_standard_metrics_without_logits():
+    assert standard_metrics("dinov2", logits=False) == ("fd", "kid")
+
+
+@pytest.mark.filterwarnings("ignore:.*copies or more")
+def test_equal_images_are_scored(settings):
+    collapsed = replace(features(50, 1), values=torch.ones(50, 6))
+    found = {k.rpartition("/")[2]: v for k, v in scores(features(60, 0), collapsed, ["fd", "prdc"], settings).items()}
+    assert found["fd"].value > 6 and found["fd"].sd == pytest.approx(0.0, abs=1e-9)
+    assert found["recall"].value == 0
 
 
 def test_two_extractors_are_refused(settings):

@@ -5,6 +5,10 @@ r"""Precision and recall: generated images that look real, and real images that 
 
 with closed balls, x real and y generated: each is the other with the sides exchanged. A collapsed generator has high
 precision and low recall. Both depend on k and on n.
+
+The standard errors hold the balls. Measured on Gaussians of 16 and 64 dimensions, with images drawn again against one
+reference, they are mostly within a fifth of the truth, and down to 0.6 of it for coverage. With the reference drawn
+again too, a few hubs decide in many dimensions: in 1,000 the truth is about twice as large.
 """
 
 from __future__ import annotations
