@@ -46,7 +46,7 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-_CODE: Final = ("features.py", "mnist_cnn.py")
+_CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
 
 
 @dataclass(frozen=True)
