@@ -83,7 +83,9 @@ def final_scores(
         library=FINAL,
         versions=library_versions(),
     )
-    return Scored(scores(real, fake, standard_metrics(extractor.name), settings) | likelihood, protocol)
+    return Scored(
+        scores(real, fake, standard_metrics(extractor.name, fake.logits is not None), settings) | likelihood, protocol
+    )
 
 
 def generated(model: Model, n: int, seed: int) -> Iterator[Tensor]:

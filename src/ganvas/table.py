@@ -12,6 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 
+# What the ELBO is made of stands in result.json and in MLflow; the table has no room for it.
+TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
+
+
 class PrintTable(Callback):
     """Hydra's hook: prints what the jobs of a multirun came to."""
 
@@ -31,7 +35,7 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
         folder: of the multirun.
         console: where to.
     """
-    keys = list(dict.fromkeys(key for result in results for key in result["scores"]))
+    keys = [key for key in dict.fromkeys(key for r in results for key in r["scores"]) if key not in TERMS]
     names = [result["name"].split() for result in results]
     common = [part for part in names[0] if all(part in name for name in names)]
     title = f"{len(results)} runs of {' '.join(common)}" if common else f"{len(results)} runs"

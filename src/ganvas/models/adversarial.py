@@ -2,12 +2,14 @@ r"""The alternation that GAN and WGAN share: ``n_critic`` critic updates for eac
 
 A batch of real examples makes one critic update; every ``n_critic``-th batch also makes one generator update, on the
 fakes that the critic has just been shown, scored anew by the updated critic. One forward pass of the generator serves
-both, which leaves each gradient unbiased and saves a third of the generator's work. (Algorithm 1 of Goodfellow et al.
-2014, https://arxiv.org/abs/1406.2661, draws them separately; the discriminator here is called the critic throughout.)
+both, as in the DCGAN programs in common use, and saves a third of the generator's work; Algorithm 1 of Goodfellow et al.
+2014, https://arxiv.org/abs/1406.2661, draws fresh latents for the generator. The discriminator is called the critic
+throughout.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, cast
 
 import torch
@@ -28,8 +30,8 @@ class Adversarial(Model):
         prior: distribution of the latents.
         generator: latents to examples.
         critic: examples to scores (logits, for a GAN).
-        objective: losses of critic and generator, from scores.
-        constraint: what is asked of the critic besides its loss.
+        objective: losses of critic and generator, from scores; which, the family says in :meth:`check`.
+        constraint: what is asked of the critic besides its loss; which, the family says.
         n_critic: critic updates for each generator update; >= 1.
         generator_optimizer: called with the generator's parameters.
         critic_optimizer: called with the critic's parameters.
@@ -59,6 +61,7 @@ class Adversarial(Model):
         gradient_clip: float | None,
         schedule: Schedule,
     ) -> None:
+        self.check(objective, constraint)
         _check(prior, generator, critic, n_critic)
         parts: dict[str, Any] = {"generator": generator, "critic": critic}
         constraint.prepare(parts["critic"])
@@ -67,6 +70,11 @@ class Adversarial(Model):
         self.constraint = constraint
         self.n_critic = n_critic
         self._optimizer_factories = (generator_optimizer, critic_optimizer)
+
+    @staticmethod
+    @abstractmethod
+    def check(objective: AdversarialObjective, constraint: Constraint) -> None:
+        """Refuse an objective or a constraint that does not belong to the family."""
 
     @property
     def shape(self) -> Shape:

@@ -8,7 +8,7 @@ beta-ELBO, importance-weighted); terms are sums over pixels and means over image
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, cast, final
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
 from ganvas.types import Decoder, Encoder, Prior, Shape
 
 
+@final
 class VAE(Model):
     """Encoder, decoder, likelihood and a bound.
 

@@ -8,50 +8,30 @@ turned, is the estimate, up to the critic's Lipschitz constant; it is logged as 
 
 from __future__ import annotations
 
+from typing import final
+
 from ganvas.models.adversarial import Adversarial
-from ganvas.models.base import OptimizerFactory
-from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Wasserstein
-from ganvas.types import Critic, Generator, Prior
 
 
+@final
 class WGAN(Adversarial):
     """A critic, the Wasserstein objective and exactly one Lipschitz constraint.
 
-    Args:
-        prior: distribution of the latents.
-        generator: latents to examples.
-        critic: examples to unbounded scores.
-        objective: the Wasserstein objective.
-        constraint: what keeps the critic Lipschitz: gradient penalty, weight clipping or spectral norm.
-        n_critic: critic updates for each generator update; >= 1.
-        generator_optimizer: called with the generator's parameters.
-        critic_optimizer: called with the critic's parameters.
-        ema_halflife: memory of the averaged generator in images; None keeps no average.
-        gradient_clip: largest L2 norm of either network's gradient; None clips nothing.
-        schedule: factor on both learning rates by images seen.
-
-    Raises:
-        ValueError: the parts do not fit each other.
+    The constraint is a gradient penalty, weight clipping or spectral norm. Arguments: those of
+    :class:`~ganvas.models.adversarial.Adversarial`.
     """
 
     headline = ("critic/wasserstein", "generator/total")
 
-    def __init__(
-        self,
-        prior: Prior,
-        generator: Generator,
-        critic: Critic,
-        objective: AdversarialObjective,
-        constraint: Constraint,
-        n_critic: int,
-        generator_optimizer: OptimizerFactory,
-        critic_optimizer: OptimizerFactory,
-        ema_halflife: int | None,
-        gradient_clip: float | None,
-        schedule: Schedule,
-    ) -> None:
+    @staticmethod
+    def check(objective: AdversarialObjective, constraint: Constraint) -> None:
+        """Refuse another objective, and a constraint that bounds no Lipschitz constant.
+
+        Raises:
+            ValueError: naming both sides and a fix.
+        """
         if not isinstance(objective, Wasserstein):
             raise ValueError(
                 f"WGAN needs the Wasserstein objective, got {type(objective).__name__}; "
@@ -62,16 +42,3 @@ class WGAN(Adversarial):
                 f"WGAN needs a Lipschitz constraint on its critic, got {type(constraint).__name__}; "
                 "write constraint=gradient_penalty, weight_clipping or spectral_norm"
             )
-        super().__init__(
-            prior,
-            generator,
-            critic,
-            objective,
-            constraint,
-            n_critic,
-            generator_optimizer,
-            critic_optimizer,
-            ema_halflife,
-            gradient_clip,
-            schedule,
-        )
