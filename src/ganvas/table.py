@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-
 # What the ELBO is made of stands in result.json and in MLflow; the table has no room for it.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
 
