@@ -69,7 +69,11 @@ def images(tmp_path):
 
 
 def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
-    trained = train("model=vae")
+    trained, client = train("model=vae"), MlflowClient(tracking_uri())
+    _, other = score(trained["run_id"], "metrics=[fd]", "n=50")
+    tags = client.get_run(trained["run_id"]).data.tags
+    assert tags["ganvas.protocol.score/mnist/fd"] == other["fingerprint"] != trained["fingerprint"]
+    assert tags["ganvas.protocol.score/mnist/kid"] == trained["fingerprint"]
     code, found = score(trained["run_id"])
     assert code == 0
     assert found["scores"].keys() == trained["scores"].keys()
@@ -81,9 +85,8 @@ def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
     key = "score/mnist/fd"
     floor, ceiling = (found["calibration"][side][key] for side in ("floor", "ceiling"))
     assert 0 < floor < found["scores"][key]["value"] and ceiling > floor
-    client = MlflowClient(tracking_uri())
     history = client.get_metric_history(trained["run_id"], key)
-    assert len(history) == 2 and {m.step for m in history} == {128}
+    assert len(history) == 3 and {m.step for m in history} == {128}
     run = client.get_run(trained["run_id"])
     assert run.info.status == "FINISHED" and run.data.tags[f"ganvas.protocol.{key}"] == found["fingerprint"]
     assert [f.path for f in client.list_artifacts(run.info.run_id, "scores")] == ["scores/result.json"]

@@ -22,7 +22,7 @@ from ganvas.scoring.references import Reference, find_reference
 from ganvas.scoring.subjects import ModelSubject, Subject, open_subject
 from ganvas.scoring.table import print_scores
 from ganvas.scoring.task import Task
-from ganvas.tracking.log_scores import log_scores
+from ganvas.tracking.log_scores import PROTOCOL_TAG, log_scores
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="score", version_base="1.3")
@@ -79,8 +79,8 @@ def _extractor(cfg: DictConfig, subject: Subject, reference: Reference, device: 
 
 def _log(run_id: str, found: Found, step: int, path: Path) -> None:
     values = {key: score.value for key, score in found.scores.items()}
-    tags = {"ganvas.protocol": found.fingerprint()}
-    tags |= {f"ganvas.protocol.{key}": digits for key, digits in found.fingerprints().items()}
+    tags = {PROTOCOL_TAG: found.fingerprint()}
+    tags |= {f"{PROTOCOL_TAG}.{key}": digits for key, digits in found.fingerprints().items()}
     tags |= {f"ganvas.health.{verdict.name}": verdict.verdict for verdict in found.verdicts}
     values |= {f"health/{verdict.name}": verdict.value for verdict in found.verdicts}
     log_scores(run_id, values, tags, (path, *found.files), step)

@@ -16,6 +16,8 @@ from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_p
 
 FOLDER = "scores"
 """Among the run's artifacts."""
+PROTOCOL_TAG = "ganvas.protocol"
+"""Fingerprint of what was scored last; with ``.<score>`` after it, of that score."""
 
 
 def log_scores(
@@ -38,6 +40,7 @@ def log_scores(
     client = MlflowClient(tracking_uri())
     try:
         with impatient():
+            tags = _earlier(client, run_id) | dict(tags)
             client.log_batch(run_id, metrics=metrics, tags=limits.tags(tags, where="result.json"))
             for path in files:
                 client.log_artifact(run_id, str(path), FOLDER)
@@ -45,3 +48,12 @@ def log_scores(
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
         message = f"the scores were measured, but the MLflow store {tracking_uri()} did not take them: {reason}"
         raise StoreError(without_password(message)) from error
+
+
+def _earlier(client: MlflowClient, run_id: str) -> dict[str, str]:
+    """The tag that each score of the run lacks: the run's own is about to become another protocol's."""
+    data = client.get_run(run_id).data
+    names = [f"{PROTOCOL_TAG}.{key}" for key in data.metrics if key.startswith("score/")]
+    if PROTOCOL_TAG not in data.tags:
+        return {}
+    return {name: data.tags[PROTOCOL_TAG] for name in names if limits.key(name) not in data.tags}
