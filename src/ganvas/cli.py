@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
+  score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   ui [--port N] [--host H]    the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
   ganvas train -m experiment=demo model=gan,wgan_gp,vae
+  ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,is,kid,prdc]
 `ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.
 GANVAS_DEBUG=1 shows the traceback of an error."""
 
@@ -34,13 +36,32 @@ def _train(arguments: list[str]) -> None:
     train.main()
 
 
+def _score(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas score", *_source_override(arguments)]
+    from ganvas import score
+
+    score.main()
+
+
+def _source_override(arguments: list[str]) -> list[str]:
+    """The arguments with the first, where it is no option or override, as Hydra takes it: quoted, for any path."""
+    source, *rest = arguments or [""]
+    if not source or source.startswith("-") or ("=" in source and not os.path.exists(source)):
+        return arguments
+    quoted = source.replace("'", "\\'")
+    return [f"source='{quoted}'", *rest]
+
+
 def _ui(arguments: list[str]) -> None:
     from ganvas.ui import main
 
     main(arguments)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "ui": _ui}
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "ui": _ui}
+
+INTERRUPTED = {"train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,24 +84,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OK
     if command not in COMMANDS:
         return _complain(f"unknown command {command!r}; known are {', '.join(COMMANDS)}", BAD_INPUT)
-    return _guarded(COMMANDS[command], arguments)
+    return _guarded(command, arguments)
 
 
-def _guarded(command: Callable[[list[str]], None], arguments: list[str]) -> int:
+def _guarded(command: str, arguments: list[str]) -> int:
     try:
-        command(arguments)
+        COMMANDS[command](arguments)
     except Exception as error:
         if os.environ.get("GANVAS_DEBUG") == "1":
             raise
         from ganvas.errors import explain
 
-        return _complain(*explain(error))
+        return _complain(*explain(error, "score" if command == "score" else "train"))
     except BaseException as stop:
         from ganvas.tracking.signals import is_interruption
 
         if not is_interruption(stop):
             raise  # Hydra's own exit, after --help or --cfg
-        return _complain("interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output", FAILURE)
+        return _complain(INTERRUPTED.get(command, "interrupted"), FAILURE)
     return OK
 
 

@@ -118,6 +118,62 @@ class Train:
     model: Any = MISSING
 
 
+@dataclass
+class Likelihood:
+    """Draws and images of the importance-weighted bound."""
+
+    k: int = MISSING
+    chunk: int = MISSING
+    batch_size: int = MISSING
+    n: int | None = MISSING
+
+
+@dataclass
+class Audit:
+    """Of memorisation: what is called close, and how many pairs are shown."""
+
+    quantile: float = MISSING
+    pairs: int = MISSING
+
+
+@dataclass
+class Parzen:
+    """Sizes of the three sides, and the candidate windows."""
+
+    samples: int = MISSING
+    validation: int = MISSING
+    test: int = MISSING
+    sigmas: list[float] = MISSING
+
+
+@dataclass
+class ScorePaths(Paths):
+    """Where features of references are kept besides."""
+
+    cache: str = MISSING
+
+
+@dataclass
+class ScoreCommand:
+    """Root of ``ganvas score``."""
+
+    source: str | None = None
+    reference: str | None = None
+    split: str | None = None
+    metrics: list[str] | None = None
+    n: int = MISSING
+    seed: int = MISSING
+    batch_size: int = MISSING
+    device: str | None = None
+    calibration: bool = MISSING
+    extractor: Any = None
+    settings: Any = MISSING
+    likelihood: Likelihood = field(default_factory=Likelihood)
+    memorisation: Audit = field(default_factory=Audit)
+    parzen: Parzen = field(default_factory=Parzen)
+    paths: ScorePaths = field(default_factory=ScorePaths)
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
     channels, *rest = _root_.data.shape
@@ -138,6 +194,7 @@ def _npz_shape(path: str) -> ListConfig:
 def register() -> None:
     """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
     ConfigStore.instance().store(name="train_schema", node=Train)
+    ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
     resolvers: dict[str, Callable[..., Any]] = {
         "critic_shape": _critic_shape,
         "share": _share,

@@ -17,11 +17,12 @@ FAILURE, BAD_INPUT = 1, 2
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
-def explain(error: BaseException) -> tuple[str, int]:
+def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
     """One message for ``error`` and the exit code it deserves.
 
     Args:
         error: what a command raised. Bad input of ours carries an ``exit_code``, inside what Hydra may wrap around it.
+        command: which of ``train`` and ``score`` the keys of the config belong to.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
@@ -32,9 +33,9 @@ def explain(error: BaseException) -> tuple[str, int]:
         if isinstance(link, OverrideParseException):
             return f"cannot read the override {link.override!r}; write KEY=VALUE, as in budget.images=20000", BAD_INPUT
         if isinstance(link, ConfigKeyError) and link.full_key:
-            return _unknown_key(str(link.full_key)), BAD_INPUT
+            return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
-            return _unknown_key(key[1]), BAD_INPUT
+            return _unknown_key(key[1], command), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
             return f"{link.full_key}: {_first_line(link)}", BAD_INPUT
         if hasattr(link, "exit_code"):
@@ -58,14 +59,16 @@ def _unknown_choice(error: MissingConfigException) -> str:
     return f"{group}={choice} is unknown{closest(choice, options)} {group} can be {', '.join(options)}"
 
 
-def _unknown_key(key: str) -> str:
-    return f"{key} is no key of the config{closest(key, _known_keys())} `ganvas train --cfg job` shows them all"
+def _unknown_key(key: str, command: str) -> str:
+    known = closest(key, _known_keys(command))
+    source = " SOURCE" if command == "score" else ""
+    return f"{key} is no key of the config{known} `ganvas {command}{source} --cfg job` shows them all"
 
 
-def _known_keys() -> list[str]:
+def _known_keys(command: str) -> list[str]:
     GlobalHydra.instance().clear()
     with initialize_config_module("ganvas.conf", version_base="1.3"):
-        return list(_flat_keys(compose("train")))
+        return list(_flat_keys(compose(command)))
 
 
 def _flat_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:

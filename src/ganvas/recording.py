@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
@@ -59,6 +59,21 @@ class Job:
 UNNAMED = {"model", "data", "network", "experiment", "study", "paths.output"}
 
 
+class KeepConfig(Callback):
+    """Puts the resolved config into every checkpoint, so that the model can be built again from the file alone.
+
+    Args:
+        config: as YAML.
+    """
+
+    def __init__(self, config: str) -> None:
+        self._config = config
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["config"] = self._config
+
+
 @contextmanager
 def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRun | SilentRun]:
     """An MLflow run for the length of the block, with all that is known before training; silent on ranks but the first.
@@ -104,6 +119,7 @@ def callbacks(
         LogTerms(run, cfg.log.every),
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
+        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True)),
     ]
     if cfg.score.every is not None and extractor is not None:
         show = progress.show_score

@@ -65,3 +65,18 @@ def test_impossible_pairs_are_refused_by_name(variational, networks):
         variational(decoder=networks(latent=5)["decoder"])
     with pytest.raises(ValueError, match=r"reads examples of shape \(1, 8, 8\), the decoder writes \(1, 4, 4\)"):
         variational(decoder=networks(shape=(1, 4, 4))["decoder"])
+
+
+def test_log_weights_are_those_written_by_hand(variational, x):
+    model = variational()
+    torch.manual_seed(3)
+    found = model.log_weights(x, 6)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        posterior = model.encoder(x)
+        z = posterior.rsample((6,))
+        pixels = torch.stack([TorchBernoulli(logits=model.decoder(d)).log_prob((x + 1) / 2).sum((1, 2, 3)) for d in z])
+    expected = pixels + Normal(0.0, 1.0).log_prob(z).sum(-1) - posterior.log_prob(z)
+    assert found.shape == (6, 5) and not found.requires_grad
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(model.posterior(x).mean, posterior.mean)

@@ -50,8 +50,8 @@ class Protocol:
         split: split of the reference that was used.
         n_real: reference images used, at least 1; None where an imported file of statistics does not say.
         n_fake: generated images scored, at least 1.
-        weights: ``raw`` or ``ema``: which weights of the model drew the samples.
-        sample_seed: seed of the samples.
+        weights: ``raw`` or ``ema``: which weights of the model drew the samples; ``images`` where they came as files.
+        sample_seed: seed of the samples; None where they came as files.
         settings: of the metrics.
         library: :data:`FINAL` or :data:`STREAMED`, who computed the metrics.
         versions: of the libraries, see :func:`library_versions`.
@@ -69,15 +69,16 @@ class Protocol:
     n_real: int | None
     n_fake: int
     weights: str
-    sample_seed: int
+    sample_seed: int | None
     settings: MetricSettings
     library: str
     versions: dict[str, str]
 
     def __post_init__(self) -> None:
-        if self.weights not in ("raw", "ema"):
+        if self.weights not in ("raw", "ema", "images"):
             raise ValueError(
-                f"weights: expected 'raw' or 'ema', got '{self.weights}'; say which weights drew the samples"
+                f"weights: expected 'raw' or 'ema', got '{self.weights}'; say which weights drew the samples, or "
+                "'images' where they came as files"
             )
         if self.library not in self.versions:
             raise ValueError(

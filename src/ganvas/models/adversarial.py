@@ -2,8 +2,8 @@ r"""The alternation that GAN and WGAN share: ``n_critic`` critic updates for eac
 
 A batch of real examples makes one critic update; every ``n_critic``-th batch also makes one generator update, on the
 fakes that the critic has just been shown, scored anew by the updated critic. One forward pass of the generator serves
-both, as in the DCGAN programs in common use, and saves a third of the generator's work; Algorithm 1 of Goodfellow et al.
-2014, https://arxiv.org/abs/1406.2661, draws fresh latents for the generator. The discriminator is called the critic
+both, as in the DCGAN programs in common use, and saves a third of the generator's work; Algorithm 1 of Goodfellow et
+al. 2014, https://arxiv.org/abs/1406.2661, draws fresh latents for the generator. The discriminator is called the critic
 throughout.
 """
 

@@ -13,6 +13,7 @@ from typing import Any, cast, final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.distributions import Independent
 
 from ganvas.models.base import Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
@@ -94,16 +95,39 @@ class VAE(Model):
         with torch.no_grad(), evaluating(self):
             return self._terms(x, self.part("encoder"), self.part("decoder")).named()
 
+    def posterior(self, x: Float[Tensor, " n *shape"]) -> Independent:
+        r"""The approximate posterior :math:`q(z \mid x)` of examples, by the weights the model is judged by."""
+        with torch.no_grad(), evaluating(self):
+            return self.part("encoder")(x)
+
+    def log_weights(self, x: Float[Tensor, " n *shape"], k: int) -> Float[Tensor, "k n"]:
+        r"""Log importance weights of fresh draws from the posterior, by the weights the model is judged by.
+
+        .. math:: \log w_i = \log p(x \mid z_i) + \log p(z_i) - \log q(z_i \mid x), \qquad z_i \sim q(z \mid x)
+
+        Reference: Burda et al. 2016, equation 8, https://arxiv.org/abs/1509.00519.
+
+        Args:
+            x: examples in [-1, 1].
+            k: draws an example, at least 1.
+
+        Returns:
+            Nats.
+        """
+        with torch.no_grad(), evaluating(self):
+            log_px_z, log_pz, log_qz_x = self._densities(x, self.part("encoder")(x), self.part("decoder"), k)
+        return log_px_z + log_pz - log_qz_x
+
     def _terms(self, x: Tensor, encoder: Any, decoder: Any) -> BoundTerms:
         posterior = encoder(x)
-        z = posterior.rsample((self.objective.samples,))
+        kl = normal_kl(posterior.base_dist.loc, posterior.base_dist.scale)
+        return self.objective(*self._densities(x, posterior, decoder, self.objective.samples), kl)
+
+    def _densities(self, x: Tensor, posterior: Independent, decoder: Any, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Log densities of the examples given k draws, and of the draws under prior and posterior, ``(k, n)`` each."""
+        z = posterior.rsample((k,))
         location = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-        return self.objective(
-            self.likelihood.log_prob(x, location, self.log_scale),
-            self.prior.log_prob(z),
-            posterior.log_prob(z),
-            normal_kl(posterior.base_dist.loc, posterior.base_dist.scale),
-        )
+        return self.likelihood.log_prob(x, location, self.log_scale), self.prior.log_prob(z), posterior.log_prob(z)
 
 
 def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:

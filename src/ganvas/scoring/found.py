@@ -1,0 +1,92 @@
+"""What a measure returns: scores, what they are read against, how they were measured, and what looks wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from ganvas.metrics.protocol import Protocol
+from ganvas.metrics.score import Score
+from ganvas.metrics.verdict import Verdict
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """Scores of one or several measures.
+
+    Args:
+        scores: by key ``score/<kind>/<metric>``.
+        floor: what real images score, by the same keys, where that is known.
+        ceiling: what noise scores.
+        conditions: of each score, by key: everything that it depends on besides the model.
+        protocol: of the scores from features; None where there are none.
+        verdicts: on the health of the model.
+        notes: what a reader should know before believing the scores.
+        files: pictures and arrays that were written.
+    """
+
+    scores: dict[str, Score] = field(default_factory=dict)
+    floor: dict[str, float] = field(default_factory=dict)
+    ceiling: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    protocol: Protocol | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of every score by key: twelve hexadecimal digits that decide what it compares with."""
+        return {key: self._fingerprint(key) for key in self.scores}
+
+    def fingerprint(self) -> str:
+        """Of the scores from features, or of all conditions together where there are none."""
+        return self.protocol.fingerprint() if self.protocol is not None else _digest(self.conditions)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``result.json``."""
+        return {
+            "scores": {key: {"value": s.value, "interval": s.interval} for key, s in self.scores.items()},
+            "uncertainty": {key: s.sd_over for key, s in self.scores.items() if s.sd_over},
+            "protocol": self.protocol and self.protocol.as_dict(),
+            "fingerprint": self.fingerprint(),
+            "conditions": self.conditions,
+            "fingerprints": self.fingerprints(),
+            "calibration": {"floor": self.floor, "ceiling": self.ceiling},
+            "verdicts": {v.name: {"value": v.value, "verdict": v.verdict, "reason": v.reason} for v in self.verdicts},
+            "notes": list(self.notes),
+        }
+
+    def _fingerprint(self, key: str) -> str:
+        if key in self.conditions:
+            return _digest(self.conditions[key])
+        assert self.protocol is not None
+        return self.protocol.fingerprint()
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """All findings as one.
+
+    Args:
+        parts: in the order of the table; at most one has a protocol.
+    """
+    protocols = [part.protocol for part in parts if part.protocol is not None]
+    return Found(
+        scores={key: score for part in parts for key, score in part.scores.items()},
+        floor={key: value for part in parts for key, value in part.floor.items()},
+        ceiling={key: value for part in parts for key, value in part.ceiling.items()},
+        conditions={key: value for part in parts for key, value in part.conditions.items()},
+        protocol=protocols[0] if protocols else None,
+        verdicts=tuple(verdict for part in parts for verdict in part.verdicts),
+        notes=tuple(note for part in parts for note in part.notes),
+        files=tuple(path for part in parts for path in part.files),
+    )
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,115 @@
+"""Scores from features, with their protocol, and the calibration rows beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from ganvas.config import ConfigError
+from ganvas.data.source import TensorExamples
+from ganvas.metrics.calibration import Row, ceiling, floor, uniform_noise
+from ganvas.metrics.features import Features
+from ganvas.metrics.health import class_coverage
+from ganvas.metrics.protocol import FINAL, Protocol, library_versions, warnings_for
+from ganvas.metrics.score import check_metrics, scores
+from ganvas.metrics.statistics_file import Statistics
+from ganvas.metrics.verdict import Verdict
+from ganvas.scoring.found import Found
+from ganvas.scoring.task import Task
+
+
+def feature_scores(task: Task, names: Sequence[str]) -> Found:
+    """Every metric asked for, from one pass over either side.
+
+    Args:
+        task: what is scored, against what.
+        names: of metrics, see :data:`ganvas.metrics.score.METRICS`.
+    """
+    check_metrics(names, task.require_extractor().name)
+    _require_channels(task)
+    real, fake = task.real, task.fake
+    protocol = protocol_of(task, real, fake)
+    rows = _calibration(task, real, names) if task.cfg.calibration and isinstance(real, Features) else {}
+    return Found(
+        scores=scores(real, fake, names, task.settings),
+        floor=_values(rows.get("floor")),
+        ceiling=_values(rows.get("ceiling")),
+        protocol=protocol,
+        verdicts=_classes(real, fake),
+        notes=tuple(warnings_for(protocol)) + _short(rows.get("floor"), fake.n),
+    )
+
+
+def protocol_of(task: Task, real: Features | Statistics, fake: Features) -> Protocol:
+    """How the scores from features were measured.
+
+    Args:
+        task: what is scored, against what.
+        real: the reference.
+        fake: what is scored.
+    """
+    extractor, reference = task.require_extractor(), task.reference
+    if isinstance(real, Statistics):
+        fingerprint = real.fingerprint()
+    else:
+        fingerprint = reference.examples(reference.split, "a score").fingerprint()
+    return Protocol(
+        extractor=extractor.name,
+        weights_hash=extractor.weights_hash,
+        preprocessing=extractor.preprocessing,
+        reference=reference.name,
+        reference_fingerprint=fingerprint,
+        split=reference.split,
+        n_real=real.n,
+        n_fake=fake.n,
+        weights=task.subject.weights,
+        sample_seed=None if task.subject.weights == "images" else task.cfg.seed,
+        settings=task.settings,
+        library=FINAL,
+        versions=library_versions(),
+    )
+
+
+def _calibration(task: Task, real: Features, names: Sequence[str]) -> dict[str, Row]:
+    """The rows that can be had: no floor without training images that are not the reference itself."""
+    n, rows = task.fake.n, {}
+    if task.reference.split != "train" and task.reference.has("train"):
+        train = task.features("train", "the floor", n)
+        rows["floor"] = floor(real, train, n, names, task.settings)
+    noise = TensorExamples(uniform_noise(n, task.subject.shape, task.settings.seed))
+    worst = task.cached(noise, torch.arange(n), "uniform noise")
+    return rows | {"ceiling": ceiling(real, worst, n, names, task.settings)}
+
+
+def _require_channels(task: Task) -> None:
+    """Refuse grey against colour before any extractor is run, which may itself take only one of them."""
+    if task.reference.statistics is not None:
+        return
+    real = task.reference.examples(task.reference.split, "a score").shape
+    if len(real) == 3 and real[0] != task.subject.shape[0]:
+        raise ConfigError(
+            f"{task.subject.name}: images of {task.subject.shape[0]} channels against {real[0]} of the reference "
+            f"{task.reference.name}; convert one side, or check that they are those you meant"
+        )
+
+
+def _classes(real: Features | Statistics, fake: Features) -> tuple[Verdict, ...]:
+    """Whether all classes are there, where the extractor's classes are those of the reference's images."""
+    if isinstance(real, Statistics) or real.logits is None or fake.logits is None:
+        return ()
+    counts = real.logits.argmax(1).bincount(minlength=real.logits.shape[1])
+    # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
+    return (class_coverage(fake.logits.argmax(1), counts),) if bool((counts > 0).all()) else ()
+
+
+def _values(row: Row | None) -> dict[str, float]:
+    found = {} if row is None else {key: score.value for key, score in row.scores.items()}
+    return {key: value for key, value in found.items() if math.isfinite(value)}
+
+
+def _short(row: Row | None, n: int) -> tuple[str, ...]:
+    if row is None or row.n >= n:
+        return ()
+    return (f"the floor is of {row.n} training images, all there are, against {n} generated ones",)

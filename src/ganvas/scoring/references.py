@@ -1,0 +1,122 @@
+"""What is scored against: a data set by name, images, or a file of statistics."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from hydra import compose
+from omegaconf import DictConfig
+
+from ganvas.config import ConfigError, build, closest
+from ganvas.data.npz import read_images
+from ganvas.data.source import Examples, Source, TensorExamples
+from ganvas.data.unchanged import read_folder
+from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
+
+
+class Reference:
+    """One side of the comparison.
+
+    Args:
+        name: as in ``data=``, or a path.
+        split: which part is compared with.
+        source: of all splits; None where only one set of images, or only statistics, are at hand.
+        images: where there is no source: the images.
+        statistics: where there are no images: the file of moments.
+        config: that the data set was described by, with its extractor.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        *,
+        source: Source | None = None,
+        images: Examples | None = None,
+        statistics: Path | None = None,
+        config: DictConfig | None = None,
+    ) -> None:
+        self.name, self.split = name, split
+        self.source, self.statistics, self.config = source, statistics, config
+        self._loaded = {} if images is None else {split: images}
+
+    def has(self, split: str) -> bool:
+        """Whether there are images of a split."""
+        return split in self._loaded or (self.source is not None and split in self.source.splits)
+
+    def examples(self, split: str, metric: str) -> Examples:
+        """Images of a split, read once.
+
+        Args:
+            split: which.
+            metric: that asks, for the message.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if not self.has(split):
+            raise ConfigError(
+                f"metrics: {metric} needs {split} images, which reference={self.name} lacks; "
+                f"write reference=DATASET with a {split} split, such as mnist5k"
+            )
+        if split not in self._loaded:
+            assert self.source is not None
+            self._loaded[split] = self.source.load(split)
+        return self._loaded[split]
+
+
+def find_reference(cfg: DictConfig, subject: Subject) -> Reference:
+    """What ``cfg.reference`` names, or the data of the model.
+
+    Args:
+        cfg: root of ``conf/score.yaml``.
+        subject: what is scored.
+
+    Raises:
+        ConfigError: images without a reference, or a name of nothing.
+        DataError: images that cannot be read.
+    """
+    if cfg.reference is None:
+        if not isinstance(subject, ModelSubject):
+            raise ConfigError(
+                f"no reference for the images {subject.name}; write reference=DATASET (such as mnist5k), "
+                "reference=FOLDER or reference=FILE.npz"
+            )
+        return _of(subject.data.source, cfg.split, subject.config)
+    if cfg.reference in data_sets():
+        described = compose("train", [f"data={cfg.reference}", f"paths.data='{cfg.paths.data}'", "paths.output=''"])
+        return _of(build(described.data), cfg.split, described)
+    path = Path(cfg.reference)
+    if path.is_dir():
+        return Reference(cfg.reference, "all", images=read_folder(path))
+    if path.suffix not in ARRAYS or not path.exists():
+        raise ConfigError(
+            f"reference={cfg.reference} is no data set, folder or .npz{closest(cfg.reference, data_sets())} "
+            f"Data sets are {', '.join(data_sets())}"
+        )
+    if _holds_statistics(path):
+        return Reference(cfg.reference, "statistics", statistics=path)
+    return Reference(cfg.reference, "all", images=TensorExamples(torch.from_numpy(read_images(path))))
+
+
+def data_sets() -> list[str]:
+    """Names that stand for a data set without further arguments."""
+    found = (entry.name for entry in files("ganvas.conf").joinpath("data").iterdir())
+    return sorted({name.removesuffix(".yaml") for name in found if name.endswith(".yaml")} - {"folder", "npz"})
+
+
+def _of(source: Source, split: str | None, config: DictConfig) -> Reference:
+    chosen = split or ("test" if "test" in source.splits else "train")
+    if chosen not in source.splits:
+        raise ConfigError(f"split={chosen}: {source.name} has the splits {', '.join(source.splits)}")
+    return Reference(source.name, chosen, source=source, config=config)
+
+
+def _holds_statistics(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())

@@ -1,0 +1,132 @@
+"""What is scored: a model, or images that somebody made."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from ganvas.checkpoints import read
+from ganvas.config import ConfigError, build
+from ganvas.data.datamodule import DataModule
+from ganvas.data.npz import read_images
+from ganvas.data.source import Examples, TensorExamples
+from ganvas.data.unchanged import read_folder
+from ganvas.models import Model
+from ganvas.tracking.checkpoints import LAST
+from ganvas.types import Shape, to_uint8
+
+ARRAYS = (".npz", ".npy")
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Subject(ABC):
+    """Whatever examples can be drawn from.
+
+    Attributes:
+        name: as it was written on the command line.
+        shape: of one example.
+        weights: ``raw`` or ``ema`` of a model, ``images`` of files.
+    """
+
+    name: str
+    shape: Shape
+    weights: str
+
+    @abstractmethod
+    def count(self, n: int) -> int:
+        """How many examples are scored where ``n`` are asked for."""
+
+    @abstractmethod
+    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
+        """``count(n)`` examples at rest: ``uint8`` images, or ``float32`` points."""
+
+    def draw(self, n: int, seed: int, batch_size: int) -> Tensor:
+        """The batches as one tensor."""
+        return torch.cat(list(self.batches(n, seed, batch_size)))
+
+
+@final
+class ModelSubject(Subject):
+    """A trained model with what it was trained on.
+
+    Args:
+        name: run id or path.
+        checkpoint: content of its ``last.ckpt``.
+        device: where it is to be evaluated.
+
+    Raises:
+        ConfigError: a checkpoint without a config.
+    """
+
+    def __init__(self, name: str, checkpoint: dict[str, Any], device: torch.device) -> None:
+        if "config" not in checkpoint:
+            raise ConfigError(f"{name}: the checkpoint holds no config, so its model cannot be built; train it again")
+        config = OmegaConf.create(checkpoint["config"])
+        assert isinstance(config, DictConfig)
+        self.name, self.config = name, config
+        self.images_seen: int = checkpoint["images_seen"]
+        self.run_id = name if _RUN_ID.fullmatch(name) and not Path(name).exists() else None
+        self.model: Model = build(config.model)
+        self.model.load_state_dict(checkpoint["state_dict"])
+        self.model.to(device)
+        self.data = DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)
+        self.shape, self.weights = tuple(self.model.shape), self.model.weights
+
+    def count(self, n: int) -> int:
+        """As many as are asked for."""
+        return n
+
+    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
+        """See :meth:`Subject.batches`."""
+        drawn = self.model.sample(n, seed).cpu()
+        yield from (to_uint8(drawn) if len(self.shape) == 3 else drawn).split(batch_size)
+
+
+@final
+class ImagesSubject(Subject):
+    """Images from a folder or an array.
+
+    Args:
+        name: path.
+        examples: the images.
+    """
+
+    def __init__(self, name: str, examples: Examples) -> None:
+        self.name, self.examples = name, examples
+        self.shape, self.weights = tuple(examples.shape), "images"
+
+    def count(self, n: int) -> int:
+        """All there are, whatever is asked for."""
+        return len(self.examples)
+
+    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
+        """See :meth:`Subject.batches`."""
+        yield from (self.examples.batch(index) for index in torch.arange(len(self.examples)).split(batch_size))
+
+
+def open_subject(source: str | None, device: torch.device) -> Subject:
+    """Find what ``source`` names.
+
+    Args:
+        source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
+        device: where a model is to be evaluated.
+
+    Raises:
+        ConfigError: nothing is named.
+        DataError: images that cannot be read.
+    """
+    if source is None:
+        raise ConfigError("no SOURCE; write `ganvas score SOURCE`: a run id, a checkpoint, a folder or .npz of images")
+    path = Path(source)
+    if path.suffix in ARRAYS:
+        return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
+    if path.is_dir() and not (path / LAST).exists():
+        return ImagesSubject(source, read_folder(path))
+    return ModelSubject(source, read(source), device)

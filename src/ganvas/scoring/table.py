@@ -1,0 +1,42 @@
+"""Scores as a table for the terminal: value, uncertainty and over what, and what real images and noise score."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from ganvas.metrics.score import Score
+from ganvas.scoring.found import Found
+from ganvas.scoring.task import Task
+
+
+def print_scores(task: Task, found: Found, console: Console) -> None:
+    """One row a score; below it the verdicts and what a reader should know.
+
+    Args:
+        task: what was scored, against what.
+        found: its scores.
+        console: where to.
+    """
+    title = f"{task.subject.name} against {task.reference.name} ({task.reference.split})"
+    table = Table(title=title, title_justify="left", caption=f"protocol {found.fingerprint()}", caption_justify="left")
+    table.add_column("score", overflow="fold")
+    for column in ("value", "±", "floor", "ceiling"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("± over", overflow="fold")
+    for key, score in found.scores.items():
+        calibration = [_number(side.get(key)) for side in (found.floor, found.ceiling)]
+        table.add_row(key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over)
+    console.print(table)
+    for verdict in found.verdicts:
+        console.print(f"{verdict.verdict:4} {verdict.name}: {verdict.reason}", soft_wrap=True, markup=False)
+    for note in found.notes:
+        console.print(f"note {note}", soft_wrap=True, markup=False)
+
+
+def _sd(score: Score) -> str:
+    return "" if score.sd is None else f"{score.sd:.2g}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"

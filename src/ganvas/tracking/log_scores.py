@@ -1,0 +1,59 @@
+"""Adding scores to a run that has ended, without touching its status."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
+
+from ganvas.tracking import limits
+from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
+
+FOLDER = "scores"
+"""Among the run's artifacts."""
+PROTOCOL_TAG = "ganvas.protocol"
+"""Fingerprint of what was scored last; with ``.<score>`` after it, of that score."""
+
+
+def log_scores(
+    run_id: str, values: Mapping[str, float], tags: Mapping[str, Any], files: Iterable[Path], step: int
+) -> None:
+    """Log metrics, tags and files; all are in the store when this returns.
+
+    Args:
+        run_id: of a run that exists.
+        values: by key; SQL has no infinity, which is logged as NaN.
+        tags: by name.
+        files: go to the folder ``scores`` of the artifacts.
+        step: images seen.
+
+    Raises:
+        StoreError: the store did not take them.
+    """
+    now = int(time.time() * 1000)
+    metrics = [Metric(limits.key(k), v if math.isfinite(v) else math.nan, now, step) for k, v in values.items()]
+    client = MlflowClient(tracking_uri())
+    try:
+        with impatient():
+            tags = _earlier(client, run_id) | dict(tags)
+            client.log_batch(run_id, metrics=metrics, tags=limits.tags(tags, where="result.json"))
+            for path in files:
+                client.log_artifact(run_id, str(path), FOLDER)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
+        message = f"the scores were measured, but the MLflow store {tracking_uri()} did not take them: {reason}"
+        raise StoreError(without_password(message)) from error
+
+
+def _earlier(client: MlflowClient, run_id: str) -> dict[str, str]:
+    """The tag that each score of the run lacks: the run's own is about to become another protocol's."""
+    data = client.get_run(run_id).data
+    names = [f"{PROTOCOL_TAG}.{key}" for key in data.metrics if key.startswith("score/")]
+    if PROTOCOL_TAG not in data.tags:
+        return {}
+    return {name: data.tags[PROTOCOL_TAG] for name in names if limits.key(name) not in data.tags}
