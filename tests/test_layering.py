@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
-
-from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_contracts_are_kept(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+def test_the_contracts_are_kept():
+    # In a process of its own: import-linter switches off every logger that exists.
+    done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()
 
 
 def test_every_module_stands_in_a_layer():
