@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
 from PIL import Image
+from rich.console import Console
 
 from ganvas.cli import main
+from ganvas.table import print_table
 from ganvas.tracking.store import tracking_uri
 
 TINY = [
@@ -106,10 +110,20 @@ def test_warm_start_takes_the_whole_or_a_part():
 def test_a_multirun_prints_one_table(capsys):
     assert main(["train", "-m", *TINY, "paths.output=sweep", "model=gan,vae", "score.every=null"]) == 0
     printed = capsys.readouterr().out
-    table = printed[printed.index("2 runs") :]
+    table = printed[printed.index("2 runs of mnist5k mlp") :]
     assert {"│ gan ", "│ vae "} <= {line[:6] for line in table.splitlines()}
-    assert "mnist5k mlp" in table.splitlines()[0] and "fd" in table
+    assert table.count("protocol ") == 1 and "fd" in table
     assert "samples.png" in table and "ganvas ui" in table
+
+
+def test_scores_of_different_protocols_never_share_a_table():
+    console = Console(file=io.StringIO(), width=100)
+    score = {"score/mnist/fd": {"value": 1.0, "interval": [0.5, 1.5]}}
+    runs = [{"name": f"gan seed={i}", "fingerprint": f, "scores": score} for i, f in enumerate(["aa", "bb", "aa"])]
+    print_table(runs, Path("x"), console)
+    first, second = console.file.getvalue().split("protocol aa")
+    assert "seed=0" in first and "seed=2" in first and "seed=1" not in first and "1 ± 0.5" in first
+    assert "seed=1" in second and "protocol bb" in second
 
 
 def test_points_train_without_an_extractor():

@@ -19,34 +19,40 @@ class PrintTable(Callback):
     """Hydra's hook: prints what the jobs of a multirun came to."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read every ``result.json`` below the multirun's folder, and print them as one table."""
+        """Read every ``result.json`` below the multirun's folder, in the order of the jobs, and print them."""
         folder = Path(config.hydra.sweep.dir)
-        results = [json.loads(path.read_text()) for path in sorted(folder.glob("*/result.json"))]
-        if results:
+        paths = sorted(folder.glob("*/result.json"), key=lambda path: (len(path.parent.name), path))
+        if results := [json.loads(path.read_text()) for path in paths]:
             print_table(results, folder, Console())
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:
     """One row a run, named by what differs, one column a score; then where the sample grids are and how to open the UI.
 
+    Scores of different protocols do not compare: each protocol gets a table of its own.
+
     Args:
-        results: contents of ``result.json``.
+        results: contents of ``result.json``, at least one.
         folder: of the multirun.
         console: where to.
     """
+    common = [part for part in results[0]["name"].split() if all(part in r["name"].split() for r in results)]
+    console.print(f"{len(results)} runs of {' '.join(common) or 'one multirun'}", soft_wrap=True)
+    for fingerprint in dict.fromkeys(result["fingerprint"] for result in results):
+        console.print(_table([r for r in results if r["fingerprint"] == fingerprint], common, fingerprint))
+    console.print(f"Sample grids: {folder}/*/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
+
+
+def _table(results: list[dict[str, Any]], common: list[str], fingerprint: str | None) -> Table:
     keys = [key for key in dict.fromkeys(key for r in results for key in r["scores"]) if key not in TERMS]
-    names = [result["name"].split() for result in results]
-    common = [part for part in names[0] if all(part in name for name in names)]
-    title = f"{len(results)} runs of {' '.join(common)}" if common else f"{len(results)} runs"
-    table = Table(title=title, title_justify="left")
+    table = Table(caption=f"protocol {fingerprint}" if fingerprint else None, caption_justify="left")
     table.add_column("run", overflow="fold")
     for key in keys:
         table.add_column(key.removeprefix("score/"), justify="right")
-    for result, name in zip(results, names, strict=True):
-        differs = " ".join(part for part in name if part not in common)
+    for result in results:
+        differs = " ".join(part for part in result["name"].split() if part not in common)
         table.add_row(differs, *[_cell(result["scores"].get(key)) for key in keys])
-    console.print(table)
-    console.print(f"Sample grids: {folder}/*/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
+    return table
 
 
 def _cell(score: dict[str, Any] | None) -> str:
