@@ -145,10 +145,11 @@ class StreamingScores(nn.Module):
         name = self.extractor.name
         with self._gathered(), _own_random_state(self.settings.seed):
             self._require_images()
+            sizes = self.n_real, self.n_fake  # now: a metric that has computed holds its own process' state again
             found = {key(name, frechet_name(name)): Score(float(self.frechet.compute()), sd=None, sd_over="")}
             if self.inception is not None:
                 found[key(name, "is")] = self._inception_score(self.inception)
-            found[key(name, "kid")] = self._kernel_distance()
+            found[key(name, "kid")] = self._kernel_distance(*sizes)
         return found
 
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -207,11 +208,11 @@ class StreamingScores(nn.Module):
         splits = self.settings.is_splits
         return Score(float(mean), float(sd.nan_to_num()) * math.sqrt((splits - 1) / splits), is_parts(self.settings))
 
-    def _kernel_distance(self) -> Score:
-        size = subset_size(self.settings.kid_subset_size, self.n_real, self.n_fake)
+    def _kernel_distance(self, n_real: int, n_fake: int) -> Score:
+        size = subset_size(self.settings.kid_subset_size, n_real, n_fake)
         self.kernel.subset_size = size
         mean, sd = self.kernel.compute()
-        return kid_score(float(mean), float(sd), self.settings, (size, self.n_real, self.n_fake))
+        return kid_score(float(mean), float(sd), self.settings, (size, n_real, n_fake))
 
 
 def _joined(parts: list[Tensor], width: int, device: torch.device) -> list[Tensor]:
