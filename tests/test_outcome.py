@@ -147,8 +147,3 @@ def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model
         # A WGAN's generator moves at every fifth batch, and has no norm before.
         first = 384 if name == "generator_gradient_norms" and model.startswith("wgan") else 128
         assert list(history(found["run_id"], f"health/{name}")) == list(range(first, 641, 128))
-
-
-def test_a_rate_that_kills_the_vae_is_seen():
-    verdicts = train("model=beta_vae", "objective.beta=1000.0")["verdicts"]
-    assert verdicts["active_units"]["verdict"] == "warn" and verdicts["active_units"]["value"] == 0
