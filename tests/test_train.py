@@ -13,12 +13,18 @@ from pathlib import Path
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
 from PIL import Image
 from rich.console import Console
 
+from ganvas.checkpoints import read
 from ganvas.cli import main
+from ganvas.config import build
+from ganvas.data.datamodule import DataModule
+from ganvas.metrics.streaming import StreamingScores
 from ganvas.table import print_table
 from ganvas.tracking.store import tracking_uri
+from ganvas.types import to_uint8
 
 TINY = [
     "network=mlp",
@@ -86,12 +92,19 @@ def test_the_same_line_gives_the_same_numbers():
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(capsys):
-    assert train("model=wgan_gp", "budget.images=1280", output="whole") == 0
-    assert train("model=wgan_gp", output="half") == 0
-    assert train("model=wgan_gp", "budget.images=1280", "resume=half", output="rest") == 0
+    line = ["model=wgan_gp", "score.every=128"]
+    assert train(*line, "budget.images=1280", output="whole") == 0
+    assert train(*line, output="half") == 0
+    assert train(*line, "budget.images=1280", "resume=half", output="rest") == 0
     whole, rest = (torch.load(f"{name}/last.ckpt", weights_only=True)["state_dict"] for name in ("whole", "rest"))
     assert whole.keys() == rest.keys() and all(torch.equal(whole[key], rest[key]) for key in whole)
-    assert result("rest")["scores"] == result("whole")["scores"]
+    for part in ("scores", "best", "selection", "gap"):
+        a, b = (json.loads(json.dumps(result(name)[part]).replace(f"/{name}/", "/")) for name in ("rest", "whole"))
+        assert a == b, part
+    # The generator's terms are missing until its first turn after resuming; all else is judged over the whole run.
+    a, b = (result(name)["verdicts"] for name in ("rest", "whole"))
+    for check in ("critic_gradient_norms", "critic_gap", "critic_gradient", "class_coverage"):
+        assert a[check] == b[check], check
 
 
 def test_warm_start_takes_the_whole_or_a_part():
@@ -145,6 +158,9 @@ BAD = {
     "network=conv": "needs a network with generator and critic, but network=conv offers only encoder and decoder",
     "extractor=inception extractor.weights=nowhere.pth": "nowhere.pth",
     "data=ring extractor=mnist": "extractor=mnist reads images, the data are points of shape (2,)",
+    "score.select=precision": "score.select=precision is no score that training with extractor=mnist has",
+    "score.select=fid": "write one of fd, is, kid (fd is fd there), or null",
+    "score.seed_during=1000": "write score.seed=1001",
     "data.val=0": "scores against the val split, which data=mnist5k lacks",
     "model=pacgan batch_size=63": "batch_size=63 is no multiple of pack=2",
     "data=npz data.path=nowhere.npz": "nowhere.npz",
@@ -218,7 +234,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint(monkeypatch, capsys):
         return save(self, path, **kwargs)
 
     monkeypatch.setattr(Trainer, "save_checkpoint", full)
-    assert train("checkpoint.every=128") == 1
+    assert train("checkpoint.every=128", "score.select=null") == 1
     said = capsys.readouterr().err
     assert "No space left on device" in said and "last.ckpt" in said and "Traceback" not in said
     assert torch.load("out/last.ckpt", weights_only=True)["images_seen"] == 128
@@ -266,13 +282,35 @@ def _metrics(client):
 def test_two_processes_train_as_one(store):
     """Two ranks with half a batch each log one run; both hold the same weights (gloo, on the CPU)."""
     ddp = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp_find_unused_parameters_true"]
-    command = [sys.executable, "-m", "ganvas", "train", *TINY, *ddp, "paths.output=out", "score.every=null"]
+    command = [sys.executable, "-m", "ganvas", "train", *TINY, *ddp, "paths.output=out"]
     done = subprocess.run(command, cwd=store, capture_output=True, timeout=240)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     (run,) = _runs(MlflowClient(tracking_uri()))
     assert (
         run.info.status == "FINISHED" and json.loads((store / "out" / "result.json").read_text())["images_seen"] == 640
     )
+
+    # What both scored together is what one process scores on the same weights, batch statistics included.
+    streamed, data = streamed_by_one("out/last.ckpt", 40, 2000)
+    for key, score in streamed.items():
+        assert run.data.metrics[key.replace("score/", "val/")] == pytest.approx(score.value, rel=1e-5), key
+    selected = json.loads((store / "out" / "result.json").read_text())["selection"]["scores"]["selection/mnist/fd"]
+    assert selected == min(
+        m.value for m in MlflowClient(tracking_uri()).get_metric_history(run.info.run_id, "val/mnist/fd")
+    )
+
+
+def streamed_by_one(checkpoint, n, seed):
+    """What one process scores in training, on the weights of a checkpoint."""
+    kept = read(checkpoint)
+    cfg = OmegaConf.create(kept["config"])
+    model, data = build(cfg.model), DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, 0)
+    model.load_state_dict(kept["state_dict"])
+    streamed = StreamingScores(build(cfg.extractor), build(cfg.score.settings))
+    for index in torch.arange(len(data.examples("val"))).split(250):
+        streamed.update(data.examples("val").batch(index), real=True)
+    streamed.update(to_uint8(model.sample(n, seed)), real=False)
+    return streamed.compute(), data
 
 
 def test_help_imports_nothing_heavy():

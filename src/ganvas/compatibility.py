@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.score import frechet_name, standard_metrics
 from ganvas.models import Model
 
 
@@ -35,6 +36,8 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
     _check_optimizers(model)
     if extractor is not None:
         _check_extractor(shape, extractor)
+    if extractor is not None and cfg.score.select is not None:
+        _check_selection(cfg, extractor)
     if cfg.score.every is not None and extractor is not None and "val" not in data.source.splits:
         raise ConfigError(
             f"score.every={cfg.score.every} scores against the val split, which data={data.source.name} lacks; "
@@ -47,6 +50,21 @@ def _check_optimizers(model: Model) -> None:
         model.configure_optimizers()
     except (TypeError, ValueError) as error:
         raise ConfigError(f"optimizer: {error}; write only arguments that its class takes") from error
+
+
+def _check_selection(cfg: DictConfig, extractor: Extractor) -> None:
+    frechet = frechet_name(extractor.name)
+    known = {"fd", *standard_metrics(extractor.name, extractor.num_classes is not None)}
+    if cfg.score.select not in known:
+        raise ConfigError(
+            f"score.select={cfg.score.select} is no score that training with extractor={extractor.name} has; "
+            f"write one of {', '.join(sorted(known))} (fd is {frechet} there), or null"
+        )
+    if cfg.score.seed == cfg.score.seed_during:
+        raise ConfigError(
+            f"score.seed={cfg.score.seed} is score.seed_during too: the best checkpoint would be reported on the "
+            f"latents that it was chosen by; write score.seed={cfg.score.seed + 1}"
+        )
 
 
 def _check_extractor(shape: tuple[int, ...], extractor: Extractor) -> None:

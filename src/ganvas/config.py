@@ -48,10 +48,12 @@ class Grid(Every):
 
 @dataclass
 class Scoring:
-    """Scores in training (``every``, ``n_during``) and at the end (``n``)."""
+    """Scores in training (``every``, ``*_during``, ``select``) and at the end (``n``, ``seed``)."""
 
     every: int | None = MISSING
     n_during: int = MISSING
+    seed_during: int = MISSING
+    select: str | None = MISSING
     n: int = MISSING
     seed: int = MISSING
     settings: Any = MISSING

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from ganvas.data.datamodule import DataModule
 from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.features import extract
-from ganvas.metrics.protocol import FINAL, Protocol, library_versions
+from ganvas.metrics.features import Features, extract
+from ganvas.metrics.protocol import Protocol
 from ganvas.metrics.score import Score, scores, standard_metrics
 from ganvas.metrics.settings import MetricSettings
+from ganvas.metrics.verdict import Verdict
+from ganvas.metrics.verdicts import verdict_on_classes
 from ganvas.models import VAE, Model
 from ganvas.types import to_uint8
 
@@ -31,61 +34,92 @@ class Scored:
     Args:
         scores: by key ``score/<extractor>/<metric>``.
         protocol: how those that stand on features were measured; None where there are none.
+        verdicts: on the samples.
     """
 
     scores: dict[str, Score]
     protocol: Protocol | None
+    verdicts: tuple[Verdict, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For ``result.json``: scores with value and interval, protocol, fingerprint."""
         return {
-            "scores": {key: {"value": s.value, "interval": s.interval} for key, s in self.scores.items()},
+            "scores": values_and_intervals(self.scores),
             "protocol": self.protocol and self.protocol.as_dict(),
             "fingerprint": self.protocol and self.protocol.fingerprint(),
         }
 
 
-def final_scores(
-    model: Model, data: DataModule, extractor: Extractor | None, settings: MetricSettings, n: int, seed: int
-) -> Scored:
-    """Everything a model is judged by, against the test split; against the training split where data has no other.
+def values_and_intervals(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
+    """Scores as ``result.json`` holds them.
 
     Args:
-        model: trained; its averaged weights are used where it keeps them.
-        data: what it was trained on.
+        scores: by key.
+    """
+    return {key: {"value": s.value, "interval": s.interval} for key, s in scores.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class FinalScores:
+    """Everything a model is judged by, against the test split; against the training split where data has no other.
+
+    Features of the reference are extracted once, however many models are scored.
+
+    Args:
+        data: what the models were trained on.
         extractor: of features; None scores no images.
         settings: of the metrics.
         n: images to generate.
         seed: of their latents.
-
-    Returns:
-        Scores by key, with their protocol.
     """
-    split = "test" if "test" in data.source.splits else "train"
-    likelihood = likelihood_scores(model, data, split) if isinstance(model, VAE) else {}
-    if extractor is None:
-        return Scored(likelihood, None)
-    examples = data.examples(split)
-    real = extract(extractor, (examples.batch(i) for i in torch.arange(len(examples)).split(BATCH)), BATCH)
-    fake = extract(extractor, generated(model, n, seed), BATCH)
-    protocol = Protocol(
-        extractor=extractor.name,
-        weights_hash=extractor.weights_hash,
-        preprocessing=extractor.preprocessing,
-        reference=data.source.name,
-        reference_fingerprint=examples.fingerprint(),
-        split=split,
-        n_real=real.n,
-        n_fake=fake.n,
-        weights=model.weights,
-        sample_seed=seed,
-        settings=settings,
-        library=FINAL,
-        versions=library_versions(),
-    )
-    return Scored(
-        scores(real, fake, standard_metrics(extractor.name, fake.logits is not None), settings) | likelihood, protocol
-    )
+
+    data: DataModule
+    extractor: Extractor | None
+    settings: MetricSettings
+    n: int
+    seed: int
+
+    @property
+    def split(self) -> str:
+        """Which part of the data is the reference."""
+        return "test" if "test" in self.data.source.splits else "train"
+
+    def of(self, model: Model) -> Scored:
+        """Scores of one model.
+
+        Args:
+            model: trained; its averaged weights are used where it keeps them.
+
+        Returns:
+            Scores by key, with their protocol.
+        """
+        likelihood = likelihood_scores(model, self.data, self.split) if isinstance(model, VAE) else {}
+        if self.extractor is None:
+            return Scored(likelihood, None)
+        fake = extract(self.extractor, generated(model, self.n, self.seed), BATCH)
+        metrics = standard_metrics(self.extractor.name, fake.logits is not None)
+        found = scores(self._real, fake, metrics, self.settings) | likelihood
+        return Scored(found, self._protocol(fake.n, model.weights), verdict_on_classes(self._real, fake))
+
+    @cached_property
+    def _real(self) -> Features:
+        assert self.extractor is not None
+        examples = self.data.examples(self.split)
+        return extract(self.extractor, (examples.batch(i) for i in torch.arange(len(examples)).split(BATCH)), BATCH)
+
+    def _protocol(self, n: int, weights: str) -> Protocol:
+        assert self.extractor is not None
+        return Protocol.of(
+            self.extractor,
+            reference=self.data.source.name,
+            reference_fingerprint=self.data.examples(self.split).fingerprint(),
+            split=self.split,
+            n_real=self._real.n,
+            n_fake=n,
+            weights=weights,
+            sample_seed=self.seed,
+            settings=self.settings,
+        )
 
 
 def generated(model: Model, n: int, seed: int) -> Iterator[Tensor]:

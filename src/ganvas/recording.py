@@ -1,4 +1,4 @@
-"""What a run tells MLflow: where it comes from, what it is made of, what happens in it, what comes out."""
+"""What a run tells MLflow: where it comes from, what it is made of, what happens in it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from ganvas.data.datamodule import DataModule
-from ganvas.evaluation import Scored
 from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.protocol import STREAMED, Protocol
+from ganvas.metrics.score import frechet_name
+from ganvas.metrics.score import key as score_key
 from ganvas.metrics.settings import MetricSettings
+from ganvas.metrics.streaming import StreamingScores
 from ganvas.models import Model
+from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.budget import Budget
-from ganvas.tracking.checkpoints import LAST, Checkpoints
+from ganvas.tracking.checkpoints import Checkpoints
+from ganvas.tracking.health import Health
 from ganvas.tracking.log_terms import LogTerms
 from ganvas.tracking.non_finite import StopWhenNotFinite
 from ganvas.tracking.progress import ProgressLine
@@ -28,10 +34,13 @@ from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.sample_grids import SampleGrids
 from ganvas.tracking.score_every import ScoreEvery
+from ganvas.tracking.selection import Selection
 from ganvas.tracking.silent import SilentRun
 
 GRID_SEED = 0
 SCATTER_POINTS = 2000
+JUDGED = 1000
+"""Examples of either side that verdicts are made from: a standard error of 3% of the scores' spread."""
 
 
 @dataclass(frozen=True)
@@ -100,64 +109,130 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRu
         yield run
 
 
-def callbacks(
-    cfg: DictConfig,
-    job: Job,
-    run: TrackedRun | SilentRun,
-    data: DataModule,
-    extractor: Extractor | None,
-    settings: MetricSettings,
-) -> list[Callback]:
-    """What watches the training, in the order it is called: a NaN is found before anything is written."""
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a run is made of.
+
+    Args:
+        data: what is trained on.
+        model: what is trained.
+        extractor: of features; None scores no images.
+        settings: of the metrics.
+    """
+
+    data: DataModule
+    model: Model
+    extractor: Extractor | None
+    settings: MetricSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Watchers:
+    """What watches a training.
+
+    Args:
+        callbacks: all of them, in the order they are called.
+        health: of them, the one that judges.
+        selection: of the best checkpoint, or None.
+        no_selection: why there is none, else empty.
+    """
+
+    callbacks: list[Callback]
+    health: Health
+    selection: Selection | None
+    no_selection: str
+
+
+def watch(cfg: DictConfig, job: Job, run: TrackedRun | SilentRun, parts: Parts) -> Watchers:
+    """What watches the training, in the order it is called: a NaN is found before anything is written.
+
+    Args:
+        cfg: the composed config.
+        job: which run.
+        run: where to log.
+        parts: what the run is made of.
+    """
     progress = ProgressLine(cfg.budget.images, job.name)
-    held_out = next(split for split in ("val", "test", "train") if split in data.source.splits)
-    n = min(len(data.examples(held_out)), max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * _is_points(data)))
-    shown = torch.cat(list(data.held_out(held_out, n, n)))
-    watchers = [
+    terms = LogTerms(run, cfg.log.every)
+    health = Health(run, cfg.score.every, terms.history, *_judged(parts.data))
+    missing = _no_selection(cfg, parts)
+    selection = None if missing else _selection(cfg, job, parts)
+    shown = _shown(cfg, parts.data)
+    callbacks = [
         Budget(cfg.budget.images),
         StopWhenNotFinite(cfg.log.every),
-        LogTerms(run, cfg.log.every),
+        terms,
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
         KeepConfig(OmegaConf.to_yaml(cfg, resolve=True)),
+        health,
+        *_scoring(cfg, run, parts, progress, selection),
+        Checkpoints(job.output, cfg.checkpoint.every, keep=0),
     ]
-    if cfg.score.every is not None and extractor is not None:
-        show = progress.show_score
-        watchers.append(
-            ScoreEvery(run, cfg.score.every, data, extractor, settings, cfg.score.n_during, cfg.score.seed, show)
-        )
-    return [*watchers, Checkpoints(job.output, cfg.checkpoint.every, keep=0)]
+    return Watchers(callbacks, health, selection, missing)
 
 
-def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, scored: Scored) -> dict[str, Any]:
-    """Log the scores, the checkpoint and ``result.json``.
+def _scoring(
+    cfg: DictConfig, run: TrackedRun | SilentRun, parts: Parts, progress: ProgressLine, selection: Selection | None
+) -> list[Callback]:
+    if cfg.score.every is None or parts.extractor is None:
+        return []
+    reference, streamed = parts.data.examples("val"), StreamingScores(parts.extractor, parts.settings)
+    n, seed = cfg.score.n_during, cfg.score.seed_during
+    return [ScoreEvery(run, cfg.score.every, reference, streamed, n, seed, progress.show_score, selection)]
 
-    Args:
-        run: where to.
-        job: which run.
-        model: trained.
-        scored: its scores.
 
-    Returns:
-        What ``result.json`` holds.
-    """
-    run.metrics({key: score.value for key, score in scored.scores.items()}, step=model.images_seen)
-    if scored.protocol is not None:
-        run.tags({"ganvas.protocol": scored.protocol.fingerprint()})
-    checkpoint = job.output / LAST
-    result = {
-        "run_id": run.id,
-        "name": job.name,
-        "checkpoint": str(checkpoint.absolute()),
-        "images_seen": model.images_seen,
-        **scored.as_dict(),
-        "output": str(job.output.absolute()),
-    }
-    path = job.output / "result.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    run.artifact(path)
-    run.artifact(checkpoint, "checkpoints")
-    return result
+def _no_selection(cfg: DictConfig, parts: Parts) -> str:
+    """Why no best checkpoint is chosen; empty where one is."""
+    if cfg.score.select is None:
+        return "score.select=null"
+    if parts.extractor is None:
+        return "extractor=none: images are not scored"
+    if cfg.score.every is None:
+        lacking = "" if "val" in parts.data.source.splits else f"; data={parts.data.source.name} has no val split"
+        return f"score.every=null: nothing is scored in training{lacking}"
+    return ""
+
+
+def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
+    extractor, reference = parts.extractor, parts.data.examples("val")
+    assert extractor is not None
+    protocol = Protocol.of(
+        extractor,
+        reference=parts.data.source.name,
+        reference_fingerprint=reference.fingerprint(),
+        split="val",
+        n_real=len(reference),
+        n_fake=cfg.score.n_during,
+        weights=parts.model.weights,
+        sample_seed=cfg.score.seed_during,
+        settings=parts.settings,
+        library=STREAMED,
+    )
+    metric = frechet_name(extractor.name) if cfg.score.select == "fd" else cfg.score.select
+    resume = cfg.resume
+    return Selection(score_key(extractor.name, metric), protocol, job.output, lambda: resume and best_beside(resume))
+
+
+def _held_out(data: DataModule) -> str | None:
+    return next((split for split in ("val", "test") if split in data.source.splits), None)
+
+
+def _judged(data: DataModule) -> tuple[Tensor, Tensor | None]:
+    """Training and held-out examples for verdicts."""
+    held_out = _held_out(data)
+    return _some(data, "train", JUDGED), None if held_out is None else _some(data, held_out, JUDGED)
+
+
+def _shown(cfg: DictConfig, data: DataModule) -> Tensor:
+    """Held-out examples for pictures."""
+    points = len(data.source.shape) == 1
+    return _some(data, _held_out(data) or "train", max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * points))
+
+
+def _some(data: DataModule, split: str, n: int) -> Tensor:
+    n = min(n, len(data.examples(split)))
+    return torch.cat(list(data.held_out(split, n, n)))
 
 
 def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
@@ -192,7 +267,3 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
         "ganvas.git_commit": git.get("commit", ""),
         "ganvas.git_dirty": git.get("dirty", ""),
     }
-
-
-def _is_points(data: DataModule) -> bool:
-    return len(data.source.shape) == 1

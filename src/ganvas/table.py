@@ -1,8 +1,9 @@
-"""The table at the end of a multirun: every job's scores side by side, and where to look next."""
+"""The table at the end of a run or a multirun: scores side by side, best checkpoints, warnings, where to look next."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,19 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
         console: where to.
     """
     common = [part for part in results[0]["name"].split() if all(part in r["name"].split() for r in results)]
-    console.print(f"{len(results)} runs of {' '.join(common) or 'one multirun'}", soft_wrap=True)
+    if len(results) > 1:
+        console.print(f"{len(results)} runs of {' '.join(common) or 'one multirun'}", soft_wrap=True)
     for fingerprint in dict.fromkeys(result["fingerprint"] for result in results):
-        console.print(_table([r for r in results if r["fingerprint"] == fingerprint], common, fingerprint))
-    console.print(f"Sample grids: {folder}/*/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
+        together = [r for r in results if r["fingerprint"] == fingerprint]
+        console.print(_table(together, common, fingerprint))
+        for line in (
+            line
+            for result in together
+            for line in _remarks(result, "" if len(results) == 1 else f" {_label(result, common)}")
+        ):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    grids = folder if len(results) == 1 else f"{folder}/*"
+    console.print(f"Sample grids: {grids}/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
 
 
 def _table(results: list[dict[str, Any]], common: list[str], fingerprint: str | None) -> Table:
@@ -50,9 +60,27 @@ def _table(results: list[dict[str, Any]], common: list[str], fingerprint: str | 
     for key in keys:
         table.add_column(key.removeprefix("score/"), justify="right")
     for result in results:
-        differs = " ".join(part for part in result["name"].split() if part not in common)
-        table.add_row(differs, *[_cell(result["scores"].get(key)) for key in keys])
+        table.add_row(_label(result, common), *[_cell(result["scores"].get(key)) for key in keys])
     return table
+
+
+def _label(result: dict[str, Any], common: list[str]) -> str:
+    """What a run is called beside the others; alone it has its whole name."""
+    return " ".join(part for part in result["name"].split() if part not in common) or result["name"]
+
+
+def _remarks(result: dict[str, Any], label: str) -> Iterator[str]:
+    """One line on the best checkpoint, if one was chosen, and one on each warning."""
+    if best := result.get("best"):
+        selected = result["selection"]
+        (key, value), *_ = selected["scores"].items()
+        name = key.removeprefix("selection/")
+        found, last = best["scores"][f"best/{name}"]["value"], result["scores"][f"score/{name}"]["value"]
+        chosen = f"chosen by {value:.4g} on {selected['split']} (optimism {result['gap']['gap/optimism']:+.2g})"
+        yield f"best{label}: {name} {found:.4g} at {best['images_seen']:,} images, final {last:.4g}; {chosen}"
+    for name, verdict in result.get("verdicts", {}).items():
+        if verdict["verdict"] != "ok":
+            yield f"{verdict['verdict']}{label}: {name}: {verdict['reason']}"
 
 
 def _cell(score: dict[str, Any] | None) -> str:

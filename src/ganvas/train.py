@@ -10,16 +10,20 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from rich.console import Console
 
 from ganvas.checkpoints import go_on, warm_start
 from ganvas.compatibility import check_fit
 from ganvas.config import CONFIG_PATH, ConfigError, build, check
 from ganvas.data.datamodule import DataModule
-from ganvas.evaluation import final_scores
+from ganvas.evaluation import FinalScores
 from ganvas.models import Model
-from ganvas.recording import Job, callbacks, conclude, start_run
+from ganvas.outcome import assess, conclude
+from ganvas.recording import Job, Parts, start_run, watch
+from ganvas.table import print_table
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
@@ -28,7 +32,9 @@ def main(cfg: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
     choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
-    train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+    result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+    if result and hydra_config.mode is RunMode.RUN:
+        print_table([result], output, Console())
 
 
 def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
@@ -39,7 +45,8 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         job: its output folder, and what was asked for on the command line.
 
     Returns:
-        What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores, protocol, fingerprint, output.
+        What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores (of the final weights),
+        protocol, fingerprint, best, selection, gap, verdicts, output.
 
     Raises:
         ConfigError: parts that do not fit each other.
@@ -58,12 +65,13 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     warm_start(cfg, model)
     trainer = make_trainer(cfg, job.output)
     with start_run(cfg, job, data) as run:
-        trainer.callbacks.extend(callbacks(cfg, job, run, data, extractor, settings))  # type: ignore[attr-defined]
+        watchers = watch(cfg, job, run, Parts(data, model, extractor, settings))
+        trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
         trainer.fit(model, data, ckpt_path=go_on(cfg, data), weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        scored = final_scores(model, data, extractor, settings, cfg.score.n, cfg.score.seed)
-        return conclude(run, job, model, scored)
+        final_scores = FinalScores(data, extractor, settings, cfg.score.n, cfg.score.seed)
+        return conclude(run, job, model, assess(final_scores, model, watchers))
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 import ganvas.objectives as objectives
-from ganvas.objectives import Adversarial, Bound, Constraint, Likelihood, Terms, normal_kl
+from ganvas.objectives import Adversarial, Bound, Constraint, Divergence, Likelihood, Terms, normal_kl
 
 CONF = Path(__file__).parents[2] / "conf"
 PATHS = {
@@ -255,3 +255,25 @@ def test_bound_is_a_mean_over_images(value):
     parts = [value(*(t[:, i : i + 2] for t in batch[:3]), batch[3][i : i + 2]).named() for i in (0, 2, 4)]
     for name in whole:
         torch.testing.assert_close(whole[name], torch.stack([part[name] for part in parts]).mean(), msg=name)
+
+
+@every(Divergence)
+def test_chance_is_the_loss_of_the_best_constant_score(value):
+    scores = torch.linspace(-4, 4, 8001)
+    losses = [float(value.critic_terms(s.reshape(1), s.reshape(1)).total) for s in scores]
+    assert value.chance == pytest.approx(min(losses), rel=1e-5) and value.chance > 0
+
+
+@every(Constraint)
+def test_shown_gradient_norms_are_those_that_the_penalty_is_made_of(value):
+    critic, (real, fake) = make_critic((1, 8, 8)), torch.rand(2, 16, 1, 8, 8)
+    torch.manual_seed(1)
+    shown = value.input_gradients(critic, real, fake)
+    if shown is None:
+        assert not hasattr(value, "target")
+        return
+    torch.manual_seed(1)
+    excess = shown.norms - shown.target
+    expected = value.weight * (excess.clamp(min=0) if shown.one_sided else excess).square().mean()
+    assert float(value.penalty(critic, real, fake)) == pytest.approx(float(expected), rel=1e-5)
+    assert not shown.norms.requires_grad and shown.target == value.target

@@ -1,5 +1,7 @@
 """Streamed scores agree with the final ones and leave training alone."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import final
 
@@ -144,3 +146,53 @@ def test_too_few_images_are_refused(mnist_extractor, settings, digits, n_real, n
     streamed = stream(mnist_extractor, settings, digits[0][:n_real], digits[0][:n_fake])
     with pytest.raises(ValueError, match=rf"2 real and 8 generated .*got {n_real} and {n_fake}; update"):
         streamed.compute()
+
+
+TWO = """
+import sys
+import torch
+from ganvas.metrics.mnist_extractor import MnistExtractor
+from ganvas.metrics.settings import MetricSettings
+from ganvas.metrics.streaming import StreamingScores
+
+folder, rank = sys.argv[1], int(sys.argv[2])
+torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+given = torch.load(f"{folder}/sides.pt")
+streamed = StreamingScores(MnistExtractor(), MetricSettings(*given["settings"]))
+for side, images in (("real", given["real"]), ("fake", given["fake"])):
+    cut = given["cut"][side]
+    for x in (images[:cut] if rank == 0 else images[cut:]).split(50):
+        streamed.update(x, real=side == "real")
+for _ in range(2):  # computing gathers and gives back: the second time is the same
+    found = {key: (s.value, s.sd) for key, s in streamed.compute().items()}
+    verdicts = [(v.value, v.verdict) for v in streamed.verdicts()]
+own = (streamed.n_real, streamed.n_fake)
+streamed.reset()
+torch.save({"found": found, "verdicts": verdicts, "own": own, "left": streamed.n_fake}, f"{folder}/{rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("cut", [{"real": 151, "fake": 60}, {"real": 300, "fake": 0}])
+def test_two_processes_score_as_one(mnist_extractor, settings, sides, tmp_path, cut):
+    """Shares of unequal size, also an empty one, gathered over gloo."""
+    real, fake = sides[0][:301], sides[1][:203]
+    values = list(vars(settings).values())
+    torch.save({"real": real, "fake": fake, "cut": cut, "settings": values}, tmp_path / "sides.pt")
+    command = [sys.executable, "-c", TWO, str(tmp_path)]
+    both = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE) for rank in (0, 1)]
+    for process in both:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said.decode()[-2000:]
+    one = stream(mnist_extractor, settings, real, fake, batch=50)
+    expected, verdicts = one.compute(), one.verdicts()
+    assert verdicts
+    for rank in (0, 1):
+        shared = torch.load(tmp_path / f"{rank}.pt")
+        assert shared["found"].keys() == expected.keys()
+        for key, (value, sd) in shared["found"].items():
+            assert value == pytest.approx(expected[key].value, rel=1e-5), key
+            assert sd == (None if expected[key].sd is None else pytest.approx(expected[key].sd, rel=1e-4)), key
+        assert shared["verdicts"] == [(v.value, v.verdict) for v in verdicts]
+        mine = (cut["real"], cut["fake"]) if rank == 0 else (301 - cut["real"], 203 - cut["fake"])
+        assert shared["own"] == mine and shared["left"] == 0

@@ -7,6 +7,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from ganvas.evidence import Logged
+
 
 class Endless(IterableDataset):
     def __iter__(self):
@@ -16,6 +18,7 @@ class Endless(IterableDataset):
 
 class Toy(pl.LightningModule):
     headline = ("loss",)
+    skips_updates = False
 
     def __init__(self):
         super().__init__()
@@ -42,6 +45,15 @@ class Toy(pl.LightningModule):
     def sample(self, n, seed):
         return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
+    def sample_part(self, n, seed, part):
+        return self.sample(n, seed)[part]
+
+    def gradient_norms(self):
+        return {} if self.weight.grad is None else {"toy/gradient_norm": self.weight.grad.abs()}
+
+    def evidence(self, train, held_out, history):
+        return (Logged(history),)
+
     def reconstruct(self, x):
         return -x
 
@@ -61,6 +73,9 @@ class Recorder:
 
     def metrics(self, values, step):
         self.logged.append((step, dict(values)))
+
+    def tags(self, values):
+        self.tagged = dict(values)
 
     def image(self, key, image, step):
         self.images.append((key, image, step))

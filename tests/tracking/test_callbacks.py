@@ -65,7 +65,9 @@ def test_resume_with_the_same_and_with_a_larger_budget(fit, tmp_path, max_epochs
 def test_log_terms_at_multiples_and_at_the_end(fit, recorder):
     fit([Budget(28), LogTerms(recorder, 10)])
     assert [step for step, _ in recorder.logged] == [12, 20, 28]
-    assert set(recorder.logged[0][1]) == {"train/loss", "train/other", "train/images_per_second"}
+    assert set(recorder.logged[0][1]) == {
+        *("train/loss", "train/other", "train/toy/gradient_norm", "train/images_per_second")
+    }
     # weight after k steps of SGD at rate 0.1 on (w - 1)^2 is 1 - 0.8^k; the loss was taken before the step
     assert recorder.logged[0][1]["train/other"] == pytest.approx(1 - 0.8**3)
     assert recorder.logged[0][1]["train/loss"] == pytest.approx(0.8**4)

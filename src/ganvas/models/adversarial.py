@@ -10,17 +10,23 @@ throughout.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, cast
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.evidence import InputGradients
 from ganvas.models.base import Model, OptimizerFactory, frozen
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint
 from ganvas.types import Critic, Generator, Prior, Shape
+
+EVIDENCE_BATCH = 100
+"""Examples in one pass of the critic for a health check: with gradients it holds the graph of all of them."""
 
 
 class Adversarial(Model):
@@ -46,6 +52,7 @@ class Adversarial(Model):
     # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
     generator: Any
     critic: Any
+    players: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
     def __init__(
         self,
@@ -101,23 +108,43 @@ class Adversarial(Model):
         return self.part("generator")(z)
 
     def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        optimizer = self._optimizer(1)
         terms = self.objective.critic_terms(self.critic(real), self.critic(fake))
         penalty = self.constraint.penalty(self.critic, real, fake)
-        self.update(optimizer, terms.total if penalty is None else terms.total + penalty)
+        self.update("critic", terms.total if penalty is None else terms.total + penalty)
         self.constraint.project(self.critic)
         named = {f"critic/{name}": value for name, value in terms.named().items()}
         return named if penalty is None else named | {"critic/penalty": penalty.detach()}
 
     def _update_generator(self, fake: Tensor) -> dict[str, Tensor]:
-        optimizer = self._optimizer(0)
         with frozen(self.critic):
             terms = self.objective.generator_terms(self.critic(fake))
-            self.update(optimizer, terms.total)
+            self.update("generator", terms.total)
         return {f"generator/{name}": value for name, value in terms.named().items()}
 
-    def _optimizer(self, index: int) -> torch.optim.Optimizer:
-        return cast("list[torch.optim.Optimizer]", self.optimizers())[index]
+    def _scores(self, x: Tensor) -> Tensor:
+        """The critic's scores of what fills its packs, without a graph."""
+        with torch.no_grad():
+            return torch.cat([self.critic(chunk) for chunk in self._chunks(x)])
+
+    def _input_gradients(self, real: Tensor) -> tuple[InputGradients, ...]:
+        """What the constraint shows of the critic's gradient, if it asks anything of it."""
+        fake = self._fakes(len(real))
+        parts = [
+            self.constraint.input_gradients(self.critic, *pair)
+            for pair in zip(self._chunks(real), self._chunks(fake), strict=True)
+        ]
+        found = [part for part in parts if part is not None]
+        return (replace(found[0], norms=torch.cat([part.norms for part in found])),) if found else ()
+
+    def _fakes(self, n: int) -> Tensor:
+        """What the critic is trained against: by the raw weights, not the averaged ones."""
+        with torch.no_grad():
+            z = self.prior.sample(n, device=self.device)
+            return torch.cat([self.generator(chunk) for chunk in z.split(EVIDENCE_BATCH)])
+
+    def _chunks(self, x: Tensor) -> Iterator[Tensor]:
+        pack = getattr(self.critic, "pack", 1)
+        yield from x[: len(x) - len(x) % pack].split(EVIDENCE_BATCH * pack)
 
 
 def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:

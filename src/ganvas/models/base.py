@@ -7,7 +7,7 @@ The progress axis is **images seen**: real images the model has been shown, over
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -16,12 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.schedules import Schedule
 from ganvas.types import Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 SAMPLE_BATCH = 500
+EVIDENCE_SEED = 0
 
 
 class Model(pl.LightningModule, ABC):
@@ -38,6 +40,8 @@ class Model(pl.LightningModule, ABC):
 
     headline: ClassVar[tuple[str, ...]]
     """The two or three terms to watch."""
+    players: ClassVar[tuple[str, ...]]
+    """Whose the optimisers are, in the order of :meth:`configure_optimizers`."""
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Model(pl.LightningModule, ABC):
         self.updates = 0
         self.terms: dict[str, Tensor] = {}
         self._random_state: dict[str, Any] | None = None
+        self._before_clipping: dict[str, Tensor] = {}
 
     @property
     @abstractmethod
@@ -87,16 +92,64 @@ class Model(pl.LightningModule, ABC):
         for name, average in self._averages():
             average.update(getattr(self, name), images, self.images_seen)
 
-    def update(self, optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""]) -> None:
-        """One optimiser step down ``loss``, its gradient clipped where asked."""
+    def update(self, player: str, loss: Float[Tensor, ""]) -> None:
+        """One step of a player's optimiser down ``loss``, its gradient clipped where asked."""
+        optimizer = self._optimizer(player)
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.gradient_clip is not None:
             # Under 16-mixed the gradients still carry the loss scale here: the bound is scaled, not they unscaled.
             bound = self.gradient_clip * self._loss_scale()
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, bound)
+            norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
+            self._before_clipping[player] = norm / self._loss_scale()
         optimizer.step()
+
+    @property
+    def skips_updates(self) -> bool:
+        """Whether an infinite gradient is part of the game: loss scaling finds its scale by skipping such updates."""
+        return getattr(self.trainer.precision_plugin, "scaler", None) is not None
+
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """L2 norm of each player's gradient at its latest update, before clipping, by ``<player>/gradient_norm``.
+
+        Read from the gradients that an update leaves behind: a step whose norms nobody asks for costs nothing.
+        """
+        norms = dict(self._before_clipping)
+        for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
+            gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
+            if player not in norms and gradients:
+                norms[player] = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+        return {f"{player}/gradient_norm": norm for player, norm in norms.items()}
+
+    def evidence(
+        self,
+        train: Float[Tensor, " n *shape"],
+        held_out: Float[Tensor, " m *shape"] | None,
+        history: Mapping[str, Float[Tensor, " t"]],
+    ) -> tuple[Evidence, ...]:
+        """What the model can show of its health; random state, gradients and modes are left as they were.
+
+        Args:
+            train: some training examples in [-1, 1].
+            held_out: examples that it was not trained on, or None where there are none.
+            history: logged values by term, gradient norms among them, oldest first.
+        """
+        shown: list[Evidence] = [Logged(history)] if history else []
+        norms = {player: history.get(f"{player}/gradient_norm") for player in self.players}
+        shown += [GradientNorms(player, series) for player, series in norms.items() if series is not None]
+        with torch.random.fork_rng(), evaluating(self):
+            torch.manual_seed(EVIDENCE_SEED)
+            on_device = None if held_out is None else held_out.to(self.device)
+            return (*shown, *self.own_evidence(train.to(self.device), on_device, history))
+
+    @abstractmethod
+    def own_evidence(
+        self,
+        train: Float[Tensor, " n *shape"],
+        held_out: Float[Tensor, " m *shape"] | None,
+        history: Mapping[str, Float[Tensor, " t"]],
+    ) -> tuple[Evidence, ...]:
+        """What the family shows besides; see :meth:`evidence`, which calls this with all modules in evaluation mode."""
 
     def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
         """``n`` examples in [-1, 1], a pure function of the weights and ``seed``; the global generator is not touched.
@@ -105,7 +158,17 @@ class Model(pl.LightningModule, ABC):
             n: how many.
             seed: of the latents, drawn on the CPU so that devices agree.
         """
-        z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))
+        return self.sample_part(n, seed, slice(None))
+
+    def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, " m *shape"]:
+        """Some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
+
+        Args:
+            n: how many there are in all.
+            seed: of the latents.
+            part: which of them, at least one.
+        """
+        z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))[part]
         with torch.no_grad(), evaluating(self):
             return torch.cat([self.decode(chunk.to(self.device)) for chunk in z.split(SAMPLE_BATCH)])
 
@@ -145,6 +208,10 @@ class Model(pl.LightningModule, ABC):
             torch.cuda.set_rng_state_all(self._random_state["cuda"])
             self._random_state = None
 
+    def _optimizer(self, player: str) -> torch.optim.Optimizer:
+        optimizers: Any = self.optimizers()
+        return (optimizers if isinstance(optimizers, list) else [optimizers])[self.players.index(player)]
+
     def _averages(self) -> Iterator[tuple[str, EMA]]:
         return ((name, average) for name, average in self.averages.items() if isinstance(average, EMA))
 
@@ -157,6 +224,10 @@ class Model(pl.LightningModule, ABC):
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _random_state() -> dict[str, Any]:

@@ -8,11 +8,19 @@ are really minimised. The critic's score is the discriminator's logit.
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
+from jaxtyping import Float
+from torch import Tensor
+
+from ganvas.evidence import DiscriminatorLoss, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection
+
+RECENT = 50
+"""Logged updates, a quarter of them at the default ``log.every``, over which the discriminator is judged."""
 
 
 @final
@@ -24,6 +32,7 @@ class GAN(Adversarial):
     """
 
     headline = ("critic/total", "generator/total")
+    objective: Any  # a Divergence, see :meth:`check`
 
     @staticmethod
     def check(objective: AdversarialObjective, constraint: Constraint) -> None:
@@ -42,3 +51,16 @@ class GAN(Adversarial):
                 f"GAN and {type(constraint).__name__} do not go together: projecting a discriminator's weights bounds "
                 "its logits, and its divergence with them; write constraint=none (or r1, spectral_norm), or model=wgan"
             )
+
+    def own_evidence(
+        self,
+        train: Float[Tensor, " n *shape"],
+        held_out: Float[Tensor, " m *shape"] | None,
+        history: Mapping[str, Float[Tensor, " t"]],
+    ) -> tuple[Evidence, ...]:
+        """The discriminator's recent loss against chance, and its input gradient where the constraint asks for one."""
+        gradients = self._input_gradients(train)
+        if "critic/total" not in history:
+            return gradients
+        loss, real, fake = (history[f"critic/{name}"][-RECENT:] for name in ("total", "real_score", "fake_score"))
+        return (DiscriminatorLoss(loss, real, fake, self.objective.chance), *gradients)

@@ -8,14 +8,16 @@ beta-ELBO, importance-weighted); terms are sums over pixels and means over image
 
 from __future__ import annotations
 
-from typing import Any, cast, final
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from ganvas.models.base import Model, OptimizerFactory, evaluating
+from ganvas.evidence import Evidence, Posterior
+from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
@@ -42,6 +44,7 @@ class VAE(Model):
     """
 
     headline = ("elbo", "reconstruction", "kl")
+    players: ClassVar[tuple[str, ...]] = ("vae",)
     # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
     encoder: Any
     decoder: Any
@@ -78,7 +81,7 @@ class VAE(Model):
     def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
         """One update of encoder and decoder."""
         terms = self._terms(x, self.encoder, self.decoder)
-        self.update(cast(torch.optim.Optimizer, self.optimizers()), terms.total)
+        self.update("vae", terms.total)
         return terms.named()
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
@@ -117,6 +120,17 @@ class VAE(Model):
         with torch.no_grad(), evaluating(self):
             log_px_z, log_pz, log_qz_x = self._densities(x, self.part("encoder")(x), self.part("decoder"), k)
         return log_px_z + log_pz - log_qz_x
+
+    def own_evidence(
+        self,
+        train: Float[Tensor, " n *shape"],
+        held_out: Float[Tensor, " m *shape"] | None,
+        history: Mapping[str, Float[Tensor, " t"]],
+    ) -> tuple[Evidence, ...]:
+        """The posterior of held-out examples; of training ones where there are no others."""
+        x = train if held_out is None else held_out
+        posteriors = [self.posterior(chunk).base_dist for chunk in x.split(SAMPLE_BATCH)]
+        return (Posterior(torch.cat([q.loc for q in posteriors]), torch.cat([q.scale for q in posteriors])),)
 
     def _terms(self, x: Tensor, encoder: Any, decoder: Any) -> BoundTerms:
         posterior = encoder(x)

@@ -8,8 +8,13 @@ turned, is the estimate, up to the critic's Lipschitz constant; it is logged as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import final
 
+from jaxtyping import Float
+from torch import Tensor
+
+from ganvas.evidence import CriticScores, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Wasserstein
@@ -42,3 +47,16 @@ class WGAN(Adversarial):
                 f"WGAN needs a Lipschitz constraint on its critic, got {type(constraint).__name__}; "
                 "write constraint=gradient_penalty, weight_clipping or spectral_norm"
             )
+
+    def own_evidence(
+        self,
+        train: Float[Tensor, " n *shape"],
+        held_out: Float[Tensor, " m *shape"] | None,
+        history: Mapping[str, Float[Tensor, " t"]],
+    ) -> tuple[Evidence, ...]:
+        """The critic's scores of training, held-out and generated examples, and its input gradient where penalised."""
+        gradients = self._input_gradients(train)
+        if held_out is None:
+            return gradients
+        fake = self._fakes(len(train))
+        return (CriticScores(*(self._scores(x) for x in (train, held_out, fake))), *gradients)

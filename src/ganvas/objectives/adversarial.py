@@ -51,3 +51,8 @@ class Adversarial(ABC):
 @dataclass(frozen=True)
 class Divergence(Adversarial):
     """Abstract: an objective that is bounded for any discriminator, without a Lipschitz constraint."""
+
+    @property
+    @abstractmethod
+    def chance(self) -> float:
+        r"""Loss of the best constant score, :math:`\min_c L_D(c, c)`: of a discriminator that cannot tell; positive."""

@@ -19,6 +19,8 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.evidence import InputGradients
+
 Score = Callable[[Tensor], Tensor]
 """A critic as a penalty sees it: examples ``(n, *shape)`` to scores ``(m,)``, ``m`` a divisor of ``n`` if it packs."""
 
@@ -59,6 +61,18 @@ class Constraint(ABC):
         Args:
             critic: the network, changed in place.
         """
+
+    def input_gradients(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> InputGradients | None:
+        """Return the critic's gradient norms where :meth:`penalty` would take them, or None where it asks for none.
+
+        Args:
+            critic: examples to scores.
+            real: real examples.
+            fake: generated examples, as many.
+        """
+        return None
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.evidence import InputGradients
 from ganvas.objectives.constraint import Penalty, Score
 from ganvas.objectives.gradient_penalty import interpolate
-from ganvas.objectives.gradients import distance_to_target, input_gradients
+from ganvas.objectives.gradients import distance_to_target, input_gradients, norms_at
 from ganvas.objectives.precision import widen
 from ganvas.objectives.validation import require
 
@@ -71,3 +72,9 @@ class Dragan(Penalty):
         """Return the weighted penalty at one random point near each real example; ``fake`` is not read."""
         gradients = input_gradients(critic, interpolate(real, self.perturb(real)))
         return self.weight * distance_to_target(gradients, self.target)
+
+    def input_gradients(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> InputGradients:
+        """Return the norms at one random point near each real example; ``fake`` is not read."""
+        return InputGradients(norms_at(critic, interpolate(real, self.perturb(real))), self.target, one_sided=False)

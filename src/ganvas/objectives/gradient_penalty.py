@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.evidence import InputGradients
 from ganvas.objectives.constraint import Penalty, Score
-from ganvas.objectives.gradients import distance_to_target, input_gradients
+from ganvas.objectives.gradients import distance_to_target, input_gradients, norms_at
 from ganvas.objectives.precision import widen
 from ganvas.objectives.validation import require
 
@@ -73,3 +74,9 @@ class GradientPenalty(Penalty):
         """Return the weighted penalty at one random point for each pair, see the class."""
         gradients = input_gradients(critic, interpolate(real, fake))
         return self.weight * distance_to_target(gradients, self.target, one_sided=self.one_sided)
+
+    def input_gradients(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> InputGradients:
+        """Return the norms at one random point for each pair."""
+        return InputGradients(norms_at(critic, interpolate(real, fake)), self.target, self.one_sided)

@@ -46,3 +46,14 @@ def distance_to_target(gradients: Float[Tensor, "m d"], target: float, *, one_si
     """
     excess = torch.linalg.vector_norm(gradients, dim=1) - target
     return (excess.clamp(min=0) if one_sided else excess).square().mean()
+
+
+def norms_at(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " m"]:
+    """Norm of the gradient of every score, for looking at: no graph stays, whatever mode the caller is in.
+
+    Args:
+        critic: examples to ``m`` scores.
+        x: where to take the gradient.
+    """
+    with torch.enable_grad():
+        return torch.linalg.vector_norm(input_gradients(critic, x), dim=1).detach()

@@ -30,6 +30,11 @@ class Hinge(Divergence):
         https://arxiv.org/abs/1802.05957
     """
 
+    @property
+    def chance(self) -> float:
+        """2, at any score within the margins."""
+        return 2.0
+
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> CriticTerms:
         """Return the mean violation of the margin, ``2`` where all scores are zero."""
         real, fake = widen(real), widen(fake)

@@ -47,6 +47,11 @@ class LeastSquares(Divergence):
     def __post_init__(self) -> None:
         require(self.a != self.b, "a", self.a, f"a label other than b={self.b!r}", "Set a: 0, b: 1, c: 1.")
 
+    @property
+    def chance(self) -> float:
+        r""":math:`(a - b)^2 / 4`, at the score :math:`(a + b) / 2`."""
+        return (self.a - self.b) ** 2 / 4
+
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> CriticTerms:
         """Return half the mean squared distance of the scores to their labels."""
         real, fake = widen(real), widen(fake)

@@ -7,6 +7,7 @@ r"""The zero-sum game of the first GAN, whose generator loss saturates where the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -28,6 +29,11 @@ class Minimax(Divergence):
     Reference:
         Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661
     """
+
+    @property
+    def chance(self) -> float:
+        r""":math:`2 \log 2`, at the score 0."""
+        return 2 * math.log(2)
 
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> JensenShannonTerms:
         """Return the cross-entropy, see :func:`~ganvas.objectives.jensen_shannon.cross_entropy_terms`."""

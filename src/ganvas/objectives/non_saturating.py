@@ -7,6 +7,7 @@ r"""The game GANs are trained with in practice: the generator raises the logit i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -28,6 +29,11 @@ class NonSaturating(Divergence):
     Reference:
         Goodfellow et al. 2014, section 3 below eq. 1, https://arxiv.org/abs/1406.2661
     """
+
+    @property
+    def chance(self) -> float:
+        r""":math:`2 \log 2`, at the score 0."""
+        return 2 * math.log(2)
 
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> JensenShannonTerms:
         """Return the cross-entropy, see :func:`~ganvas.objectives.jensen_shannon.cross_entropy_terms`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-from ganvas.tracking.checkpoints import LAST
+from ganvas.tracking.checkpoints import BEST, LAST
 from ganvas.tracking.store import impatient, tracking_uri
 
 
@@ -20,7 +20,8 @@ def checkpoint_path(source: str) -> Path:
     """Where the checkpoint of ``source`` is, downloaded from the store where it must be.
 
     Args:
-        source: path of a checkpoint, of a folder that holds ``last.ckpt``, or an MLflow run id.
+        source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt``), or
+            ``RUN_ID/best.ckpt``.
 
     Raises:
         CheckpointError: neither a path nor a run with a checkpoint.
@@ -28,11 +29,32 @@ def checkpoint_path(source: str) -> Path:
     path = Path(source)
     if path.exists():
         return path / LAST if path.is_dir() else path
+    run_id, _, name = source.partition("/")
     try:
-        with impatient():
-            return Path(MlflowClient(tracking_uri()).download_artifacts(source, f"checkpoints/{LAST}"))
+        return _download(run_id, name or LAST)
     except Exception as error:
         raise CheckpointError(
             f"{source!r} is neither a checkpoint nor a run with one in {tracking_uri()}; "
-            "give the path of a last.ckpt, or a run id as `ganvas train` prints it"
+            f"give the path of a {LAST}, a run id as `ganvas train` prints it, or RUN_ID/{BEST}"
         ) from error
+
+
+def best_beside(source: str) -> Path | None:
+    """The ``best.ckpt`` that belongs to the checkpoint of ``source``, or None where there is none.
+
+    Args:
+        source: as for :func:`checkpoint_path`.
+    """
+    path = Path(source)
+    if path.exists():
+        best = (path if path.is_dir() else path.parent) / BEST
+        return best if best.is_file() else None
+    try:
+        return _download(source.partition("/")[0], BEST)
+    except Exception:  # the store has no such file, or is not to be reached, which the run itself will say
+        return None
+
+
+def _download(run_id: str, name: str) -> Path:
+    with impatient():
+        return Path(MlflowClient(tracking_uri()).download_artifacts(run_id, f"checkpoints/{name}"))

@@ -19,6 +19,8 @@ from ganvas.tracking.signals import is_interruption
 from ganvas.tracking.watched import Watched
 
 LAST = "last.ckpt"
+BEST = "best.ckpt"
+"""Written by :class:`~ganvas.tracking.selection.Selection`."""
 
 
 class Checkpoints(Callback):
@@ -68,12 +70,9 @@ class Checkpoints(Callback):
         if model.images_seen == self._saved:
             return
         raise_if_not_finite(model)
-        try:
-            write_atomically(trainer, self.last)
-            if trainer.is_global_zero and self._keep:
-                self._keep_as(self._folder / f"images-{model.images_seen:012d}.ckpt")
-        except OSError as error:
-            raise _explained(error, self.last) from error
+        write_atomically(trainer, self.last)
+        if trainer.is_global_zero and self._keep:
+            self._keep_as(self._folder / f"images-{model.images_seen:012d}.ckpt")
         self._saved = model.images_seen
 
     def _keep_as(self, path: Path) -> None:
@@ -92,7 +91,17 @@ def write_atomically(trainer: Trainer, path: Path) -> None:
     Args:
         trainer: all its processes call this together.
         path: of the checkpoint.
+
+    Raises:
+        OSError: it cannot be written; the message names it, and the room there is.
     """
+    try:
+        _write(trainer, path)
+    except OSError as error:
+        raise _explained(error, path) from error
+
+
+def _write(trainer: Trainer, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -1,4 +1,4 @@
-"""Loss terms and speed to MLflow, as ``train/<term>`` and ``train/images_per_second``.
+"""Loss terms, gradient norms and speed to MLflow: ``train/<term>``, ``train/<player>/gradient_norm``, images a second.
 
 A term is the latest batch's value, not a mean over the interval: reading it is the only time the
 loop waits for the device.
@@ -6,19 +6,21 @@ loop waits for the device.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.tracking.every import Every
+from ganvas.tracking.history import History
 from ganvas.tracking.sink import Sink
 from ganvas.tracking.terms import read
 from ganvas.tracking.watched import Watched
 
 
 class LogTerms(Callback):
-    """Logs the model's ``terms``.
+    """Logs the model's ``terms`` and gradient norms, and keeps them in ``history``, which checkpoints hold.
 
     Args:
         run: where to.
@@ -29,6 +31,7 @@ class LogTerms(Callback):
         self._run = run
         self._every = Every(every)
         self._since = (0, 0.0)
+        self.history = History()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clocks."""
@@ -45,9 +48,24 @@ class LogTerms(Callback):
         if pl_module.images_seen > self._since[0]:
             self._log(pl_module)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The history, so that a resumed run is judged as a whole."""
+        return self.history.state()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the history."""
+        self.history.restore(state_dict)
+
     def _log(self, model: Watched) -> None:
-        values = {f"train/{name}": value for name, value in read(model.terms).items()}
+        found = read({**model.terms, **model.gradient_norms()})
+        self.history.add({name: value for name, value in found.items() if _counts(name, value, model)})
+        values = {f"train/{name}": value for name, value in found.items()}
         seen, now = model.images_seen, time.perf_counter()
         values["train/images_per_second"] = (seen - self._since[0]) / (now - self._since[1])
         self._since = (seen, now)
         self._run.metrics(values, step=seen)
+
+
+def _counts(name: str, value: float, model: Watched) -> bool:
+    """All but the infinite gradients of updates that loss scaling skips."""
+    return math.isfinite(value) or not (model.skips_updates and name.endswith("/gradient_norm"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from ganvas.evidence import Evidence
 
 
 @runtime_checkable
@@ -18,6 +21,7 @@ class Watched(Protocol):
 
     images_seen: int
     terms: dict[str, Tensor]
+    skips_updates: bool
 
     @property
     def headline(self) -> tuple[str, ...]:
@@ -31,4 +35,22 @@ class Watched(Protocol):
 
     def sample(self, n: int, seed: int) -> Float[Tensor, n * shape]:
         """Examples in [-1, 1], a function of the weights and the seed alone."""
+        ...
+
+    def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, m * shape]:
+        """Some of the examples that :meth:`sample` gives."""
+        ...
+
+    def buffers(self) -> Iterator[Tensor]:
+        """What the networks keep besides their weights."""
+        ...
+
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """Of the latest updates, by name."""
+        ...
+
+    def evidence(
+        self, train: Tensor, held_out: Tensor | None, history: Mapping[str, Float[Tensor, " t"]]
+    ) -> tuple[Evidence, ...]:
+        """What health checks judge."""
         ...
