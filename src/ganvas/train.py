@@ -23,12 +23,12 @@ from ganvas.recording import Job, callbacks, conclude, start_run
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> dict[str, Any]:
     """Hydra's entry: one job, alone or of a sweep."""
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
     choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
-    train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+    return train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
 
 
 def train(cfg: DictConfig, job: Job) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.settings import MetricSettings
 from ganvas.metrics.streaming import StreamingScores
 from ganvas.tracking.every import Every
+from ganvas.tracking.listeners import announce
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.silent import SilentRun
 from ganvas.tracking.watched import Watched
@@ -76,3 +77,4 @@ class ScoreEvery(Callback):
         self._run.metrics(scores, step=model.images_seen)
         name, value = next(iter(scores.items()))
         self._show(f"{name} {value:.4g}")
+        announce(scores, model.images_seen)
