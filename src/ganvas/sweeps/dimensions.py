@@ -103,6 +103,10 @@ class Reals(Dimension):
     step: float | None = None
     log: bool = False
 
+    def text(self, value: Any) -> str:
+        """To six digits, which is more than any effect, and can be read."""
+        return f"{value:.6g}"
+
     @property
     def distribution(self) -> BaseDistribution:
         """Of floats."""

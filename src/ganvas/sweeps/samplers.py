@@ -80,7 +80,9 @@ def make_pruner(name: str, every: int, images: int) -> BasePruner:
     Raises:
         SweepError: unknown name.
     """
-    return _named(PRUNERS, "pruner", name)(every, images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return _named(PRUNERS, "pruner", name)(every, images)
 
 
 def _named(known: Mapping[str, _Kind], what: str, name: str) -> _Kind:

@@ -102,7 +102,7 @@ def _server_lock(engine: Engine | None, url: str, take: str, leave: str, name: s
 
 @contextmanager
 def _postgresql_lock(url: str, engine: Engine | None, name: str) -> Iterator[None]:
-    take, leave = ("SELECT pg_advisory_{}lock(hashtext(:name))".format(word) for word in ("", "un"))
+    take, leave = (f"SELECT pg_advisory_{word}lock(hashtext(:name))" for word in ("", "un"))
     with _server_lock(engine, url, take, leave, name):
         yield
 

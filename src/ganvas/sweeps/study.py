@@ -115,7 +115,9 @@ class Study:
         )
         found = [direction.name.lower() for direction in self.optuna.directions]
         if found != list(directions):
-            raise SweepError(f"study {name!r} has the directions {found}, not {list(directions)}; choose another study=")
+            raise SweepError(
+                f"study {name!r} has the directions {found}, not {list(directions)}; choose another study="
+            )
         self.directions = found
 
     def agree(self, key: str, value: Mapping[str, str]) -> None:

@@ -171,7 +171,9 @@ class Worker:
         if self._settings.racing is None:
             return False
         others = [c for c in self._study.configurations() if c.trial_id != configuration.trial_id]
-        race = Race(self._settings.racing, len(configuration.seeds), self._claims.expected, self._settings.directions[0])
+        race = Race(
+            self._settings.racing, len(configuration.seeds), self._claims.expected, self._settings.directions[0]
+        )
         return race.lost(self._values(jobs), [self._values(other.jobs) for other in others])
 
     def _values(self, jobs: dict[int, Job]) -> list[float]:
