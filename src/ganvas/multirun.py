@@ -55,7 +55,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     assert isinstance(sweeper, dict)
     parse = OverridesParser.create(config_loader=context.config_loader).parse_overrides
     space = read_space(sweeper["params"], sweeper["when"], sweeper["seeds"], line, parse)
-    settings = _settings(sweeper, config)
+    settings = _settings({str(key): value for key, value in sweeper.items()}, config)
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     places = _places(config, space, name)
@@ -72,7 +72,6 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
 
     def configure(values: Mapping[str, str]) -> str:
         cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
-        # Resolvers of hydra.* ask Hydra's own singleton, which holds the config of the job that runs.
         return configuration_hash(cfg_without_hydra(cfg))
 
     objective = settings.objectives[0] if settings.objectives else None
@@ -114,7 +113,7 @@ def cfg_without_hydra(cfg: DictConfig) -> DictConfig:
 
 def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
     objectives = _listed(sweeper["objective"]) if sweeper["objective"] is not None else _frechet(config)
-    directions = _listed(sweeper["direction"])
+    directions: Any = _listed(sweeper["direction"])
     launcher = config.hydra.launcher
     jobs = launcher.get("n_jobs") or 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

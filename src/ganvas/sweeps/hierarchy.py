@@ -101,7 +101,7 @@ class Hierarchy:
             reason: in a line.
         """
         found = self.seed_run(parent, seed)
-        tags = {FAILURE_TAG: reason, OUTCOME_TAG: outcome}
+        tags: dict[str, Any] = {FAILURE_TAG: reason, OUTCOME_TAG: outcome}
         if found is None:
             own = {ROLE: RUN, PARENT_TAG: parent, STUDY_TAG: self._study, SEED_TAG: seed}
             tags |= own | {CONFIGURATION_TAG: configuration.hash, LABEL_TAG: configuration.label}

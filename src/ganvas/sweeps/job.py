@@ -18,7 +18,7 @@ from ganvas.sweeps.owners import Owner
 from ganvas.sweeps.pruning import Report
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.storage import open_storage
-from ganvas.sweeps.study import Job, Study
+from ganvas.sweeps.study import Direction, Job, Study
 from ganvas.tracking.listeners import listening
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
 
@@ -43,7 +43,7 @@ class SweepJob:
     task: Callable[[DictConfig], Any]
     study: str
     storage: str
-    directions: tuple[str, ...]
+    directions: tuple[Direction, ...]
     objective: str | None
     pruner: str
     threads: int | None

@@ -8,6 +8,7 @@ from typing import final
 from ganvas.sweeps.aggregate import AGGREGATES
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.samplers import ONE_OBJECTIVE, PRUNERS, SAMPLERS
+from ganvas.sweeps.study import Direction
 
 DIRECTIONS = ("minimize", "maximize")
 
@@ -35,7 +36,7 @@ class Settings:
     n_trials: int | None
     pruner: str
     objectives: tuple[str, ...]
-    directions: tuple[str, ...]
+    directions: tuple[Direction, ...]
     aggregate: str
     racing: float | None
     parallel: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, final
 
 import optuna
 from optuna.pruners import BasePruner
@@ -22,6 +22,7 @@ from ganvas.sweeps.owners import Owner
 
 CONFIGURATION, VALUES, LABEL, OWNER, SEEDS, NOTE = "configuration", "values", "label", "owner", "seeds", "note"
 _JOB = "job "
+Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Study:
         pruner: of its runs.
     """
 
-    def __init__(self, name: str, storage: RDBStorage, directions: Sequence[str], pruner: BasePruner) -> None:
+    def __init__(self, name: str, storage: RDBStorage, directions: Sequence[Direction], pruner: BasePruner) -> None:
         self.name, self.storage = name, storage
         self.optuna = optuna.create_study(
             storage=storage, study_name=name, directions=list(directions), pruner=pruner, load_if_exists=True

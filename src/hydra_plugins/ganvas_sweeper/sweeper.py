@@ -1,6 +1,6 @@
 """The sweeper as Hydra sees it: its settings, and nothing heavy, since every Hydra application imports it."""
 
-# No `from __future__ import annotations`: Hydra executes plugins before they are in sys.modules, where dataclasses looks.
+# No `from __future__ import annotations`: Hydra executes plugins before they are in sys.modules, where dataclass looks
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 @dataclass
 class GanvasSweeperConf:
-    """``hydra.sweeper``; what each value means stands in ``conf/hydra/sweeper`` of the documentation and README."""
+    """``hydra.sweeper``; what each value means stands in the README."""
 
     _target_: str = "hydra_plugins.ganvas_sweeper.sweeper.GanvasSweeper"
     params: dict[str, Any] = field(default_factory=dict)
