@@ -61,7 +61,10 @@ def _ui(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "ui": _ui}
 
-INTERRUPTED = {"train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output"}
+INTERRUPTED = {
+    "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"
+    " sweep, the same line with its study=NAME"
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -76,6 +76,10 @@ class Tracking:
 
     experiment: str = MISSING
     system_metrics: bool = MISSING
+    parent: str | None = None
+    run_id: str | None = None
+    trial: int | None = None
+    label: str | None = None
 
 
 @dataclass

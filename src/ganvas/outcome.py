@@ -21,6 +21,7 @@ from ganvas.tracking.checkpoints import BEST, LAST
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.selection import Candidate, Selection
 from ganvas.tracking.silent import SilentRun
+from ganvas.tracking.whole import write_whole
 
 
 @final
@@ -154,7 +155,7 @@ def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outco
         "output": str(job.output.absolute()),
     }
     path = job.output / "result.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write_whole(path, json.dumps(result, indent=2) + "\n")
     run.artifact(path)
     run.artifact(checkpoint, "checkpoints")
     if outcome.chosen is not None:

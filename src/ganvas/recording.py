@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from ganvas.data.datamodule import DataModule
+from ganvas.identity import PLACES, configuration_hash, job_hash
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.protocol import STREAMED, Protocol
 from ganvas.metrics.score import frechet_name
@@ -27,10 +28,11 @@ from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.budget import Budget
 from ganvas.tracking.checkpoints import Checkpoints
 from ganvas.tracking.health import Health
+from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN
 from ganvas.tracking.log_terms import LogTerms
 from ganvas.tracking.non_finite import StopWhenNotFinite
 from ganvas.tracking.progress import ProgressLine
-from ganvas.tracking.provenance import config_hash, git_state, machine, versions
+from ganvas.tracking.provenance import git_state, machine, versions
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.sample_grids import SampleGrids
 from ganvas.tracking.score_every import ScoreEvery
@@ -61,11 +63,12 @@ class Job:
     def name(self) -> str:
         """Model, data and network, then every override that is not one of these."""
         parts = [self.choices[group] for group in ("model", "data", "network")]
-        rest = [o for o in self.overrides if o.partition("=")[0] not in UNNAMED]
+        keys = [o.partition("=")[0] for o in self.overrides]
+        rest = [o for o, k in zip(self.overrides, keys, strict=True) if k not in UNNAMED and k not in PLACES]
         return " ".join(parts + rest)
 
 
-UNNAMED = {"model", "data", "network", "experiment", "study", "paths.output"}
+UNNAMED = {"model", "data", "network", "experiment", "study", "paths.output", "sweep", "resume"}
 
 
 class KeepConfig(Callback):
@@ -97,7 +100,8 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRu
         return
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
-    with TrackedRun.start(cfg.tracking.experiment, job.name, tags, run_id=None, system_metrics=system) as run:
+    run_id = cfg.tracking.run_id
+    with TrackedRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
         run.params(flat(cfg))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
@@ -254,16 +258,22 @@ def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
 
 def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
     git = git_state(Path.cwd())
-    placeless = OmegaConf.merge(
-        cfg, {"paths": {"data": "", "output": ""}, "study": None, "tracking": {"experiment": ""}}
-    )
     return {
         **{f"ganvas.{group}": job.choices[group] for group in ("model", "data", "network")},
         "ganvas.seed": cfg.seed,
         "ganvas.study": cfg.study or "",
-        "ganvas.config_hash": config_hash(OmegaConf.to_container(placeless, resolve=True)),  # type: ignore[arg-type]
+        "ganvas.config_hash": job_hash(cfg),
+        CONFIGURATION_TAG: configuration_hash(cfg),
+        **_place(cfg),
         "ganvas.overrides": " ".join(job.overrides),
         "ganvas.output": str(job.output.absolute()),
         "ganvas.git_commit": git.get("commit", ""),
         "ganvas.git_dirty": git.get("dirty", ""),
     }
+
+
+def _place(cfg: DictConfig) -> dict[str, Any]:
+    """Where a run of a sweep belongs."""
+    if cfg.tracking.parent is None:
+        return {}
+    return {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}

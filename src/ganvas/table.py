@@ -20,11 +20,17 @@ class PrintTable(Callback):
     """Hydra's hook: prints what the jobs of a multirun came to."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read every ``result.json`` below the multirun's folder, in the order of the jobs, and print them."""
-        folder = Path(config.hydra.sweep.dir)
-        paths = sorted(folder.glob("*/result.json"), key=lambda path: (len(path.parent.name), path))
-        if results := [json.loads(path.read_text()) for path in paths]:
-            print_table(results, folder, Console())
+        """Read the study's ``result.json`` and those of its jobs, and print them; what failed is listed below."""
+        folder, console = Path(config.hydra.sweep.dir), Console()
+        study = json.loads((folder / "result.json").read_text())
+        jobs = [(c, job) for c in study["configurations"] for job in c["seeds"]]
+        paths = [Path(job["output"]) / "result.json" for _, job in jobs if job["outcome"] == "finished"]
+        if results := [json.loads(path.read_text()) for path in paths if path.exists()]:
+            print_table(results, folder, console)
+        for configuration, job in jobs:
+            if job["outcome"] not in ("", "finished"):
+                said = f"{configuration['label']} seed={job['seed']}: {job['outcome']}: {job['reason']}"
+                console.print(said, soft_wrap=True, markup=False)
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:
@@ -49,7 +55,7 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
             for line in _remarks(result, "" if len(results) == 1 else f" {_label(result, common)}")
         ):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
-    grids = folder if len(results) == 1 else f"{folder}/*"
+    grids = folder if len(results) == 1 else f"{folder}/**"
     console.print(f"Sample grids: {grids}/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
 
 

@@ -27,7 +27,7 @@ from ganvas.table import print_table
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> dict[str, Any]:
     """Hydra's entry: one job, alone or of a sweep."""
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
@@ -35,6 +35,7 @@ def main(cfg: DictConfig) -> None:
     result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
     if result and hydra_config.mode is RunMode.RUN:
         print_table([result], output, Console())
+    return result
 
 
 def train(cfg: DictConfig, job: Job) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 from torch import Tensor
 
-from ganvas.tracking import limits
-from ganvas.tracking.signals import is_interruption, signals_wait, stop_signals_raise
+from ganvas.tracking import limits, outcomes
+from ganvas.tracking.hierarchy import OUTCOME_TAG
+from ganvas.tracking.signals import signals_wait, stop_signals_raise
 from ganvas.tracking.store import StoreError, impatient, open_store, tracking_uri, without_password
 from ganvas.tracking.writer import Writer
 from ganvas.types import Shape
@@ -232,6 +233,8 @@ class TrackedRun:
     def _end(self, error: BaseException | None) -> None:
         with signals_wait():
             status = _status(error)
+            if status != "FINISHED":
+                self.tags({OUTCOME_TAG: outcomes.outcome(error)})
             if error is not None and status == "FAILED":
                 self.tags({FAILURE_TAG: _one_line(error)})
                 self.text(FAILURE_FILE, "".join(traceback.format_exception(error)))
@@ -266,8 +269,8 @@ def _begin(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[st
             return client.create_run(experiment_id, run_name=name, tags={t.key: t.value for t in entries}).info.run_id
         client.update_run(run_id, status="RUNNING")
         client.log_batch(run_id, tags=entries)
-        if FAILURE_TAG in client.get_run(run_id).data.tags:
-            client.delete_tag(run_id, FAILURE_TAG)
+        for tag in {FAILURE_TAG, OUTCOME_TAG} & client.get_run(run_id).data.tags.keys():
+            client.delete_tag(run_id, tag)
     except Exception as error:
         what = "cannot begin a run" if run_id is None else f"cannot go on with run {run_id!r}"
         raise StoreError(without_password(f"{what} in {tracking_uri()}: {_one_line(error)}")) from error
@@ -275,9 +278,8 @@ def _begin(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[st
 
 
 def _status(error: BaseException | None) -> str:
-    if error is None or (isinstance(error, SystemExit) and not error.code):
-        return "FINISHED"
-    return "KILLED" if is_interruption(error) else "FAILED"
+    statuses = {outcomes.FINISHED: "FINISHED", outcomes.INTERRUPTED: "KILLED", outcomes.PRUNED: "KILLED"}
+    return statuses.get(outcomes.outcome(error), "FAILED")
 
 
 def _one_line(error: BaseException) -> str:

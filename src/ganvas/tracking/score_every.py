@@ -21,6 +21,7 @@ from ganvas.data.source import Examples
 from ganvas.metrics.streaming import StreamingScores
 from ganvas.metrics.verdicts import health_metrics, health_tags
 from ganvas.tracking.every import Every
+from ganvas.tracking.listeners import announce
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.selection import Selection
 from ganvas.tracking.silent import SilentRun
@@ -100,6 +101,8 @@ class ScoreEvery(Callback):
         self._show(f"{name} {value:.4g}")
         if self._selection is not None:
             self._selection.offer(trainer, found, model.images_seen)
+        if trainer.is_global_zero:
+            announce(named, model.images_seen)
 
 
 def _share(trainer: Trainer, n: int) -> slice:

@@ -1,0 +1,1 @@
+"""Sweeps: search spaces, studies that survive their workers, seed groups, and statistics of what came out."""

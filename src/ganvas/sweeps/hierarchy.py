@@ -1,0 +1,172 @@
+"""The MLflow runs above the seed runs: one for a study, one for each of its configurations.
+
+They are found by their tags before they are made, so that a worker that takes over goes on with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, final
+
+from mlflow.entities import Metric, Run
+from mlflow.utils.time import get_current_time_millis
+
+from ganvas.sweeps.statistics import seed_summary
+from ganvas.sweeps.study import Configuration
+from ganvas.tracking import limits
+from ganvas.tracking.hierarchy import (
+    CONFIGURATION,
+    CONFIGURATION_TAG,
+    DIRECTION_TAG,
+    LABEL_TAG,
+    OBJECTIVE_TAG,
+    OUTCOME_TAG,
+    PARENT_TAG,
+    ROLE,
+    RUN,
+    SEED_TAG,
+    STUDY,
+    STUDY_TAG,
+    TRIAL_TAG,
+)
+from ganvas.tracking.outcomes import FINISHED
+from ganvas.tracking.run import FAILURE_TAG
+from ganvas.tracking.store import open_store
+
+
+@final
+class Hierarchy:
+    """Runs of one study in one MLflow experiment.
+
+    Args:
+        experiment: its name.
+        study: its name.
+    """
+
+    def __init__(self, experiment: str, study: str) -> None:
+        self._client, self._experiment = open_store(experiment)
+        self._study = study
+        self.study_run = ""
+
+    def begin_study(self, objectives: Mapping[str, str], params: Mapping[str, Any]) -> str:
+        """Find or make the study's run; under the study's lock.
+
+        Args:
+            objectives: direction by score.
+            params: sampler, pruner and storage.
+        """
+        tags = {OBJECTIVE_TAG: ",".join(objectives), DIRECTION_TAG: ",".join(objectives.values())}
+        self.study_run = self._find_or_make({ROLE: STUDY, STUDY_TAG: self._study}, tags, f"study {self._study}", params)
+        return self.study_run
+
+    def begin_configuration(self, configuration: Configuration) -> str:
+        """Find or make the run of a configuration; under the study's lock.
+
+        Args:
+            configuration: of the study.
+        """
+        key = {ROLE: CONFIGURATION, STUDY_TAG: self._study, CONFIGURATION_TAG: configuration.hash}
+        tags = {PARENT_TAG: self.study_run, LABEL_TAG: configuration.label, TRIAL_TAG: configuration.number}
+        return self._find_or_make(key, tags, configuration.label or "configuration", configuration.values)
+
+    def seed_run(self, parent: str, seed: int) -> str | None:
+        """The newest run of one seed of a configuration; None where it never began.
+
+        Args:
+            parent: run of the configuration.
+            seed: of the run.
+        """
+        runs = self._search({PARENT_TAG: parent, SEED_TAG: str(seed)})
+        return runs[0].info.run_id if runs else None
+
+    def is_finished(self, run_id: str, parent: str) -> bool:
+        """Whether a run of this configuration came to its end.
+
+        Args:
+            run_id: which.
+            parent: run of the configuration.
+        """
+        run = self._client.get_run(run_id)
+        return run.info.status == "FINISHED" and run.data.tags.get(PARENT_TAG) == parent
+
+    def failed_run(self, parent: str, configuration: Configuration, seed: int, outcome: str, reason: str) -> str:
+        """The run of a seed that failed: made here where the job did not get as far, and ended where it still runs.
+
+        Args:
+            parent: run of the configuration.
+            configuration: of the study.
+            seed: of the job.
+            outcome: how it ended.
+            reason: in a line.
+        """
+        found = self.seed_run(parent, seed)
+        tags: dict[str, Any] = {FAILURE_TAG: reason, OUTCOME_TAG: outcome}
+        if found is None:
+            own = {ROLE: RUN, PARENT_TAG: parent, STUDY_TAG: self._study, SEED_TAG: seed}
+            tags |= own | {CONFIGURATION_TAG: configuration.hash, LABEL_TAG: configuration.label}
+            found = self._make(f"{configuration.label} seed={seed}", tags, {})
+        if self._client.get_run(found).info.status in ("RUNNING", "SCHEDULED"):
+            self._client.log_batch(found, tags=limits.tags(tags))
+            self._client.set_terminated(found, "FAILED")
+        return found
+
+    def end_configuration(self, run_id: str, configuration: Configuration) -> None:
+        """Log mean, sd and 95% interval over the seeds that finished, and how many did not.
+
+        Args:
+            run_id: of the configuration.
+            configuration: as it ended.
+        """
+        done = [job for job in configuration.jobs.values() if job.done]
+        finished = [job for job in done if job.outcome == FINISHED]
+        values: dict[str, float] = {"seeds": len(finished), "failures": len(done) - len(finished)}
+        for key in dict.fromkeys(key for job in finished for key in job.scores):
+            summary = seed_summary([job.scores[key] for job in finished if key in job.scores])
+            parts = {"mean": summary.mean, "sd": summary.sd, "low": summary.low, "high": summary.high}
+            values |= {f"{name}/{key}": value for name, value in parts.items() if math.isfinite(value)}
+        now = get_current_time_millis()
+        metrics = [Metric(limits.key(key), value, now, 0) for key, value in values.items()]
+        self._client.log_batch(run_id, metrics=metrics)
+        self.end(run_id, "FINISHED" if finished else "FAILED")
+
+    def end(self, run_id: str, status: str) -> None:
+        """Mark a run.
+
+        Args:
+            run_id: which.
+            status: MLflow's.
+        """
+        self._client.set_terminated(run_id, status)
+
+    def artifact(self, path: str) -> None:
+        """Log a file to the study's run.
+
+        Args:
+            path: of the file.
+        """
+        self._client.log_artifact(self.study_run, path)
+
+    def _find_or_make(
+        self, key: Mapping[str, str], tags: Mapping[str, Any], name: str, params: Mapping[str, Any]
+    ) -> str:
+        if runs := self._search(key):
+            run = runs[0]
+            if run.info.status != "RUNNING":
+                self._client.update_run(run.info.run_id, status="RUNNING")
+            return run.info.run_id
+        return self._make(name, {**key, **tags}, params)
+
+    def _make(self, name: str, tags: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+        written = {tag.key: tag.value for tag in limits.tags(tags)}
+        run = self._client.create_run(self._experiment, run_name=name, tags=written)
+        self._client.log_batch(run.info.run_id, params=limits.params(params))
+        return run.info.run_id
+
+    def _search(self, tags: Mapping[str, str]) -> list[Run]:
+        clause = " and ".join(f"tags.`{key}` = '{_escaped(value)}'" for key, value in tags.items())
+        return list(self._client.search_runs([self._experiment], clause, max_results=1))
+
+
+def _escaped(value: str) -> str:
+    return value.replace("'", "\\'")

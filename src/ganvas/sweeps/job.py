@@ -1,0 +1,96 @@
+"""One job where it is trained, in whatever process the launcher put it: its outcome always reaches the study."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from omegaconf import DictConfig
+
+from ganvas.sweeps.heart import beating
+from ganvas.sweeps.owners import Owner
+from ganvas.sweeps.pruning import Report
+from ganvas.sweeps.samplers import make_pruner
+from ganvas.sweeps.storage import open_storage
+from ganvas.sweeps.study import Direction, Job, Study
+from ganvas.tracking.listeners import listening
+from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
+
+
+@final
+@dataclass(frozen=True)
+class SweepJob:
+    """Hydra's task function of a sweep; it can be pickled.
+
+    Args:
+        task: trains a config and returns what ``result.json`` holds.
+        study: its name.
+        storage: its address.
+        directions: of its objectives.
+        objective: the first of them; None where the runs have none.
+        pruner: its name.
+        threads: of each job; None leaves them.
+        worker: the process that launches the jobs.
+        explain: an exception to a line and an exit code.
+    """
+
+    task: Callable[[DictConfig], Any]
+    study: str
+    storage: str
+    directions: tuple[Direction, ...]
+    objective: str | None
+    pruner: str
+    threads: int | None
+    worker: Owner
+    explain: Callable[[BaseException], tuple[str, int]]
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Train, and record how it ended; only an interruption goes further.
+
+        Args:
+            cfg: the composed config of the job.
+        """
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        pruner = make_pruner(self.pruner, cfg.score.every or cfg.budget.images, cfg.budget.images)
+        study = Study(self.study, open_storage(self.storage), self.directions, pruner)
+        number: int = cfg.tracking.trial
+        trial_id = study.storage.get_trial_id_from_study_id_trial_number(study.optuna._study_id, number)
+        known = study.read(trial_id)
+        owner = Owner.me()
+        job = replace(known.jobs.get(cfg.seed, Job()), state="running", owner=owner.as_dict())
+        study.set_job(trial_id, cfg.seed, job)
+        prunes = self.pruner != "none" and self.objective is not None and cfg.seed == known.seeds[0]
+        report = Report(study, trial_id, str(self.objective)) if prunes else None
+        with nullcontext() if owner == self.worker else beating(study.storage, {trial_id}):
+            study.set_job(trial_id, cfg.seed, self._ended(cfg, job, report))
+
+    def _ended(self, cfg: DictConfig, job: Job, report: Report | None) -> Job:
+        try:
+            with listening(report):
+                result = self.task(cfg)
+        except Exception as error:
+            word = outcome(error)
+            if word == ERROR and os.environ.get("GANVAS_DEBUG") == "1":
+                traceback.print_exc()
+            reason, code = self.explain(error)
+            return replace(job, state="done", outcome=word, reason=reason, owner=None, exit_code=code)
+        scores = {key: score["value"] for key, score in result.get("scores", {}).items()}
+        known = {"run_id": result.get("run_id", ""), "output": result.get("output", "")}
+        return replace(job, state="done", outcome=FINISHED, scores=scores, owner=None, **known)
+
+
+def checkpoint(folder: Path) -> Path | None:
+    """What an interrupted job left to go on from; None where it left nothing.
+
+    Args:
+        folder: of the job.
+    """
+    path = folder / "last.ckpt"
+    return path.absolute() if path.exists() else None

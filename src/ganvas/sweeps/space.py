@@ -1,0 +1,179 @@
+"""What a sweep varies: dimensions, conditions under which some of them exist, and what stays as it is.
+
+The line wins over the sweep file: a key that the line fixes is not searched, nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import Trial
+
+from ganvas.sweeps.dimensions import Dimension, dimension
+from ganvas.sweeps.errors import SweepError
+
+Parse = Callable[[list[str]], list[Any]]
+"""Hydra's parser of overrides."""
+SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Dimensions that exist where ``key`` is one of ``options``."""
+
+    key: str
+    options: tuple[str, ...]
+    dimensions: Mapping[str, Dimension]
+    fixed: Mapping[str, str]
+
+    def holds(self, values: Mapping[str, str]) -> bool:
+        """Whether it does, given what is set so far."""
+        return values.get(self.key) in self.options
+
+    def __str__(self) -> str:
+        return f"{self.key}={','.join(self.options)}"
+
+
+@dataclass(frozen=True)
+class Space:
+    """All of it.
+
+    Args:
+        fixed: value by key, of every configuration.
+        dimensions: by key, of every configuration.
+        branches: what exists under a condition.
+        seeds: of each configuration.
+    """
+
+    fixed: Mapping[str, str]
+    dimensions: Mapping[str, Dimension]
+    branches: Sequence[Branch] = ()
+    seeds: tuple[int, ...] = (1,)
+    _names: dict[tuple[str, Dimension], str] = field(default_factory=dict, compare=False)
+
+    def suggest(self, trial: Trial) -> dict[str, str]:
+        """A configuration, as the study's sampler wants it.
+
+        Args:
+            trial: that asks.
+
+        Returns:
+            Swept values by key, as they stand in overrides.
+        """
+        chosen: dict[str, str] = {}
+        while pending := self._pending(chosen):
+            key, kind = next(iter(pending.items()))
+            chosen[key] = kind if isinstance(kind, str) else kind.text(kind.suggest(trial, self.name(key, kind)))
+        return chosen
+
+    def grid(self) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+        """Every configuration, the last key fastest: swept values by key, and Optuna's parameters by name.
+
+        Raises:
+            SweepError: a dimension has no list of values.
+        """
+        yield from self._grid({}, {})
+
+    def name(self, key: str, kind: Dimension) -> str:
+        """Optuna's name of a dimension: its key, with the condition where two branches give it different ranges.
+
+        Args:
+            key: of the config.
+            kind: which of the dimensions of that key.
+        """
+        others = [b.dimensions[key] for b in self.branches if key in b.dimensions]
+        if key in self.dimensions or all(other == kind for other in others):
+            return key
+        return f"{key} where {next(b for b in self.branches if b.dimensions.get(key) == kind)}"
+
+    def describe(self) -> dict[str, str]:
+        """Readable, for comparing two spaces."""
+        shared = {key: str(kind) for key, kind in self.dimensions.items()}
+        for branch in self.branches:
+            shared |= {f"{key} where {branch}": str(kind) for key, kind in branch.dimensions.items()}
+            shared |= {f"{key} where {branch}": value for key, value in branch.fixed.items()}
+        return shared
+
+    def _grid(self, chosen: dict[str, str], named: dict[str, Any]) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+        pending = self._pending(chosen)
+        if not pending:
+            yield chosen, named
+            return
+        key, kind = next(iter(pending.items()))
+        if isinstance(kind, str):
+            yield from self._grid({**chosen, key: kind}, named)
+            return
+        values = kind.values()
+        if values is None:
+            raise SweepError(
+                f"{key} has no list of values for a grid; write choice(...) or range(...), "
+                "or search it: hydra.sweeper.sampler=random hydra.sweeper.n_trials=20"
+            )
+        for value in values:
+            yield from self._grid({**chosen, key: kind.text(value)}, {**named, self.name(key, kind): value})
+
+    def _pending(self, chosen: Mapping[str, str]) -> dict[str, Dimension | str]:
+        found: dict[str, Dimension | str] = dict(self.dimensions)
+        for branch in self.branches:
+            if branch.holds({**self.fixed, **chosen}):
+                found |= {**branch.fixed, **branch.dimensions}
+        return {key: kind for key, kind in found.items() if key not in chosen}
+
+
+def read_space(
+    params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], seeds: Any, line: Sequence[str], parse: Parse
+) -> Space:
+    """The space of a sweep file and a command line.
+
+    Args:
+        params: of the file: override values by key.
+        when: of the file: ``params`` by condition, ``KEY=VALUE[,VALUE...]``.
+        seeds: of the file: how many, or a list, or None.
+        line: overrides of the command line, which win.
+        parse: Hydra's parser.
+
+    Raises:
+        SweepError: what cannot be swept.
+    """
+    own = {override.get_key_element(): override for override in parse(list(line))}
+    shared = {key: parse([f"{key}={value}"])[0] for key, value in params.items() if key not in own} | own
+    chosen = _seeds(shared.pop(SEED, None), seeds)
+    dimensions, fixed = _split(shared)
+    branches = [_branch(condition, inner, own.keys(), parse) for condition, inner in when.items()]
+    return Space(fixed, dimensions, [b for b in branches if b.dimensions or b.fixed], chosen)
+
+
+def _branch(condition: str, params: Mapping[str, Any], taken: Any, parse: Parse) -> Branch:
+    override = parse([condition])[0]
+    is_list = override.is_sweep_override()
+    options = tuple(override.sweep_string_iterator()) if is_list else (override.get_value_element_as_str(),)
+    inner = {key: parse([f"{key}={value}"])[0] for key, value in params.items() if key not in taken}
+    return Branch(override.get_key_element(), options, *_split(inner))
+
+
+def _split(overrides: Mapping[str, Any]) -> tuple[dict[str, Dimension], dict[str, str]]:
+    swept = {key: dimension(o) for key, o in overrides.items() if o.is_sweep_override()}
+    fixed = {key: _value(o) for key, o in overrides.items() if not o.is_sweep_override()}
+    return swept, fixed
+
+
+def _value(override: Any) -> str:
+    return "" if override.is_delete() and override.value() is None else override.get_value_element_as_str()
+
+
+def _seeds(override: Any, given: Any) -> tuple[int, ...]:
+    """Of the line, else of the file, else the config's own."""
+    if override is not None:
+        is_list = override.is_sweep_override()
+        values = list(override.sweep_string_iterator()) if is_list else [override.get_value_element_as_str()]
+    else:
+        values = range(1, given + 1) if isinstance(given, int) else (given or [1])  # type: ignore[assignment]
+    try:
+        seeds = tuple(dict.fromkeys(int(value) for value in values))
+    except ValueError as error:
+        raise SweepError(f"seeds must be whole numbers, got {values}; write seed=1,2,3 or seeds: 3") from error
+    if not seeds:
+        raise SweepError(f"seeds: {given} leaves none; write seeds: 3")
+    return seeds

@@ -1,0 +1,121 @@
+"""Where studies are kept: ``sweeps.db`` in the working folder, or any SQL address, which many workers share.
+
+It is a file of its own: Optuna's and MLflow's tables have names in common, and would break each other's migrations.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from filelock import FileLock
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import Engine, make_url
+
+from ganvas.sweeps.errors import SweepError
+from ganvas.tracking.store import without_password
+
+BEAT = 15
+"""Seconds between two heartbeats of a worker."""
+GRACE = 90
+"""Seconds without a heartbeat after which a worker that cannot be seen counts as dead."""
+_PATIENCE = 120
+"""Seconds to wait for another worker's turn."""
+
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
+
+
+def storage_url(given: str | None) -> str:
+    """The address, absolute; ``postgresql://`` means psycopg 3.
+
+    Args:
+        given: None for ``sweeps.db`` in the working folder.
+    """
+    url = make_url(given or "sqlite:///sweeps.db")
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    return url.render_as_string(hide_password=False)
+
+
+@lru_cache(maxsize=4)
+def open_storage(url: str) -> RDBStorage:
+    """Connect, creating the tables where there are none; once a process and address.
+
+    Args:
+        url: from :func:`storage_url`.
+
+    Raises:
+        SweepError: it cannot be used.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    arguments = {"connect_args": {"timeout": _PATIENCE}} if sqlite else {"pool_pre_ping": True}
+    try:
+        with _LOCKS[make_url(url).get_backend_name()](url, None, "tables"):
+            return RDBStorage(url, arguments, heartbeat_interval=BEAT, grace_period=GRACE)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        fix = "hydra.sweeper.storage takes sqlite:///FILE, postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME"
+        raise SweepError(without_password(f"cannot use the storage {url}: {reason}; {fix}")) from error
+
+
+def exclusively(storage: RDBStorage, name: str) -> AbstractContextManager[None]:
+    """A block that one worker of a study is in at a time, on whatever machine; a worker's death leaves it.
+
+    Args:
+        storage: of the study.
+        name: of the study.
+    """
+    return _LOCKS[storage.engine.url.get_backend_name()](storage.url, storage.engine, name)
+
+
+@contextmanager
+def _file_lock(url: str, engine: Engine | None, name: str) -> Iterator[None]:
+    file = Path(make_url(url).database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock", timeout=_PATIENCE):
+        yield
+
+
+@contextmanager
+def _server_lock(engine: Engine | None, url: str, take: str, leave: str, name: str) -> Iterator[None]:
+    own = engine or sqlalchemy.create_engine(url)
+    try:
+        with own.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sqlalchemy.text(take), {"name": f"ganvas {name}"[:64]})
+            try:
+                yield
+            finally:
+                connection.execute(sqlalchemy.text(leave), {"name": f"ganvas {name}"[:64]})
+    finally:
+        if engine is None:
+            own.dispose()
+
+
+@contextmanager
+def _postgresql_lock(url: str, engine: Engine | None, name: str) -> Iterator[None]:
+    take, leave = (f"SELECT pg_advisory_{word}lock(hashtext(:name))" for word in ("", "un"))
+    with _server_lock(engine, url, take, leave, name):
+        yield
+
+
+@contextmanager
+def _mysql_lock(url: str, engine: Engine | None, name: str) -> Iterator[None]:
+    with _server_lock(engine, url, f"SELECT GET_LOCK(:name, {_PATIENCE})", "SELECT RELEASE_LOCK(:name)", name):
+        yield
+
+
+_LOCKS: dict[str, Callable[[str, Engine | None, str], AbstractContextManager[None]]] = {
+    "sqlite": _file_lock,
+    "postgresql": _postgresql_lock,
+    "mysql": _mysql_lock,
+    "mariadb": _mysql_lock,
+}

@@ -1,0 +1,21 @@
+"""Tags that tie runs together: study -> configuration -> seed runs, by MLflow's own ``mlflow.parentRunId``."""
+
+from __future__ import annotations
+
+ROLE = "ganvas.role"
+STUDY, CONFIGURATION, RUN = "study", "configuration", "run"
+"""Values of :data:`ROLE`; a seed run is an ordinary run of ``ganvas train``."""
+STUDY_TAG = "ganvas.study"
+"""Name of the study, on all three."""
+CONFIGURATION_TAG = "ganvas.configuration"
+"""Hash of the resolved config without seed, paths, study and tracking, on configuration and seed runs."""
+LABEL_TAG = "ganvas.label"
+"""What was swept, readable, without the seed; on configuration and seed runs."""
+TRIAL_TAG = "ganvas.trial"
+"""Number of Optuna's trial, on configuration runs."""
+OUTCOME_TAG = "ganvas.outcome"
+"""How a seed run ended that did not finish: nan, error, pruned or interrupted."""
+SEED_TAG = "ganvas.seed"
+PARENT_TAG = "mlflow.parentRunId"
+OBJECTIVE_TAG = "ganvas.objective"
+DIRECTION_TAG = "ganvas.direction"

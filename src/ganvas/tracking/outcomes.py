@@ -1,0 +1,30 @@
+"""How a run ended, in one word: what a sweep counts and a report lists."""
+
+from __future__ import annotations
+
+from ganvas.tracking.non_finite import NonFiniteError
+from ganvas.tracking.signals import is_interruption
+
+FINISHED, NAN, ERROR, PRUNED, INTERRUPTED = "finished", "nan", "error", "pruned", "interrupted"
+
+
+class Pruned(Exception):
+    """A sweep stopped the run early: the configuration will not be among the best.
+
+    Args:
+        reason: which rule, and on what.
+    """
+
+
+def outcome(error: BaseException | None) -> str:
+    """The word for what ended a run.
+
+    Args:
+        error: the exception; None for a run that came to its end.
+    """
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return FINISHED
+    if is_interruption(error):
+        return INTERRUPTED
+    kinds = {NonFiniteError: NAN, Pruned: PRUNED}
+    return next((word for kind, word in kinds.items() if isinstance(error, kind)), ERROR)

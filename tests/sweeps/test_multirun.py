@@ -1,0 +1,75 @@
+"""A sweep from the command line: failures are outcomes, the line continues, the hierarchy is whole."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganvas.cli import main
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import TINY  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def in_a_store(store):
+    return store
+
+
+def sweep(*overrides):
+    return main(["train", "-m", *TINY, *overrides])
+
+
+def test_a_nan_and_an_import_error_are_outcomes_and_the_sweep_goes_on(runs_of, summary, capsys):
+    # the first optimizer cannot be imported, the second step size gives NaN: three of four jobs fail
+    swept = ["optimizer._target_=torch.optim.Adam,nowhere.Optimizer", "optimizer.lr=1e-3,1e30", "log.every=64"]
+    assert sweep("study=bad", "model=gan", *swept) == 0
+    said, found, result = capsys.readouterr().out, runs_of("bad"), summary("outputs/bad")
+    assert (result["finished"], result["failed"]) == (1, 3)
+    outcomes = sorted(job["outcome"] for c in result["configurations"] for job in c["seeds"])
+    assert outcomes == ["error", "error", "finished", "nan"]
+    assert "nan: NonFiniteError" in said and "nowhere" in said
+    assert found.statuses("run") == {"FINISHED": 1, "FAILED": 3} and found.statuses("study") == {"FINISHED": 1}
+    tagged = {run.data.tags["ganvas.outcome"]: run.data.tags for run in found.jobs if run.info.status == "FAILED"}
+    assert set(tagged) == {"nan", "error"} and "nowhere" in tagged["error"]["ganvas.failure"]
+    assert all(run.data.tags["mlflow.parentRunId"] and run.data.tags["ganvas.seed"] for run in found.jobs)
+
+
+def test_a_study_is_continued_extended_and_kept_apart(runs_of, capsys):
+    line = ["study=s", "model=gan,vae"]
+    assert sweep(*line, "seed=1") == 0 and len(runs_of("s").jobs) == 2
+    assert sweep(*line, "seed=1") == 0 and len(runs_of("s").jobs) == 2
+    assert sweep(*line, "seed=1,2") == 0 and len(runs_of("s").jobs) == 4
+    found = runs_of("s")
+    assert set(found.keys().values()) == {1} and found.statuses("run") == {"FINISHED": 4}
+    (study,) = found.by_role["study"]
+    assert len(found.by_role["configuration"]) == 2 and study.data.tags["ganvas.objective"] == "score/mnist/fd"
+    for run in found.by_role["configuration"]:
+        assert run.data.tags["mlflow.parentRunId"] == study.info.run_id
+        assert run.data.metrics["seeds"] == 2 and run.data.metrics["sd/score/mnist/fd"] > 0
+    capsys.readouterr()
+    assert sweep("study=s", "model=gan,wgan", "seed=1") == 2
+    assert "another search space" in capsys.readouterr().err
+
+
+def test_pruned_jobs_are_outcomes_and_get_no_further_seeds(runs_of, summary):
+    # five configurations to learn from, by step size; the sixth does not learn at all
+    search = ["hydra.sweeper.pruner=median", "score.every=128", "score.n_during=40", "seed=1,2"]
+    assert sweep("study=p", "model=vae", "optimizer.lr=1e-3,2e-3,3e-3,4e-3,5e-3,1e-9", *search) == 0
+    jobs = [(c["label"], job) for c in summary("outputs/p")["configurations"] for job in c["seeds"]]
+    pruned = {label for label, job in jobs if job["outcome"] == "pruned"}
+    assert all(job["seed"] == 1 for label, job in jobs if label in pruned)
+    found = [run for run in runs_of("p").jobs if run.data.tags.get("ganvas.outcome") == "pruned"]
+    assert len(found) == len(pruned) and all(run.info.status == "KILLED" for run in found)
+
+
+def test_nothing_finished_is_no_success(capsys):
+    assert sweep("study=none", "model=gan,vae", "data=folder") == 2
+    assert "all 2 jobs failed" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_joblib_trains_two_at_a_time(runs_of):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install ganvas[joblib]")
+    assert sweep("study=j", "model=gan,vae", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2") == 0
+    assert runs_of("j").statuses("run") == {"FINISHED": 2}

@@ -1,0 +1,104 @@
+"""Hydra's sweep syntax to dimensions, conditions, grids and seeds."""
+
+import optuna
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps.space import read_space
+
+PARSE = OverridesParser.create().parse_overrides
+
+
+def space(*line, params=None, when=None, seeds=None):
+    return read_space(params or {}, when or {}, seeds, line, PARSE)
+
+
+@pytest.mark.parametrize(
+    ("written", "distribution"),
+    [
+        ("a,b", CategoricalDistribution(("a", "b"))),
+        ("choice(1, 5)", CategoricalDistribution(("1", "5"))),
+        ("range(1, 5)", IntDistribution(1, 4)),
+        ("range(1, 8, 2)", IntDistribution(1, 7, step=2)),
+        ("range(0.5, 2.0, 0.5)", FloatDistribution(0.5, 1.5, step=0.5)),
+        ("interval(0, 1)", FloatDistribution(0.0, 1.0)),
+        ("tag(log, interval(1e-4, 1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
+        ("int(interval(1, 8))", IntDistribution(1, 8)),
+    ],
+)
+def test_hydra_s_syntax_becomes_optuna_s_distributions(written, distribution):
+    assert space(f"x={written}").dimensions["x"].distribution == distribution
+
+
+def test_a_range_without_an_end_in_it_lists_what_hydra_lists():
+    assert [values["x"] for values, _ in space("x=range(1,8,2)").grid()] == ["1", "3", "5", "7"]
+    assert [values["x"] for values, _ in space("x=range(0.5,2.0,0.5)").grid()] == ["0.5", "1", "1.5"]
+
+
+def test_the_grid_is_the_product_in_the_order_of_the_line():
+    found = [tuple(values.values()) for values, _ in space("a=1,2", "b=x,y", "c=7").grid()]
+    assert found == [("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")]
+    assert space("a=1,2", "c=7").fixed == {"c": "7"}
+
+
+WHEN = {"model=wgan_gp": {"n": "choice(1,5)", "w": "10"}, "model=wgan,other": {"clip": "choice(0.1,0.2)"}}
+
+
+def test_conditional_parameters_exist_in_their_branch_only():
+    found = [values for values, _ in space("model=gan,wgan_gp,wgan", when=WHEN).grid()]
+    assert found == [
+        {"model": "gan"},
+        {"model": "wgan_gp", "w": "10", "n": "1"},
+        {"model": "wgan_gp", "w": "10", "n": "5"},
+        {"model": "wgan", "clip": "0.1"},
+        {"model": "wgan", "clip": "0.2"},
+    ]
+    assert [v for v, _ in space("model=wgan", when=WHEN).grid()] == [{"clip": "0.1"}, {"clip": "0.2"}]
+
+
+def test_a_search_asks_for_the_same_branches():
+    study, made = (
+        optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)),
+        space("model=gan,wgan_gp", when=WHEN),
+    )
+    seen = set()
+    for _ in range(30):
+        trial = study.ask()
+        values = made.suggest(trial)
+        assert ("n" in values) == (values["model"] == "wgan_gp") and "clip" not in values
+        assert set(trial.params) == set(values) - {"w"}
+        seen.add(values["model"])
+    assert seen == {"gan", "wgan_gp"}
+
+
+def test_one_key_with_two_ranges_is_two_parameters():
+    when = {"model=a": {"lr": "choice(1,2)"}, "model=b": {"lr": "choice(3,4)"}}
+    names = {name for _, named in space("model=a,b", when=when).grid() for name in named}
+    assert names == {"model", "lr where model=a", "lr where model=b"}
+
+
+def test_the_line_wins_over_the_file():
+    made = space("lr=1", "n=3", params={"lr": "interval(0, 1)", "k": "choice(1,2)"}, when={"m=x": {"n": "choice(1,5)"}})
+    assert made.fixed == {"lr": "1", "n": "3"} and list(made.dimensions) == ["k"] and not made.branches
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "expected"),
+    [((), None, (1,)), ((), 3, (1, 2, 3)), ((), [4, 7], (4, 7)), (("seed=5",), 3, (5,)), (("seed=2,0,2",), 3, (2, 0))],
+)
+def test_seeds_are_of_the_configuration_and_never_searched(line, given, expected):
+    made = space(*line, seeds=given)
+    assert made.seeds == expected and "seed" not in made.dimensions and "seed" not in made.fixed
+
+
+@pytest.mark.parametrize("line", ["x=tag(log, interval(0, 1))", "x=range(3, 3)", "seed=one", "seed=a,b"])
+def test_what_cannot_be_swept_is_refused(line):
+    with pytest.raises(SweepError):
+        space(line)
+
+
+def test_an_interval_is_no_grid():
+    with pytest.raises(SweepError, match="sampler=random"):
+        list(space("x=interval(0,1)").grid())

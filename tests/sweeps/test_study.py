@@ -1,0 +1,194 @@
+"""Bookkeeping of a study: who owns what, who is a ghost, what is never taken twice."""
+
+import dataclasses
+import socket
+from unittest.mock import Mock
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from ganvas.sweeps.aggregate import objective_of
+from ganvas.sweeps.claims import Claims, short
+from ganvas.sweeps.dimensions import Choice, Reals
+from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps.hierarchy import Hierarchy
+from ganvas.sweeps.owners import Owner
+from ganvas.sweeps.pruning import Report
+from ganvas.sweeps.racing import Race
+from ganvas.sweeps.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler
+from ganvas.sweeps.settings import Settings
+from ganvas.sweeps.space import Space
+from ganvas.sweeps.storage import open_storage, storage_url
+from ganvas.sweeps.study import OWNER, Job, Study
+from ganvas.sweeps.worker import Places, quoted
+from ganvas.tracking.outcomes import Pruned
+from ganvas.tracking.provenance import config_hash
+
+SETTINGS = Settings("grid", 1, None, "none", ("score/m/fd",), ("minimize",), "mean", None, 1, None)
+DEAD = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": 0.0}
+FAR = {"host": "elsewhere", "pid": 1, "started": 0.0}
+
+
+def no_hierarchy():
+    made = Mock(spec=Hierarchy)
+    made.begin_configuration.side_effect = lambda configuration: f"run {configuration.number}"
+    return made
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(
+        "s", open_storage(storage_url(f"sqlite:///{tmp_path}/sweeps.db")), ["minimize"], make_pruner("none", 1, 9)
+    )
+
+
+def claims(study, space=None, **changes):
+    space = space or Space({}, {"a": Choice(("1", "2", "3"))}, seeds=(1, 2))
+    return Claims(study, no_hierarchy(), dataclasses.replace(SETTINGS, **changes), space, config_hash)
+
+
+def test_a_grid_is_queued_once_and_each_point_taken_once(study):
+    first, second = claims(study), claims(study)
+    first.prepare()
+    second.prepare()
+    taken = [*first.take(2), *second.take(5)]
+    assert [c.values["a"] for c in taken] == ["1", "2", "3"] and first.take(1) == {}
+    assert [t.params for t in study.optuna.trials] == [{"a": "1"}, {"a": "2"}, {"a": "3"}]
+
+
+def test_a_dead_worker_s_configuration_is_taken_at_once_a_living_one_s_never(study):
+    mine = claims(study)
+    mine.prepare()
+    first, second, third = mine.take(3)
+    study.set(first.trial_id, OWNER, DEAD)
+    study.set(third.trial_id, OWNER, FAR)
+    assert list(mine.take(3)) == [first]
+    study.set(first.trial_id, OWNER, DEAD)
+    study.set_job(first.trial_id, 1, Job(owner=Owner.me().as_dict()))
+    assert mine.take(3) == {} and study.orphans() == [study.read(first.trial_id)]
+    study.set_job(first.trial_id, 1, Job(owner=DEAD))
+    assert list(mine.take(3)) == [first] and second.number == 1
+
+
+def test_a_silent_worker_on_another_host_is_dead_when_its_heartbeat_is_old(study, monkeypatch):
+    mine = claims(study)
+    mine.prepare()
+    (first,) = mine.take(1)
+    study.set(first.trial_id, OWNER, FAR)
+    assert study.ghosts() == []
+    monkeypatch.setattr(study.storage, "_get_stale_trial_ids", lambda _: [first.trial_id])
+    assert study.ghosts() == [first]
+
+
+def test_more_seeds_inherit_the_jobs_that_are_done(study):
+    mine = claims(study)
+    mine.prepare()
+    for configuration in mine.take(3):
+        for seed in (1, 2):
+            study.set_job(configuration.trial_id, seed, Job("done", "finished", scores={"k": 1.0}))
+        study.tell(configuration, [1.0], TrialState.COMPLETE)
+    more = claims(study, Space({}, {"a": Choice(("1", "2", "3"))}, seeds=(1, 2, 3)))
+    more.prepare()
+    taken = list(more.take(9))
+    assert len(taken) == 3
+    assert all(c.seeds == [1, 2, 3] and [s for s, j in c.jobs.items() if j.done] == [1, 2] for c in taken)
+    more.prepare()
+    assert more.take(9) == {}
+
+
+def test_a_search_ends_at_n_trials_and_does_not_depend_on_interruptions(study, tmp_path):
+    space = Space({}, {"x": Reals(0.0, 1.0)})
+    kinds = {"sampler": "random", "n_trials": 4}
+    whole = [c.values for c in claims(study, space, **kinds).take(9)]
+    other = Study("t", study.storage, ["minimize"], make_pruner("none", 1, 9))
+    parts = [c.values for _ in range(9) for c in claims(other, space, **kinds).take(1)]
+    assert len(whole) == 4 and parts == whole
+
+
+def test_a_configuration_that_a_search_repeats_is_not_trained_again(study):
+    mine = claims(study, Space({}, {"a": Choice(("1",))}), sampler="random", n_trials=3)
+    (first,) = mine.take(1)
+    study.tell(first, [2.5], TrialState.COMPLETE)
+    assert mine.take(5) == {}
+    assert [t.value for t in study.optuna.trials] == [2.5, 2.5, 2.5]
+
+
+def test_a_line_that_differs_is_refused(study):
+    study.agree("line", {"budget.images": "10"})
+    study.agree("line", {"budget.images": "10"})
+    with pytest.raises(SweepError, match="budget.images: 10 -> 20"):
+        study.agree("line", {"budget.images": "20"})
+
+
+def test_a_process_is_known_by_its_start():
+    me = Owner.me()
+    assert me.lives() and Owner.read(me.as_dict()) == me
+    assert not dataclasses.replace(me, started=me.started - 60).lives()
+    assert Owner(**DEAD).lives() is False and Owner(**FAR).lives() is None
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_asks_by_name(name, study):
+    directions = ["minimize"]
+    optuna_study = optuna.create_study(directions=directions)
+    for number in range(6):
+        optuna_study.sampler = make_sampler(name, 1, number)
+        trial = optuna_study.ask()
+        values = Space({}, {"x": Reals(0.01, 1.0, log=True), "y": Reals(0.0, 1.0)}).suggest(trial)
+        optuna_study.tell(trial, float(values["x"]) + float(values["y"]))
+    assert len({t.params["x"] for t in optuna_study.trials}) == 6
+
+
+def test_the_first_seeds_scores_prune_what_is_worse(study):
+    study.optuna.pruner = make_pruner("median", 10, 100)
+    for value in (1.0, 2.0, 3.0, 4.0):
+        trial = study.optuna.ask()
+        Report(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, 10)
+        study.optuna.tell(trial, value)
+    good, bad = study.optuna.ask(), study.optuna.ask()
+    Report(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, 10)
+    with pytest.raises(Pruned, match="val/m/fd is 9 after 10 images"):
+        Report(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, 10)
+
+
+def test_pruners_by_name_and_unknown_names():
+    assert {type(make_pruner(name, 10, 100)).__name__ for name in PRUNERS} >= {"HyperbandPruner", "PatientPruner"}
+    for change in ({"sampler": "tpee"}, {"pruner": "x"}, {"aggregate": "x"}, {"directions": ("down",)}):
+        with pytest.raises(SweepError, match="can be"):
+            dataclasses.replace(SETTINGS, **change)
+    for change in (
+        {"sampler": "tpe"},
+        {"racing": 2.0},
+        {"directions": ("minimize",) * 2},
+        {"objectives": (), "racing": 0.1},
+    ):
+        with pytest.raises(SweepError):
+            dataclasses.replace(SETTINGS, **change)
+
+
+def test_the_objective_is_of_the_seeds_that_have_it():
+    scores = [{"k": 1.0}, {"k": 2.0}, {"k": 6.0}, {}, {"k": float("nan")}]
+    assert [objective_of(scores, "k", "minimize", how) for how in ("mean", "median", "worst")] == [3.0, 2.0, 6.0]
+    assert (
+        objective_of(scores, "k", "maximize", "worst") == 1.0 and objective_of(scores, "j", "minimize", "mean") is None
+    )
+
+
+def test_racing_drops_clear_losers_only():
+    race = Race(0.05, 5, 4, "minimize")
+    assert race.level == pytest.approx(0.05 / 9)
+    assert race.lost([100.0, 101.0, 100.5], [[1.0, 1.1, 0.9]]) and not race.lost([1.2, 0.9, 1.1], [[1.0, 1.1, 0.9]])
+    assert not race.lost([100.0], [[1.0, 1.1]]) and not race.lost([1.0, 1.1, 0.9], [[100.0, 101.0, 100.5]])
+    assert Race(0.05, 5, 4, "maximize").lost([1.0, 1.1, 0.9], [[100.0, 101.0, 100.5]])
+
+
+def test_folders_labels_and_quotes(study, tmp_path):
+    mine = claims(study)
+    mine.prepare()
+    first, second, _ = mine.take(3)
+    own, given = Places(tmp_path, ""), Places(tmp_path, "s")
+    assert own.folder(first, 2) == tmp_path / first.hash / "seed-2" and first.hash != second.hash
+    assert given.folder(first, 2) == tmp_path / "s" / first.hash / "seed-2"
+    assert first.label == "a=1" and short("0.00031415926") == "0.0003142" and short("wgan_gp_long") == "wgan_gp_long"
+    assert quoted("it's") == "'it\\'s'"
