@@ -1,0 +1,1 @@
+"""From the runs of a study to conclusions: one tidy table, statistics, plots, a page."""

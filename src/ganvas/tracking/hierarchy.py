@@ -1,0 +1,28 @@
+"""How a study lies in MLflow: study run, configuration runs below it, seed runs below these (``mlflow.parentRunId``).
+
+Seed runs are ordinary runs of ``ganvas train``; one that was trained outside a sweep has a study tag and no role.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ROLE: Final = "ganvas.role"
+"""Tag: :data:`STUDY`, :data:`CONFIGURATION` or :data:`RUN`."""
+STUDY: Final = "study"
+CONFIGURATION: Final = "configuration"
+RUN: Final = "run"
+STUDY_TAG: Final = "ganvas.study"
+"""Name of the study, on runs of all three roles."""
+CONFIGURATION_TAG: Final = "ganvas.configuration"
+"""Hash of the resolved config without seed, paths, study and tracking; on configuration and seed runs."""
+LABEL_TAG: Final = "ganvas.label"
+"""What was swept, readable, without the seed; on configuration and seed runs."""
+TRIAL_TAG: Final = "ganvas.trial"
+"""Optuna's trial number; on configuration runs."""
+OUTCOME_TAG: Final = "ganvas.outcome"
+"""``nan``, ``error``, ``pruned`` or ``interrupted``; on seed runs that did not finish."""
+OBJECTIVE_TAG: Final = "ganvas.objective"
+"""Key of the score that a study ranks by, several joined by commas; on the study run."""
+DIRECTION_TAG: Final = "ganvas.direction"
+"""``minimize`` or ``maximize``, for each objective; on the study run."""
