@@ -125,7 +125,7 @@ def _asked(run: Run) -> str:
 def _configuration(run: Run) -> str:
     """Of a run that no sweep has labelled: a hash of its parameters but the seed and what decides nothing."""
     facts = {key: value for key, value in sorted(run.data.params.items()) if decides(key)}
-    facts = facts or {"overrides": _asked(run), "model": run.data.tags.get("ganvas.model")}
+    facts = facts or {"overrides": _asked(run), "model": run.data.tags.get("ganvas.model", "")}
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
@@ -160,4 +160,4 @@ def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:
     table["attempts"] = table.groupby(identity)["run_id"].transform("count")
     table["_done"] = table["outcome"] == "finished"
     ranked = table.sort_values(["_done", "start"], kind="stable").drop_duplicates(identity, keep="last")
-    return ranked.sort_values("start", kind="stable").drop(columns="_done").reset_index(drop=True)
+    return ranked.sort_values(["start", "seed"], kind="stable").drop(columns="_done").reset_index(drop=True)

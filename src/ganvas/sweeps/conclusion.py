@@ -88,6 +88,6 @@ def _failed(ranking: Ranking) -> list[str]:
         return []
     where = len({f.label for f in ranking.failures})
     return [
-        f"{failed} of {ranking.runs} runs, in {where} configuration{'' if where == 1 else 's'}, have no score: means are "
-        "of the seeds that finished, which flatters configurations that often fail."
+        f"{failed} of {ranking.runs} runs, in {where} configuration{'' if where == 1 else 's'}, failed or have no "
+        "score: means are of the seeds that finished, which flatters configurations that often fail."
     ]

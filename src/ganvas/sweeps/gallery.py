@@ -18,7 +18,7 @@ KEY = "samples"
 MOST_STEPS = 3
 LARGEST = 320
 """Pixels that a grid is wide at most."""
-_FILE = re.compile(r"images/(?P<key>.+?)[+%]step[+%](?P<step>\d+)[+%]timestamp[+%](?P<time>\d+)[+%].*(?<!compressed)\.png$")
+_FILE = re.compile(r"images/(?P<key>.+?)[+%]step[+%](?P<step>\d+)[+%]timestamp[+%](?P<time>\d+)[+%].*\.png$")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def _grid(client: MlflowClient, run_id: str, path: str | None) -> bytes | None:
     if path is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        image = Image.open(Path(client.download_artifacts(run_id, path, folder)))
-        image.load()
+        image = Image.open(Path(client.download_artifacts(run_id, path, folder))).copy()
     if image.width > LARGEST:
         image = image.resize((LARGEST, round(image.height * LARGEST / image.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -23,10 +23,10 @@ def histories(client: MlflowClient, runs: pd.DataFrame, keys: Iterable[str]) -> 
         run and step, without NaN.
     """
     points = [
-        (row.run_id, metric.step, (metric.timestamp - row.start) / 1000, metric.value)
-        for row in runs.itertuples()
+        (run_id, metric.step, (metric.timestamp - start) / 1000, metric.value)
+        for run_id, start in zip(runs["run_id"].astype(str), runs["start"].astype(int), strict=True)
         for key in keys
-        for metric in client.get_metric_history(row.run_id, key)
+        for metric in client.get_metric_history(run_id, key)
     ]
     table = pd.DataFrame(points, columns=list(COLUMNS)).dropna()
     return table.sort_values(["run_id", "step"]).drop_duplicates(["run_id", "step"], keep="last")

@@ -10,12 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ganvas.sweeps.importance import is_log, numeric, varying
-from ganvas.sweeps.plots import WIDTH, axis_name
+from ganvas.sweeps.plots import WIDTH, axis_name, log_if_wide
 from ganvas.sweeps.ranking import Ranking
 from ganvas.sweeps.theme import Picture, colors, folded, paint, tidy_axes
 
+BEST, WORST = "#2f81d8", "#d99a2b"
+"""Visible on white and on black, and to the colour-blind."""
 MOST = 6
 """Parameters that fit into a picture."""
 
@@ -55,34 +58,32 @@ def slice_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
         for axes in panels[len(keys) :]:
             axes.set_visible(False)
         panels[0].set_ylabel(axis_name(ranking))
+        log_if_wide(list(panels[: len(keys)]))
         if len(models) > 1:
-            handles = [axes_dot(panels[0], model, palette[model]) for model in models]
+            handles = [Line2D([], [], marker="o", linestyle="", label=m, color=palette[m]) for m in models]
             figure.legend(handles=handles, loc="outside upper left", ncols=len(models))
 
     return paint("slices", "Score over each swept parameter", (WIDTH, 0.4 + 2.9 * rows), draw)
 
 
-def axes_dot(axes: Axes, label: str, color: tuple[float, float, float]):  # noqa: ANN201
-    """A dot for the legend that is not in the panel."""
-    return axes.plot([], [], "o", label=label, color=color, markersize=6)[0]
-
-
 def parallel_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
-    """A line a configuration through all parameters to its score; the best lines are drawn last and darkest."""
+    """A line a configuration through all parameters to its score; the best lines are drawn last."""
     scores = np.array([c.summary.mean for c in ranking.ranked])
     heights = np.stack([*(_heights(ranking, key) for key in keys), _scaled(scores)], axis=1)
     lines = [np.stack([np.arange(len(keys) + 1), row], axis=1) for row in heights][::-1]
-    colormap = sns.color_palette("flare_r" if ranking.lower_is_better else "flare", as_cmap=True)
+    ends = (BEST, WORST) if ranking.lower_is_better else (WORST, BEST)
+    colormap = sns.blend_palette(ends, as_cmap=True)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
+        box = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0}
         drawn = LineCollection(lines, cmap=colormap, norm=Normalize(scores.min(), scores.max()), linewidths=1.8)
         drawn.set_array(scores[::-1])
         axes.add_collection(drawn)
         for x, key in enumerate([*keys, ranking.score]):
             axes.axvline(x, color=axes.spines["left"].get_edgecolor(), linewidth=0.8)
             for height, text in _marks(ranking, key, scores):
-                axes.annotate(text, (x, height), (4, 0), textcoords="offset points", fontsize=8, va="center")
+                axes.annotate(text, (x, height), (4, 0), textcoords="offset points", fontsize=8, va="center", bbox=box)
         axes.set_xticks(range(len(keys) + 1), [folded(key, 20) for key in [*keys, ranking.score]])
         axes.set_yticks([])
         axes.set_xlim(-0.1, len(keys) + 0.35)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from ganvas.sweeps.best_of import expected_best
 from ganvas.sweeps.configuration import Configuration
@@ -15,6 +17,28 @@ from ganvas.sweeps.ranking import Ranking
 from ganvas.sweeps.theme import Picture, colors, folded, paint, tidy_axes
 
 WIDTH = 8.6
+WIDE = 5.0
+"""Ratio of the ends of an axis from which it is logarithmic."""
+
+
+def is_wide(low: float, high: float) -> bool:
+    """Whether one configuration would push the others together on a linear axis."""
+    return bool(low > 0 and high / low >= WIDE)
+
+
+def log_if_wide(panels: Sequence[Axes]) -> None:
+    """Logarithmic vertical axes, where the first panel's is wide, for all panels that share it."""
+    if is_wide(*panels[0].get_ylim()):
+        for axes in panels:
+            axes.set_yscale("log")
+            plain_ticks(axes.yaxis)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def axis_name(ranking: Ranking) -> str:
@@ -29,12 +53,15 @@ def ranking_plot(ranking: Ranking, shown: Sequence[Configuration]) -> Picture:
         axes = figure.subplots()
         for y, (c, color) in enumerate(zip(shown, colors(len(shown)), strict=True)):
             values = list(c.values.values())
-            axes.scatter(values, np.full(len(values), y), s=22, color=color, alpha=0.45, linewidths=0)
+            axes.scatter(values, np.full(len(values), y + 0.24), s=16, color=color, alpha=0.6, linewidths=0)
             axes.plot([c.interval.low, c.interval.high], [y, y], color=color, linewidth=2.2)
             axes.scatter([c.summary.mean], [y], s=56, color=color, zorder=3)
         axes.set_yticks(range(len(shown)), [folded(c.label) for c in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_xlabel(axis_name(ranking))
+        if is_wide(*axes.get_xlim()):
+            axes.set_xscale("log")
+            plain_ticks(axes.xaxis)
         tidy_axes(axes, "x")
 
     size = (WIDTH, 0.9 + 0.42 * len(shown))
@@ -62,7 +89,8 @@ def budget_plot(ranking: Ranking) -> Picture:
             axes.fill_between(curve.k, curve.low, curve.high, color=color, alpha=0.16, linewidth=0)
         axes.set_xlabel("trials (configurations tried)")
         axes.set_ylabel(f"expected best\n{axis_name(ranking)}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        log_if_wide([axes])
         axes.legend()
         tidy_axes(axes, "both")
 
@@ -86,22 +114,22 @@ def curves_plot(ranking: Ranking, shown: Sequence[Configuration], history: pd.Da
                 left.plot(run["step"], run["value"], color=color, alpha=0.35, linewidth=0.9)
                 right.plot(run["seconds"] / 60, run["value"], color=color, alpha=0.35, linewidth=0.9)
             mean = runs.groupby("step")[["seconds", "value"]].mean()
-            style = {"color": color, "marker": "o", "markersize": 3.5, "linewidth": 2}
-            left.plot(mean.index, mean["value"], **style)  # type: ignore[arg-type]
-            right.plot(mean["seconds"] / 60, mean["value"], label=folded(c.label, 44), **style)  # type: ignore[arg-type]
+            label = folded(c.label, 44)
+            left.plot(mean.index, mean["value"], "o-", color=color, markersize=3.5, linewidth=2)
+            right.plot(mean["seconds"] / 60, mean["value"], "o-", color=color, markersize=3.5, linewidth=2, label=label)
         _finish_curves(left, right, ranking)
         figure.legend(loc="outside lower left", ncols=2)
 
     rows = (len(shown) + 1) // 2
-    return paint("curves", "Score in training against images seen and against minutes", (WIDTH, 3.4 + 0.24 * rows), draw)
+    return paint(
+        "curves", "Score in training against images seen and against minutes", (WIDTH, 3.4 + 0.24 * rows), draw
+    )
 
 
 def _finish_curves(left: Axes, right: Axes, ranking: Ranking) -> None:
     left.set_xlabel("images seen")
     right.set_xlabel("minutes")
     left.set_ylabel(axis_name(ranking).replace("score/", ""))
-    low, high = left.get_ylim()
-    if low > 0 and high / low > 20:
-        left.set_yscale("log")
+    log_if_wide([left, right])
     for axes in (left, right):
         tidy_axes(axes, "both")

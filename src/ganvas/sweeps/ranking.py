@@ -125,7 +125,9 @@ def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: st
     return Ranking(score, lower_is_better, fingerprint, found, known[baseline] if baseline is not None else None)
 
 
-def rankings(table: pd.DataFrame, fingerprints: pd.Series, score: str, lower: bool, baseline: str | None) -> list[Ranking]:
+def rankings(
+    table: pd.DataFrame, fingerprints: pd.Series, score: str, lower: bool, baseline: str | None
+) -> list[Ranking]:
     """One ranking for each protocol, that of most runs first: scores of different protocols are never ranked together.
 
     Runs without a score stand with the other seeds of their configuration, else in the first ranking.
@@ -141,6 +143,9 @@ def rankings(table: pd.DataFrame, fingerprints: pd.Series, score: str, lower: bo
     digits = fingerprints.where(scored).where(fingerprints.notna() | ~scored, "")
     home = digits.groupby([table["study"], table["configuration"]]).transform("first")
     digits = digits.fillna(home).fillna(digits.dropna().mode().iloc[0])
+    if baseline is not None and baseline not in set(table["label"]):
+        known = "; ".join(dict.fromkeys(table["label"]))
+        raise StudyError(f"baseline: no configuration is called {baseline!r}; there are {known}")
     order = digits.value_counts().index
     return [rank(table[digits == d], score, lower, d, _baseline(table[digits == d], score, baseline)) for d in order]
 

@@ -69,7 +69,7 @@ def choose_score(studies: Studies, score: str | None, direction: str | None) -> 
     has = [key for key in table.columns if key.startswith(("score/", "best/")) and table[key].notna().any()]
     candidates = [key for key in objectives if key in has] + sorted(
         (key for key in has if key.startswith(SCORE) and lower_is_better(key) is not None),
-        key=lambda key: (key.rpartition("/")[2] not in _FIRST, -int(table[key].notna().sum())),
+        key=lambda key: (key.rpartition("/")[2] not in _FIRST, -table[key].count()),
     )
     chosen = score or next(iter(candidates), None)
     if chosen is None or chosen not in has:

@@ -7,6 +7,7 @@ import io
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -74,7 +75,7 @@ def tidy_axes(axes: Axes, grid: str) -> None:
 
 def _png(size: tuple[float, float], draw: Draw, coat: dict[str, str]) -> bytes:
     ink, paper = coat["ink"], coat["paper"]
-    rc = {
+    rc: dict[Any, Any] = {
         "figure.facecolor": paper,
         "axes.facecolor": paper,
         "savefig.facecolor": paper,
