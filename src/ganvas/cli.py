@@ -13,12 +13,14 @@ USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
   score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
+  report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
   ui [--port N] [--host H]    the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
   ganvas train -m experiment=demo model=gan,wgan_gp,vae
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,is,kid,prdc]
+  ganvas report lucic score=score/mnist/fd
 `ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.
 GANVAS_DEBUG=1 shows the traceback of an error."""
 
@@ -44,6 +46,21 @@ def _score(arguments: list[str]) -> None:
     score.main()
 
 
+def _report(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas report", *_studies_override(arguments)]
+    from ganvas import report
+
+    report.main()
+
+
+def _studies_override(arguments: list[str]) -> list[str]:
+    """The arguments with those that are no option or override gathered into one list, as Hydra takes it: quoted."""
+    names = [a for a in arguments if not a.startswith("-") and "=" not in a]
+    quoted = ",".join("'" + name.replace("'", "\\'") + "'" for name in names)
+    return [*([f"studies=[{quoted}]"] if names else []), *(a for a in arguments if a not in names)]
+
+
 def _source_override(arguments: list[str]) -> list[str]:
     """The arguments with the first, where it is no option or override, as Hydra takes it: quoted, for any path."""
     source, *rest = arguments or [""]
@@ -59,7 +76,7 @@ def _ui(arguments: list[str]) -> None:
     main(arguments)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "ui": _ui}
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "report": _report, "ui": _ui}
 
 INTERRUPTED = {
     "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"
@@ -98,7 +115,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
             raise
         from ganvas.errors import explain
 
-        return _complain(*explain(error, "score" if command == "score" else "train"))
+        return _complain(*explain(error, command if command in ("score", "report") else "train"))
     except BaseException as stop:
         from ganvas.tracking.signals import is_interruption
 

@@ -180,6 +180,25 @@ class ScoreCommand:
     paths: ScorePaths = field(default_factory=ScorePaths)
 
 
+@dataclass
+class ReportPaths:
+    """Where the report is written."""
+
+    output: str = MISSING
+
+
+@dataclass
+class ReportCommand:
+    """Root of ``ganvas report``."""
+
+    studies: list[str] = field(default_factory=list)
+    score: str | None = None
+    direction: str | None = None
+    baseline: str | None = None
+    shown: int = MISSING
+    paths: ReportPaths = field(default_factory=ReportPaths)
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
     channels, *rest = _root_.data.shape
@@ -201,6 +220,7 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
+    ConfigStore.instance().store(name="report_schema", node=ReportCommand)
     resolvers: dict[str, Callable[..., Any]] = {
         "critic_shape": _critic_shape,
         "share": _share,

@@ -65,6 +65,29 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
         return client, _experiment_id(client, experiment, _artifact_root(uri))
 
 
+def existing_store() -> MlflowClient:
+    """Connect to a store to read it; none is created.
+
+    Raises:
+        StoreError: there is none, or it cannot be reached.
+    """
+    uri = tracking_uri()
+    file = _sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise StoreError(
+            f"there is no MLflow store {uri}; go to the folder that `ganvas train` was called in, or set "
+            "MLFLOW_TRACKING_URI to its address"
+        )
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a downloaded picture
+    with _explained(uri), impatient():
+        _knock(uri)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+        return client
+
+
 @contextmanager
 def impatient() -> Iterator[None]:
     """Inside the block calls to an MLflow server fail in seconds; limits the user has set in the environment stand."""

@@ -1,0 +1,163 @@
+"""Runs of a study from MLflow as one tidy table, a row for each seed of each configuration.
+
+The store is asked in pages of a thousand runs, never run by run. What a run came to (``outcome``) is ``finished`` or
+one of ``nan``, ``error``, ``pruned``, ``interrupted``, ``running``, with a reason. A seed that was trained twice (a
+retry) is one row: the one that finished last, else the last one; ``attempts`` counts them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from ganvas.sweeps.overrides import decides, join_overrides, split_overrides, swept
+from ganvas.tracking.hierarchy import CONFIGURATION, CONFIGURATION_TAG, LABEL_TAG, OUTCOME_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.log_scores import PROTOCOL_TAG
+from ganvas.tracking.run import FAILURE_TAG
+
+PAGE = 1000
+PARAM = "param/"
+SCORE = "score/"
+_KEPT = (SCORE, "best/", "selection/", "cost/", "val/")
+_OUTCOMES = {"FINISHED": "finished", "KILLED": "interrupted", "RUNNING": "running", "SCHEDULED": "running"}
+
+
+class StudyError(ValueError):
+    """There is no such study, or nothing in it that can be reported."""
+
+    exit_code = 2
+
+
+def study_runs(client: MlflowClient, study: str) -> list[Run]:
+    """Every run that carries the study's tag, of any role and in any experiment, the oldest first.
+
+    Args:
+        client: of the store.
+        study: its name.
+
+    Raises:
+        StudyError: a name that MLflow cannot search for.
+    """
+    if "'" in study or '"' in study:
+        raise StudyError(f"study names have no quotes, got {study!r}; rename its tag {STUDY_TAG} in MLflow")
+    experiments = [e.experiment_id for e in _pages(client.search_experiments)]
+    query = {"experiment_ids": experiments, "filter_string": f"tags.`{STUDY_TAG}` = '{study}'"}
+    runs = list(_pages(client.search_runs, **query)) if experiments else []
+    return sorted(runs, key=lambda run: run.info.start_time or 0)
+
+
+def tidy(runs: list[Run]) -> pd.DataFrame:
+    """One row a seed run.
+
+    Args:
+        runs: of one study, of any role.
+
+    Returns:
+        Columns ``run_id``, ``study``, ``configuration``, ``label``, ``seed``, ``outcome``, ``reason``, ``model``,
+        ``images``, ``wall_seconds``, ``protocol``, ``start``, ``attempts``; a column for each score (``score/...``,
+        ``best/...``, ``selection/...``, last ``val/...``) and cost (``cost/...``); a column ``param/<key>`` for each
+        key whose value differs among configurations. Empty where there is no seed run.
+    """
+    table = pd.DataFrame([_row(run) for run in runs if run.data.tags.get(ROLE) not in (STUDY, CONFIGURATION)])
+    if table.empty:
+        return table
+    table = _one_row_a_seed(table)
+    overrides = [split_overrides(text) for text in table["overrides"]]
+    keys = [key for key in swept(overrides) if decides(key)]
+    for key in keys:
+        table[PARAM + key] = pd.Series([values.get(key) for values in overrides], index=table.index, dtype=object)
+    labels = [join_overrides({key: values[key] for key in keys if key in values}) for values in overrides]
+    table["label"] = [label or model for label, model in zip(labels, table["model"], strict=True)]
+    return table.drop(columns="overrides")
+
+
+def protocol_fingerprint(table: pd.DataFrame, score: str) -> pd.Series:
+    """Fingerprint of one score for each row, None where a run has none.
+
+    Args:
+        table: as :func:`tidy` returns it.
+        score: key of the score.
+    """
+    return pd.Series([digits.get(score) or digits.get("") for digits in table["protocol"]], index=table.index)
+
+
+def _pages(search: Any, **query: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token, **query)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _row(run: Run) -> dict[str, Any]:
+    tags, info = run.data.tags, run.info
+    end = info.end_time or info.start_time
+    overrides = {key: value for key, value in split_overrides(_asked(run)).items() if decides(key)}
+    return {
+        "run_id": info.run_id,
+        "study": tags.get(STUDY_TAG, ""),
+        "configuration": tags.get(CONFIGURATION_TAG) or _configuration(run),
+        "overrides": join_overrides(overrides),
+        "seed": int(tags.get("ganvas.seed", 0)),
+        "outcome": _outcome(run),
+        "reason": tags.get(FAILURE_TAG, ""),
+        "model": tags.get("ganvas.model", ""),
+        "images": _images(run),
+        "wall_seconds": (end - info.start_time) / 1000,
+        "protocol": _protocols(tags),
+        "start": info.start_time,
+        **{key: value for key, value in run.data.metrics.items() if key.startswith(_KEPT)},
+    }
+
+
+def _asked(run: Run) -> str:
+    return run.data.tags.get(LABEL_TAG) or run.data.tags.get("ganvas.overrides", "")
+
+
+def _configuration(run: Run) -> str:
+    """Of a run that no sweep has labelled: a hash of its parameters but the seed and what decides nothing."""
+    facts = {key: value for key, value in sorted(run.data.params.items()) if decides(key)}
+    facts = facts or {"overrides": _asked(run), "model": run.data.tags.get("ganvas.model", "")}
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _outcome(run: Run) -> str:
+    tags, status = run.data.tags, run.info.status
+    if status == "FINISHED":
+        return "finished"
+    if OUTCOME_TAG in tags:
+        return tags[OUTCOME_TAG]
+    if tags.get(FAILURE_TAG, "").startswith("NonFiniteError"):
+        return "nan"
+    return _OUTCOMES.get(status, "error")
+
+
+def _images(run: Run) -> int:
+    # MLflow gives the step of a last value through its entities only, not through the dictionary of values.
+    return max((metric.step for metric in run.data._metric_objs), default=0)
+
+
+def _protocols(tags: dict[str, str]) -> dict[str, str]:
+    """Fingerprint by score; that of scores without one of their own under the empty name."""
+    return {
+        key.removeprefix(PROTOCOL_TAG).removeprefix("."): value
+        for key, value in tags.items()
+        if key == PROTOCOL_TAG or key.startswith(f"{PROTOCOL_TAG}.")
+    }
+
+
+def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """Two runs of one seed are one observation: counting both would make intervals too short."""
+    identity = ["study", "configuration", "seed"]
+    table["attempts"] = table.groupby(identity)["run_id"].transform("count")
+    table["_done"] = table["outcome"] == "finished"
+    ranked = table.sort_values(["_done", "start"], kind="stable").drop_duplicates(identity, keep="last")
+    return ranked.sort_values(["start", "seed"], kind="stable").drop(columns="_done").reset_index(drop=True)
