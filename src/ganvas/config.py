@@ -174,6 +174,24 @@ class ScoreCommand:
     paths: ScorePaths = field(default_factory=ScorePaths)
 
 
+@dataclass
+class ReproducePaths(Paths):
+    """Where verdicts are kept besides."""
+
+    results: str = MISSING
+
+
+@dataclass
+class ReproduceCommand:
+    """Root of ``ganvas reproduce``."""
+
+    paper: str | None = None
+    scale: str = MISSING
+    seed: int = MISSING
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: ReproducePaths = field(default_factory=ReproducePaths)
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
     channels, *rest = _root_.data.shape
@@ -195,6 +213,7 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
+    ConfigStore.instance().store(name="reproduce_schema", node=ReproduceCommand)
     resolvers: dict[str, Callable[..., Any]] = {
         "critic_shape": _critic_shape,
         "share": _share,
