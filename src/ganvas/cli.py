@@ -69,7 +69,9 @@ def _paper_overrides(arguments: list[str]) -> list[str]:
     parser.add_argument("--scale")
     options, rest = parser.parse_known_args(arguments)
     scale = [] if options.scale is None else [f"scale={options.scale}"]
-    return [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
+    words = [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
+    # The list writes nothing, so it needs no folder of its own.
+    return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
 def _ui(arguments: list[str]) -> None:

@@ -176,14 +176,20 @@ def parse(name: str, content: Mapping[str, Any]) -> Paper:
         raise ValueError(f"{name}: unknown scale {', '.join(sorted(unknown))}; known are {', '.join(SCALES)}")
     if unserved := {claim.scale for claim in claims} - set(top["minutes"]):
         raise ValueError(f"{name}: claims at scale {', '.join(sorted(unserved))}, for which minutes says nothing")
-    return Paper(**{**top, "claims": claims})
+    minutes = {scale: float(value) for scale, value in top["minutes"].items()}
+    return Paper(**{**top, "claims": claims, "minutes": minutes})
 
 
 def _claim(name: str, entry: Mapping[str, Any]) -> Claim:
     entry = {"plus_minus": None, "kind": "none", "unclear": None, "seeds": 1, **entry}
     _same_fields(f"{name}: {entry.get('id', 'a claim')}", entry, Claim)
-    bands = {key: entry[key] if entry[key] is None else Band(**entry[key]) for key in ("band", "unclear")}
-    return Claim(**{**entry, **bands})
+    bands = {key: _band(entry[key]) for key in ("band", "unclear")}
+    numbers = {key: None if entry[key] is None else float(entry[key]) for key in ("value", "plus_minus")}
+    return Claim(**{**entry, **bands, **numbers})
+
+
+def _band(ends: Mapping[str, float | int] | None) -> Band | None:
+    return None if ends is None else Band(**{end: float(value) for end, value in ends.items()})
 
 
 def _same_fields(where: str, entry: Mapping[str, Any], schema: type) -> None:

@@ -34,20 +34,22 @@ def listing(papers: Sequence[Paper], results: Path) -> Table:
 
 
 def verdicts(content: Mapping[str, Any]) -> Table:
-    """One row a claim: the paper's number, ours, the band, the verdict.
+    """Claim by claim: what the paper says, what we found, the band, the verdict and its reason.
 
     Args:
         content: of ``results/<scale>.json``.
     """
-    table = Table("claim", "paper", "ours", "band", "verdict", title=f"{content['paper']}, scale {content['scale']}")
+    table = Table(title=f"{content['paper']}, scale {content['scale']}", show_header=False, show_lines=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for claim in content["claims"]:
-        table.add_row(
-            f"{claim['says']} ({claim['where']})",
-            paper_number(claim["paper"]),
-            our_number(claim["ours"]),
-            claim["band"],
-            f"{_coloured(claim['verdict'])}\n{claim['reason']}",
-        )
+        lines = [
+            f"[bold]{claim['says']}[/] ({claim['where']})",
+            f"paper {paper_number(claim['paper'])}",
+            f"ours  {our_number(claim['ours'])}",
+            claim["reason"],
+        ]
+        table.add_row(_coloured(claim["verdict"]), "\n".join(lines))
     return table
 
 
@@ -57,9 +59,9 @@ def paper_number(paper: Mapping[str, Any]) -> str:
     Args:
         paper: value, plus_minus, kind, source.
     """
-    source = "" if paper["source"] == "text" else f" [{paper['source']}: {SOURCES[paper['source']]}]"
+    source = "" if paper["source"] == "text" else f", {SOURCES[paper['source']]}"
     if paper["value"] is None:
-        return f"no number{source}"
+        return "gives no number"
     spread = "" if paper["plus_minus"] is None else f" ± {paper['plus_minus']:g} ({MARKS[paper['kind']]})"
     return f"{paper['value']:g}{spread}{source}"
 
