@@ -80,7 +80,12 @@ def _ui(arguments: list[str]) -> None:
     main(arguments)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "reproduce": _reproduce, "ui": _ui}
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "train": _train,
+    "score": _score,
+    "reproduce": _reproduce,
+    "ui": _ui,
+}
 
 INTERRUPTED = {"train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output"}
 

@@ -60,7 +60,10 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
         result = {"run_id": run.id, **content, "output": str(output.absolute())}
         write(output / "result.json", result)
         run.metrics({f"claim/{claim.id}": judgement.estimate for claim, (_, judgement) in judged.items()}, step=0)
-        run.tags({"ganvas.verdict": content["verdict"]} | {f"ganvas.verdict.{c.id}": j.verdict.value for c, (_, j) in judged.items()})
+        run.tags(
+            {"ganvas.verdict": content["verdict"]}
+            | {f"ganvas.verdict.{c.id}": j.verdict.value for c, (_, j) in judged.items()}
+        )
         for path in [output / "result.json", *sorted(output.glob("*.png"))]:
             run.artifact(path)
     console = Console()

@@ -22,7 +22,7 @@ def changed(**entry):
 def test_what_is_not_said_has_its_meaning():
     (claim,) = parse("p", CONTENT).claims
     assert (claim.plus_minus, claim.kind, claim.unclear, claim.seeds) == (None, "none", None, 1)
-    assert 0 in claim.band and 1e300 in claim.band and -1e-9 not in claim.band
+    assert 0.0 in claim.band and 1e300 in claim.band and -1e-9 not in claim.band
 
 
 @pytest.mark.parametrize(

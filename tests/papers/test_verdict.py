@@ -10,13 +10,22 @@ from ganvas.papers.claims import Band, Claim
 from ganvas.papers.verdict import Measured, Verdict, interval, judge
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-CLAIM = Claim("nll", "test NLL", "Table 1", 225.0, 2.0, "se_test", "text", "cpu", Band(210.0, 240.0), Band(195.0, 260.0), 1)
+CLAIM = Claim(
+    "nll", "test NLL", "Table 1", 225.0, 2.0, "se_test", "text", "cpu", Band(210.0, 240.0), Band(195.0, 260.0), 1
+)
 TRIALS = replace(CLAIM, kind="se_trials", unclear=None, band=Band(7.4, math.inf), seeds=5)
 
 
 @pytest.mark.parametrize(
     ("value", "verdict"),
-    [(210.0, PASS), (240.0, PASS), (209.999, INCONCLUSIVE), (195.0, INCONCLUSIVE), (260.0, INCONCLUSIVE), (194.9, FAIL)],
+    [
+        (210.0, PASS),
+        (240.0, PASS),
+        (209.999, INCONCLUSIVE),
+        (195.0, INCONCLUSIVE),
+        (260.0, INCONCLUSIVE),
+        (194.9, FAIL),
+    ],
 )
 def test_the_edges_belong_to_the_band(value, verdict):
     assert judge(CLAIM, Measured([value], standard_error=0.01)).verdict is verdict

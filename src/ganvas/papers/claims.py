@@ -103,7 +103,9 @@ class Claim:
         if self.seeds < 1:
             raise ValueError(f"{self.id}: seeds={self.seeds} must be at least 1")
         if (self.plus_minus is None) != (self.kind == "none"):
-            raise ValueError(f"{self.id}: plus_minus={self.plus_minus} with kind={self.kind}; give both, or null and none")
+            raise ValueError(
+                f"{self.id}: plus_minus={self.plus_minus} with kind={self.kind}; give both, or null and none"
+            )
 
 
 @final
