@@ -5,6 +5,7 @@ Nothing heavy is imported at module level, so that ``ganvas --help`` answers at 
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ USAGE = """usage: ganvas COMMAND ...
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
   score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
+  reproduce [PAPER] [--scale smoke|cpu|full]   a paper's claims against what we measure; without PAPER the list
   ui [--port N] [--host H]    the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
@@ -70,13 +72,38 @@ def _source_override(arguments: list[str]) -> list[str]:
     return [f"source='{quoted}'", *rest]
 
 
+def _reproduce(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas reproduce", *_paper_overrides(arguments)]
+    from ganvas import reproduce
+
+    reproduce.main()
+
+
+def _paper_overrides(arguments: list[str]) -> list[str]:
+    """PAPER and --scale as Hydra takes them; what has a '=' or is an option of Hydra's stays."""
+    parser = argparse.ArgumentParser(prog="ganvas reproduce", add_help=False, allow_abbrev=False)
+    parser.add_argument("--scale")
+    options, rest = parser.parse_known_args(arguments)
+    scale = [] if options.scale is None else [f"scale={options.scale}"]
+    words = [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
+    # The list writes nothing, so it needs no folder of its own.
+    return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
+
+
 def _ui(arguments: list[str]) -> None:
     from ganvas.ui import main
 
     main(arguments)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": _train, "score": _score, "report": _report, "ui": _ui}
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "train": _train,
+    "score": _score,
+    "report": _report,
+    "reproduce": _reproduce,
+    "ui": _ui,
+}
 
 INTERRUPTED = {
     "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"

@@ -199,6 +199,24 @@ class ReportCommand:
     paths: ReportPaths = field(default_factory=ReportPaths)
 
 
+@dataclass
+class ReproducePaths(Paths):
+    """Where verdicts are kept besides."""
+
+    results: str = MISSING
+
+
+@dataclass
+class ReproduceCommand:
+    """Root of ``ganvas reproduce``."""
+
+    paper: str | None = None
+    scale: str = MISSING
+    seed: int = MISSING
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: ReproducePaths = field(default_factory=ReproducePaths)
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape a critic reads: the data's, its channels times the packing degree where the model packs."""
     channels, *rest = _root_.data.shape
@@ -221,6 +239,7 @@ def register() -> None:
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
     ConfigStore.instance().store(name="report_schema", node=ReportCommand)
+    ConfigStore.instance().store(name="reproduce_schema", node=ReproduceCommand)
     resolvers: dict[str, Callable[..., Any]] = {
         "critic_shape": _critic_shape,
         "share": _share,

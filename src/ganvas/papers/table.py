@@ -1,0 +1,83 @@
+"""What is printed of papers: the list of them, and the verdicts of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from ganvas.papers.claims import SOURCES, Paper
+
+STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+MARKS = {"se_test": "SE over test examples", "se_trials": "SE over trials", "sd_seeds": "SD over seeds", "none": ""}
+
+
+def listing(papers: Sequence[Paper], results: Path) -> Table:
+    """One row a paper and scale: claims, time, the last verdict here.
+
+    Args:
+        papers: to list.
+        results: folder with ``<paper>/results/<scale>.json``.
+    """
+    table = Table("paper", "family", "scale", "minutes", "claims", "last verdict here")
+    for paper in papers:
+        for i, (scale, minutes) in enumerate(paper.minutes.items()):
+            path = results / paper.name / "results" / f"{scale}.json"
+            last = json.loads(path.read_text()) if path.is_file() else None
+            shown = "" if last is None else f"{_coloured(last['verdict'])} {last['protocol']['date']}"
+            first = (paper.name, paper.family) if i == 0 else ("", "")
+            table.add_row(*first, scale, f"{minutes:g}", str(len(paper.at(scale))), shown)
+    return table
+
+
+def verdicts(content: Mapping[str, Any]) -> Table:
+    """Claim by claim: what the paper says, what we found, the band, the verdict and its reason.
+
+    Args:
+        content: of ``results/<scale>.json``.
+    """
+    table = Table(title=f"{content['paper']}, scale {content['scale']}", show_header=False, show_lines=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for claim in content["claims"]:
+        lines = [
+            f"[bold]{claim['says']}[/] ({claim['where']})",
+            f"paper {paper_number(claim['paper'])}",
+            f"ours  {our_number(claim['ours'])}",
+            claim["reason"],
+        ]
+        table.add_row(_coloured(claim["verdict"]), "\n".join(lines))
+    return table
+
+
+def paper_number(paper: Mapping[str, Any]) -> str:
+    """A paper's number with its kind of ±, and its source where that is not the text.
+
+    Args:
+        paper: value, plus_minus, kind, source.
+    """
+    source = "" if paper["source"] == "text" else f", {SOURCES[paper['source']]}"
+    if paper["value"] is None:
+        return "gives no number"
+    spread = "" if paper["plus_minus"] is None else f" ± {paper['plus_minus']:g} ({MARKS[paper['kind']]})"
+    return f"{paper['value']:g}{spread}{source}"
+
+
+def our_number(ours: Mapping[str, Any]) -> str:
+    """Our number with its interval and its seeds.
+
+    Args:
+        ours: values, estimate, interval.
+    """
+    if ours["estimate"] is None:
+        return "not measured" if not ours["values"] else "not finite"
+    seeds = f", n={len(ours['values'])}" if len(ours["values"]) > 1 else ""
+    interval = "" if ours["interval"] is None else " [{:.4g}, {:.4g}]".format(*ours["interval"])
+    return f"{ours['estimate']:.4g}{interval}{seeds}"
+
+
+def _coloured(verdict: str) -> str:
+    return f"[{STYLES[verdict]}]{verdict}[/]"

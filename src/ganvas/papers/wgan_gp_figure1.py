@@ -1,0 +1,253 @@
+r"""Gulrajani et al. 2017, Figure 1: what a critic learns under a gradient penalty, and under weight clipping.
+
+(a) The generator is fixed at :math:`\tilde x = x + N(0, I)`; the critic's estimate
+:math:`E f(x) - E f(\tilde x)` is held against the exact :math:`W_1`, found by optimal assignment.
+(b) Critics of twelve ReLU layers on the Swiss roll: the norm of the loss's gradient by layer explodes or vanishes under
+clipping, by its bound, and does neither under the penalty. The weights of a clipped critic sit at the bound.
+
+Reference: https://arxiv.org/abs/1704.00028, section 3 and Figure 1; gan_toy.py of
+https://github.com/igul222/improved_wgan_training
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ganvas.data.densities import Density, SwissRoll, grid, ring
+from ganvas.networks.init import glorot_uniform_
+from ganvas.networks.mlp import Critic
+from ganvas.objectives import Constraint, GradientPenalty, Wasserstein, WeightClipping
+from ganvas.papers.optimal_transport import wasserstein1
+from ganvas.papers.program import Desk
+from ganvas.papers.verdict import Measured
+
+BATCH = 256
+EXACT_POINTS, EXACT_DRAWS = 1500, 5
+PENALTY = GradientPenalty(weight=10.0, target=1.0, one_sided=False)
+CLIPPING = WeightClipping(bound=0.01)
+BOUNDS = (0.1, 0.01, 0.001)
+AT_BOUND = 0.95
+"""Of the bound: what is called 'at the bound'."""
+
+
+def eight_gaussians() -> Density:
+    """Figure 1's ring, as in the code."""
+    return ring(modes=8, radius=2.0, sigma=0.02, scale=1.414)
+
+
+def twenty_five_gaussians() -> Density:
+    """Figure 1's grid, as in the code."""
+    return grid(side=5, spacing=2.0, sigma=0.05, scale=2.828)
+
+
+def swiss_roll() -> Density:
+    """Figure 1's Swiss roll, as in the code."""
+    return SwissRoll(noise=0.25, scale=7.5)
+
+
+def measure(scale: str, desk: Desk) -> dict[str, Measured]:
+    """See :data:`ganvas.papers.program.Program`."""
+    return {"smoke": _smoke, "cpu": _cpu}[scale](desk)
+
+
+def _smoke(desk: Desk) -> dict[str, Measured]:
+    exact = {"8g": exact_w1(eight_gaussians(), desk.seed), "25g": exact_w1(twenty_five_gaussians(), desk.seed)}
+    trained = train_critic(eight_gaussians(), [128] * 3, PENALTY, adam, 300, desk.seed)
+    desk.report["estimate_share_300_steps"] = trained.estimates[-1] / float(np.mean(exact["8g"]))
+    return {f"exact_w1_{name}": Measured(values) for name, values in exact.items()}
+
+
+def _cpu(desk: Desk) -> dict[str, Measured]:
+    exact = float(np.mean(exact_w1(eight_gaussians(), desk.seed)))
+    penalised = train_critic(eight_gaussians(), [512] * 3, PENALTY, adam, 15_000, desk.seed)
+    clipped = train_critic(eight_gaussians(), [512] * 3, CLIPPING, rmsprop, 2_000, desk.seed)
+    slopes = _depths(desk)
+    smallest = min(abs(slope) for name, slope in slopes.items() if name != "penalty")
+    desk.report.update({"exact_w1": exact, "clipped_share_of_w1": clipped.estimates[-1] / exact})
+    desk.report.update({f"slope/{name}": slope for name, slope in slopes.items()})
+    desk.figure("figure1a", _value_surfaces(eight_gaussians(), penalised.critic, clipped.critic, desk.seed))
+    desk.figure("estimates", _curves(penalised, clipped, exact))
+    return {
+        "critic_over_exact": Measured([penalised.estimates[-1] / exact]),
+        "clipped_at_bound": Measured([share_at(clipped.critic, CLIPPING.bound)]),
+        "penalised_at_bound": Measured([share_at(penalised.critic, CLIPPING.bound)]),
+        "penalty_slope_smallest": Measured([abs(slopes["penalty"]) / smallest]),
+    }
+
+
+def exact_w1(density: Density, seed: int) -> list[float]:
+    """Exact distance of the density from itself plus N(0, I), for several draws of 1,500 points.
+
+    Args:
+        density: P.
+        seed: of the draws.
+    """
+    random = np.random.RandomState(seed)
+    return [wasserstein1(*_pair(density, EXACT_POINTS, random)) for _ in range(EXACT_DRAWS)]
+
+
+class Trained:
+    """A critic with its history.
+
+    Args:
+        critic: after training.
+        steps: where it was looked at.
+        estimates: of the distance there, on fresh points.
+    """
+
+    def __init__(self, critic: Critic, steps: list[int], estimates: list[float]) -> None:
+        self.critic, self.steps, self.estimates = critic, steps, estimates
+
+
+def adam(critic: nn.Module) -> torch.optim.Optimizer:
+    """As in the code: 1e-4, betas .5 and .9."""
+    return torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=True)
+
+
+def rmsprop(critic: nn.Module) -> torch.optim.Optimizer:
+    """As in the code for clipping: 5e-5."""
+    return torch.optim.RMSprop(critic.parameters(), lr=5e-5)
+
+
+def train_critic(
+    density: Density,
+    hidden: Sequence[int],
+    constraint: Constraint,
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer],
+    steps: int,
+    seed: int,
+) -> Trained:
+    """Train a critic against the fixed generator of Figure 1.
+
+    Args:
+        density: P.
+        hidden: widths.
+        constraint: penalty or clipping.
+        optimizer: made from the critic.
+        steps: updates.
+        seed: of weights and points.
+    """
+    torch.manual_seed(seed)
+    random = np.random.RandomState([seed, 1])
+    critic, objective = Critic((2,), hidden, "ReLU", partial(glorot_uniform_, gain=2**0.5)), Wasserstein()
+    opt = optimizer(critic)
+    seen, estimates = [], []
+    for step in range(1, steps + 1):
+        real, fake = _pair(density, BATCH, random)
+        loss = objective.critic_terms(critic(real), critic(fake)).total
+        penalty = constraint.penalty(critic, real, fake)
+        opt.zero_grad()
+        (loss if penalty is None else loss + penalty).backward()
+        opt.step()
+        constraint.project(critic)
+        if step % max(1, steps // 40) == 0:
+            seen.append(step)
+            estimates.append(estimate(critic, density, seed))
+    return Trained(critic, seen, estimates)
+
+
+def estimate(critic: nn.Module, density: Density, seed: int) -> float:
+    """The critic's estimate of the distance, on 20,000 points it has not seen.
+
+    Args:
+        critic: trained.
+        density: P.
+        seed: of the points.
+    """
+    real, fake = _pair(density, 20_000, np.random.RandomState([seed, 2]))
+    with torch.no_grad():
+        return float(critic(real).double().mean() - critic(fake).double().mean())
+
+
+def share_at(critic: nn.Module, bound: float) -> float:
+    """Share of the parameters of layers that lie within 5% of plus or minus ``bound``.
+
+    Args:
+        critic: trained.
+        bound: c.
+    """
+    weights = torch.cat([p.detach().flatten() for p in critic.parameters()]).abs()
+    return float(((weights >= AT_BOUND * bound) & (weights <= (2 - AT_BOUND) * bound)).double().mean())
+
+
+def gradient_norms(critic: Critic, density: Density, seed: int) -> list[float]:
+    """Norm of the critic loss's gradient by the output of each hidden layer, from the first on.
+
+    Args:
+        critic: trained.
+        density: P.
+        seed: of the points.
+    """
+    real, fake = _pair(density, 2_000, np.random.RandomState([seed, 3]))
+    outputs: list[Tensor] = []
+    layers = [layer for layer in critic.body if isinstance(layer, nn.ReLU)]
+    hooks = [layer.register_forward_hook(lambda _m, _i, out: outputs.append(out)) for layer in layers]
+    scores = critic(torch.cat([real, fake]))
+    for hook in hooks:
+        hook.remove()
+    loss = Wasserstein().critic_terms(*scores.split(len(real))).total
+    return [float(g.double().norm()) for g in torch.autograd.grad(loss, outputs)]
+
+
+def slope(norms: Sequence[float]) -> float:
+    """Slope of the logarithm of the norms over the layers, by least squares.
+
+    Args:
+        norms: by layer, positive.
+    """
+    return float(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0])
+
+
+def _depths(desk: Desk) -> dict[str, float]:
+    constraints = {f"clipping {c:g}": (WeightClipping(bound=c), rmsprop) for c in BOUNDS} | {"penalty": (PENALTY, adam)}
+    norms = {}
+    for name, (constraint, optimizer) in constraints.items():
+        critic = train_critic(swiss_roll(), [128] * 12, constraint, optimizer, 2_000, desk.seed).critic
+        norms[name] = gradient_norms(critic, swiss_roll(), desk.seed)
+    figure = Figure(figsize=(5, 4))
+    axes = figure.subplots()
+    for name, values in norms.items():
+        axes.semilogy(range(len(values), 0, -1), values[::-1], marker="o", label=name)
+    axes.set(xlabel="discriminator layer", ylabel="gradient norm", title="Figure 1b: Swiss roll, 12 ReLU layers")
+    axes.legend()
+    desk.figure("figure1b", figure)
+    return {name: slope(values) for name, values in norms.items()}
+
+
+def _pair(density: Density, n: int, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
+    """Points of P, and as many of P plus N(0, I), drawn apart."""
+    real, apart = (torch.from_numpy(density.sample(n, random)[0]).float() for _ in range(2))
+    return real, apart + torch.from_numpy(random.standard_normal((n, 2))).float()
+
+
+def _value_surfaces(density: Density, penalised: nn.Module, clipped: nn.Module, seed: int) -> Figure:
+    figure = Figure(figsize=(9, 4.5))
+    line = torch.linspace(-3, 3, 121)
+    mesh = torch.cartesian_prod(line, line)
+    points = density.sample(1000, np.random.RandomState(seed))[0]
+    for axes, critic, title in zip(
+        figure.subplots(1, 2), (clipped, penalised), ("weight clipping", "gradient penalty"), strict=True
+    ):
+        with torch.no_grad():
+            values = critic(mesh).reshape(len(line), -1).T
+        axes.contour(line, line, values, levels=12)
+        axes.scatter(points[:, 0], points[:, 1], s=3, c="tab:orange")
+        axes.set(title=title, aspect="equal")
+    return figure
+
+
+def _curves(penalised: Trained, clipped: Trained, exact: float) -> Figure:
+    figure = Figure(figsize=(5, 4))
+    axes = figure.subplots()
+    axes.plot(penalised.steps, penalised.estimates, label="gradient penalty")
+    axes.plot(clipped.steps, clipped.estimates, label="weight clipping")
+    axes.axhline(exact, color="k", ls="--", label="exact $W_1$")
+    axes.set(xlabel="critic steps", ylabel="estimate of $W_1$")
+    axes.legend()
+    return figure
