@@ -69,7 +69,9 @@ def test_nothing_finished_is_no_success(capsys):
 
 
 @pytest.mark.slow
-def test_joblib_trains_two_at_a_time(runs_of):
+def test_joblib_trains_two_at_a_time(start, runs_of):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install ganvas[joblib]")
-    assert sweep("study=j", "model=gan,vae", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2") == 0
+    process = start("study=j", "model=gan,vae", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said[-3000:]
     assert runs_of("j").statuses("run") == {"FINISHED": 2}

@@ -2,9 +2,11 @@
 
 import optuna
 import pytest
+from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+import ganvas.config  # noqa: F401
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.space import read_space
 
@@ -102,3 +104,19 @@ def test_what_cannot_be_swept_is_refused(line):
 def test_an_interval_is_no_grid():
     with pytest.raises(SweepError, match="sampler=random"):
         list(space("x=interval(0,1)").grid())
+
+
+@pytest.mark.parametrize(("name", "models"), [("gan_family", {"gan", "wgan_gp"}), ("lucic_narrow", {"wgan_gp"})])
+def test_shipped_sweeps_ask_for_configs_that_compose(name, models):
+    line = [f"sweep={name}"] + ["model=wgan_gp"] * (name == "lucic_narrow")
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        sweeper = compose("train", overrides=line, return_hydra_config=True).hydra.sweeper
+        made = read_space(sweeper.params, sweeper.when, sweeper.seeds, line, PARSE)
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        for _ in range(6):
+            values = {**made.fixed, **made.suggest(study.ask())}
+            cfg = compose("train", overrides=[f"{key}={value}" for key, value in values.items()])
+            assert 1e-4 <= cfg.optimizer.lr <= 1e-2 and values["model"] in models
+            assert ("constraint.weight" in values) == (values["model"] == "wgan_gp")
+            assert name != "lucic_narrow" or (cfg.model.n_critic == 1 and cfg.optimizer.betas == [0.5, 0.999])
+    assert made.seeds == ((1, 2, 3) if name == "gan_family" else (1,))
