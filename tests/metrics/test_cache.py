@@ -79,7 +79,7 @@ def test_a_truncated_file_is_computed_again(tmp_path):
     whole = kept(tmp_path).read_bytes()
     for length in (0, 5, 60, len(whole) // 2, len(whole) - 1):
         kept(tmp_path).write_bytes(whole[:length])
-        with pytest.warns(UserWarning, match=r"cache file .* is damaged .*; computing its features again"):
+        with pytest.warns(UserWarning, match=r"cache file .* is damaged .*; computing its content again"):
             assert same(FeatureCache(tmp_path).features(KEY, compute), features())
         assert kept(tmp_path).read_bytes() == whole
 
