@@ -166,6 +166,7 @@ class ScoreCommand:
     batch_size: int = MISSING
     device: str | None = None
     calibration: bool = MISSING
+    ceiling: str = MISSING
     extractor: Any = None
     settings: Any = MISSING
     likelihood: Likelihood = field(default_factory=Likelihood)

@@ -19,6 +19,7 @@ from ganvas.metrics.extractor import Extractor
 from ganvas.scoring.found import Found
 from ganvas.scoring.measures import check_names, measure
 from ganvas.scoring.references import Reference, find_reference
+from ganvas.scoring.stand_ins import check_ceiling
 from ganvas.scoring.subjects import ModelSubject, Subject, open_subject
 from ganvas.scoring.table import print_scores
 from ganvas.scoring.task import Task
@@ -48,6 +49,7 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     """
     with _bad_input():
         check_names(cfg.metrics)
+        check_ceiling(cfg.ceiling)
         device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         subject = open_subject(cfg.source, device)
         reference = find_reference(cfg, subject)

@@ -91,7 +91,9 @@ def test_radii_of_the_reference_are_computed_once_for_several_fakes(settings, mo
     assert first == again and seen == [60, 50, 50]
     assert first == scores(features(60, 0), features(50, 1), PRDC, settings)
     other = scores(real, features(50, 1), PRDC, replace(settings, prc_neighbours=4))
-    assert other != first and other == scores(features(60, 0), features(50, 1), PRDC, replace(settings, prc_neighbours=4))
+    assert other != first and other == scores(
+        features(60, 0), features(50, 1), PRDC, replace(settings, prc_neighbours=4)
+    )
 
 
 def test_the_error_of_fd_infinity_has_both_parts(settings):

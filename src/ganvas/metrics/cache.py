@@ -9,16 +9,17 @@ How a file is written, verified and shared: :mod:`ganvas.metrics.store`.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import Final, final
 
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.features import Features
+from ganvas.metrics.protocol import library_versions
 from ganvas.metrics.store import Kept, Store, digest
 
 
@@ -30,6 +31,16 @@ def code_version() -> str:
     for source in sorted(sources, key=lambda x: x.name):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def metric_code_version() -> str:
+    """SHA-256 of the code that turns features into scores: all of ``ganvas.metrics``, and the libraries' versions."""
+    hashed = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
+    for source in sorted(files("ganvas.metrics").iterdir(), key=lambda x: x.name):
+        if source.name.endswith(".py"):
+            hashed.update(source.read_bytes())
+    return hashed.hexdigest()
 
 
 _CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
@@ -80,14 +91,14 @@ class CacheKey:
 
 @final
 class FeatureCache:
-    """A folder of features, shared by processes.
+    """Features in a store.
 
     Args:
-        folder: made when the first file is written; may be deleted at any time.
+        store: a folder shared by processes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(folder)
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def features(self, key: CacheKey, compute: Callable[[], Features]) -> Features:
         """The features under a key, from the folder or computed and kept there.
@@ -105,7 +116,9 @@ class FeatureCache:
         kept = self.store.get(key.digest(), lambda: _packed(key, compute()), lambda found: _check(key, found))
         shape = kept.facts["shape"]
         tensors = kept.tensors
-        return Features(tensors["values"], tensors.get("logits"), key.extractor, key.weights_hash, shape and tuple(shape))
+        return Features(
+            tensors["values"], tensors.get("logits"), key.extractor, key.weights_hash, shape and tuple(shape)
+        )
 
 
 def _packed(key: CacheKey, found: Features) -> Kept:

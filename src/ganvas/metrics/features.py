@@ -62,6 +62,16 @@ class Features:
             self._radii[ks] = radii(self.values, prc_neighbours=prc_neighbours, dc_neighbours=dc_neighbours)
         return self._radii[ks]
 
+    def remember(self, prc_neighbours: int, dc_neighbours: int, known: Radii) -> None:
+        """Take what :meth:`radii` returned for the same images before.
+
+        Args:
+            prc_neighbours: k of precision and recall.
+            dc_neighbours: k of density and coverage.
+            known: radii for these.
+        """
+        self._radii[prc_neighbours, dc_neighbours] = known
+
     @cached_property
     def _radii(self) -> dict[tuple[int, int], Radii]:
         return {}

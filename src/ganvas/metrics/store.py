@@ -1,4 +1,4 @@
-r"""Computed things by content, in files: written whole or not at all, verified whenever they are read, shared by processes.
+r"""Computed things by content, in files: written whole or not at all, verified when they are read, shared by processes.
 
 A file is safetensors: tensors, facts (JSON) and a checksum of both; reading one runs no code. A damaged one is computed
 again with a warning. A process that wants what another is computing waits for it.

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-import torch
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from ganvas.config import ConfigError
-from ganvas.data.source import TensorExamples
-from ganvas.metrics.calibration import Row, ceiling, floor, uniform_noise
+from ganvas.metrics.calibration import Row, ceiling, floor
 from ganvas.metrics.features import Features
 from ganvas.metrics.health import class_coverage
 from ganvas.metrics.protocol import FINAL, Protocol, library_versions, warnings_for
-from ganvas.metrics.score import check_metrics, scores
+from ganvas.metrics.score import GROUPS, check_metrics, expand, scores
 from ganvas.metrics.statistics_file import Statistics
 from ganvas.metrics.verdict import Verdict
 from ganvas.scoring.found import Found
-from ganvas.scoring.task import Task
+from ganvas.scoring.kept import kept_row, know_radii
+from ganvas.scoring.stand_ins import CEILINGS, training_images
+from ganvas.scoring.task import Part, Task
+
+ROWS: Mapping[str, Callable[..., Row]] = MappingProxyType({"floor": floor, "ceiling": ceiling})
 
 
 def feature_scores(task: Task, names: Sequence[str]) -> Found:
@@ -31,11 +33,16 @@ def feature_scores(task: Task, names: Sequence[str]) -> Found:
     _require_channels(task)
     real, fake = task.real, task.fake
     protocol = protocol_of(task, real, fake)
-    rows = _calibration(task, real, names) if task.cfg.calibration and isinstance(real, Features) else {}
+    if isinstance(real, Features) and set(expand(names)) & set(GROUPS["prdc"]):
+        know_radii(task, real)
+    rows, stand_ins = (
+        _calibration(task, real, names) if task.cfg.calibration and isinstance(real, Features) else ({}, {})
+    )
     return Found(
         scores=scores(real, fake, names, task.settings),
         floor=_values(rows.get("floor")),
         ceiling=_values(rows.get("ceiling")),
+        stand_ins=stand_ins,
         protocol=protocol,
         verdicts=_classes(real, fake),
         notes=tuple(warnings_for(protocol)) + _short(rows.get("floor"), fake.n),
@@ -72,15 +79,16 @@ def protocol_of(task: Task, real: Features | Statistics, fake: Features) -> Prot
     )
 
 
-def _calibration(task: Task, real: Features, names: Sequence[str]) -> dict[str, Row]:
-    """The rows that can be had: no floor without training images that are not the reference itself."""
-    n, rows = task.fake.n, {}
-    if task.reference.split != "train" and task.reference.has("train"):
-        train = task.features("train", "the floor", n)
-        rows["floor"] = floor(real, train, n, names, task.settings)
-    noise = TensorExamples(uniform_noise(n, task.subject.shape, task.settings.seed))
-    worst = task.cached(noise, torch.arange(n), "uniform noise")
-    return rows | {"ceiling": ceiling(real, worst, n, names, task.settings)}
+def _calibration(task: Task, real: Features, names: Sequence[str]) -> tuple[dict[str, Row], dict[str, str]]:
+    """The rows that can be had, and what stands in the generator's place on each."""
+    parts = {"floor": training_images(task), "ceiling": CEILINGS[task.cfg.ceiling](task)}
+    found = {row: part for row, part in parts.items() if part is not None}
+    rows = {row: _row(task, real, part, names, ROWS[row]) for row, part in found.items()}
+    return rows, {row: f"{rows[row].n} of {part.name}" for row, part in found.items()}
+
+
+def _row(task: Task, real: Features, part: Part, names: Sequence[str], make: Callable[..., Row]) -> Row:
+    return kept_row(task, part, names, lambda: make(real, task.cached(part), task.n, names, task.settings))
 
 
 def _require_channels(task: Task) -> None:
