@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ganvas.config import CONFIG_PATH, ConfigError, build
 from ganvas.metrics.extractor import Extractor
+from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measures import check_names, measure
 from ganvas.scoring.references import Reference, find_reference
@@ -51,9 +52,13 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
         check_names(cfg.metrics)
         check_ceiling(cfg.ceiling)
         device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        subject = open_subject(cfg.source, device)
+        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)
+        if subject is None:
+            return export_only(cfg, reference, extractor, output)
+        if cfg.export_reference:
+            export_reference(cfg, reference, extractor)
         task = Task(cfg, subject, reference, extractor, build(cfg.settings), output)
         found = measure(task, cfg.metrics)
     print_scores(task, found, Console())
@@ -65,7 +70,9 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     return result
 
 
-def _extractor(cfg: DictConfig, subject: Subject, reference: Reference, device: torch.device) -> Extractor | None:
+def _extractor(
+    cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
+) -> Extractor | None:
     """The one asked for, else the one that model or data set come with; images against images name theirs."""
     if cfg.extractor is not None:
         node = cfg.extractor
@@ -74,7 +81,9 @@ def _extractor(cfg: DictConfig, subject: Subject, reference: Reference, device: 
     elif reference.config is not None:
         node = reference.config.extractor
     else:
-        raise ConfigError(f"no extractor for {subject.name}; write extractor=inception, or mnist for 28x28 grey digits")
+        raise ConfigError(
+            f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
+        )
     extractor: Extractor | None = build(node) or None
     return None if extractor is None else extractor.to(device)
 

@@ -32,6 +32,7 @@ def feature_scores(task: Task, names: Sequence[str]) -> Found:
     check_metrics(names, task.require_extractor().name)
     _require_channels(task)
     real, fake = task.real, task.fake
+    _require_variety(task, real, fake)
     protocol = protocol_of(task, real, fake)
     if isinstance(real, Features) and set(expand(names)) & set(GROUPS["prdc"]):
         know_radii(task, real)
@@ -101,6 +102,14 @@ def _require_channels(task: Task) -> None:
             f"{task.subject.name}: images of {task.subject.shape[0]} channels against {real[0]} of the reference "
             f"{task.reference.name}; convert one side, or check that they are those you meant"
         )
+
+
+def _require_variety(task: Task, real: Features | Statistics, fake: Features) -> None:
+    """Refuse files of one image over and over, which is no data; a model that has collapsed so far is scored."""
+    sides = {task.reference.name: real, task.subject.name: fake if task.subject.weights == "images" else None}
+    for name, side in sides.items():
+        if isinstance(side, Features) and side.n > 1 and bool((side.values == side.values[0]).all()):
+            raise ConfigError(f"{name}: all {side.n} images are equal to the extractor; check how they were made")
 
 
 def _classes(real: Features | Statistics, fake: Features) -> tuple[Verdict, ...]:

@@ -85,7 +85,7 @@ class Task:
     @property
     def store(self) -> Store:
         """Where what depends on references alone is kept."""
-        return Store(Path(self.cfg.paths.cache).expanduser())
+        return _store(self.cfg)
 
     def part(self, split: str, metric: str, n: int | None = None) -> Part:
         """A split of the reference, or ``n`` images drawn from it.
@@ -108,8 +108,7 @@ class Task:
         Args:
             part: the images.
         """
-        images = part.examples.fingerprint()
-        return CacheKey.of(self.require_extractor(), images=images, n=len(part.index), split=part.name)
+        return _key(self.require_extractor(), part)
 
     def cached(self, part: Part) -> Features:
         """Features of real images or a stand-in for generated ones, from the cache where it has them.
@@ -117,9 +116,7 @@ class Task:
         Args:
             part: the images.
         """
-        extractor, size = self.require_extractor(), self.cfg.batch_size
-        batches: Iterator[Tensor] = (part.examples.batch(index) for index in part.index.split(size))
-        return FeatureCache(self.store).features(self.key(part), lambda: extract(extractor, batches, size))
+        return kept_features(self.cfg, self.require_extractor(), part)
 
     def require_extractor(self) -> Extractor:
         """The extractor.
@@ -149,3 +146,25 @@ class Task:
             "weights": self.subject.weights,
             **more,
         }
+
+
+def kept_features(cfg: DictConfig, extractor: Extractor, part: Part) -> Features:
+    """Features of some images, from the cache where it has them.
+
+    Args:
+        cfg: root of ``conf/score.yaml``.
+        extractor: of the features.
+        part: the images.
+    """
+    batches: Iterator[Tensor] = (part.examples.batch(index) for index in part.index.split(cfg.batch_size))
+    return FeatureCache(_store(cfg)).features(
+        _key(extractor, part), lambda: extract(extractor, batches, cfg.batch_size)
+    )
+
+
+def _key(extractor: Extractor, part: Part) -> CacheKey:
+    return CacheKey.of(extractor, images=part.examples.fingerprint(), n=len(part.index), split=part.name)
+
+
+def _store(cfg: DictConfig) -> Store:
+    return Store(Path(cfg.paths.cache).expanduser())
