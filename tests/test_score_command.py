@@ -15,6 +15,7 @@ from ganvas.data.mnist5k import Mnist5k
 from ganvas.metrics.features import extract
 from ganvas.metrics.frechet import moments_distance
 from ganvas.metrics.mnist_extractor import MnistExtractor
+from ganvas.scoring import from_features
 from ganvas.tracking.store import tracking_uri
 
 SMALL = ["settings.is_splits=2", "settings.kid_subsets=2", "n=60", "paths.cache=cache"]
@@ -43,7 +44,7 @@ def train(*overrides, output="run"):
 
 
 def score(source, *overrides, output="out"):
-    code = main(["score", str(source), *SMALL, f"paths.output={output}", *overrides])
+    code = main(["score", *([str(source)] if source else []), *SMALL, f"paths.output={output}", *overrides])
     return code, json.loads(open(f"{output}/result.json").read()) if code == 0 else None
 
 
@@ -148,9 +149,78 @@ def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
     assert {k: v for k, v in first.items() if k != "output"} == {k: v for k, v in again.items() if k != "output"}
 
 
+def test_calibration_rows_are_computed_once_and_belong_to_their_settings(images, monkeypatch):
+    asked, original = [], from_features.ceiling
+    spy = {"floor": from_features.floor, "ceiling": lambda *a: (asked.append(a[2:]), original(*a))[1]}
+    monkeypatch.setattr(from_features, "ROWS", spy)
+    _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    assert len(asked) == 1 and first["calibration"] == again["calibration"]
+    for change in ("metrics=[fd]", "settings.dc_neighbours=4", "settings.seed=1", "ceiling=one_mode", "split=val"):
+        before = len(asked)
+        score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]", change)
+        assert len(asked) == before + 1, change
+
+
+def test_a_damaged_cache_is_said_and_computed_again(images):
+    _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    for path in images.glob("cache/*.safetensors"):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 4
+        path.write_bytes(content)
+    with pytest.warns(UserWarning, match="cache file .* is damaged"):
+        _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    assert again == first
+
+
+@pytest.mark.filterwarnings("ignore:.*copies or more")
+def test_one_mode_is_a_ceiling_of_real_images_of_one_class(images):
+    metrics = "metrics=[fd,precision,recall]"
+    _, noise = score("fakes.npz", "reference=mnist5k", metrics)
+    _, mode = score("fakes.npz", "reference=mnist5k", metrics, "ceiling=one_mode")
+    a, b = noise["calibration"], mode["calibration"]
+    assert a["of"]["ceiling"] == "200 of uniform noise" and b["of"]["ceiling"].startswith("200 of class ")
+    assert a["floor"] == b["floor"]
+    assert a["floor"]["score/mnist/fd"] * 5 < b["ceiling"]["score/mnist/fd"] < a["ceiling"]["score/mnist/fd"]
+    assert b["ceiling"]["score/mnist/precision"] > 0.5 > b["ceiling"]["score/mnist/recall"]
+    assert a["ceiling"]["score/mnist/precision"] < b["ceiling"]["score/mnist/precision"]
+
+
+def test_a_data_set_takes_its_own_keys(images):
+    np.savez("real.npz", images=digits("test")[:, 0].numpy())
+    _, whole = score("fakes.npz", "reference=real.npz", "extractor=mnist", "metrics=[fd]")
+    _, part = score(
+        "fakes.npz", "reference=npz", "data.path=real.npz", "data.test=80", "extractor=mnist", "metrics=[fd]"
+    )
+    assert (whole["protocol"]["n_real"], part["protocol"]["n_real"]) == (200, 80) and part["protocol"][
+        "split"
+    ] == "test"
+    _, fewer = score("fakes.npz", "reference=mnist5k", "data.test=700", "metrics=[fd]")
+    assert fewer["protocol"]["n_real"] == 700
+
+
+def test_exported_statistics_score_as_the_images_do(images):
+    _, direct = score("fakes.npz", "reference=mnist5k", "metrics=[fd]", "export_reference=beside.npz")
+    code, exported = score("", "reference=mnist5k", "export_reference=alone.npz")
+    assert code == 0 and exported["exported"].endswith("alone.npz")
+    for path in ("beside.npz", "alone.npz"):
+        _, found = score("fakes.npz", f"reference={path}", "extractor=mnist", "metrics=[fd]")
+        key = "score/mnist/fd"
+        assert found["scores"][key]["value"] == pytest.approx(direct["scores"][key]["value"], rel=1e-10)
+        assert found["protocol"]["n_real"] == 1000
+        with np.load(path) as file:  # as pytorch-fid does
+            assert file["mu"][:].shape == (128,) and file["sigma"][:].shape == (128, 128)
+            assert str(file["images"]) == direct["protocol"]["reference_fingerprint"]
+
+
 def test_points_are_scored_by_their_modes():
     train("model=gan", "data=ring")
+    _, mode = score("run", "ceiling=one_mode")
+    ceiling = mode["calibration"]["ceiling"]
+    assert ceiling["score/modes/covered"] == 1 and ceiling["score/modes/high_quality"] > 0.9
+    assert ceiling["score/modes/reverse_kl"] == pytest.approx(np.log(8))
     code, found = score("run")
+    assert found["calibration"]["ceiling"]["score/modes/high_quality"] < 0.2
     assert code == 0 and found["protocol"] is None and len(found["fingerprint"]) == 12
     assert found["calibration"]["floor"]["score/modes/covered"] == 8
     assert 0 <= found["scores"]["score/modes/high_quality"]["value"] < 0.9
@@ -178,7 +248,24 @@ BAD = {
     "fakes.npz reference=mnist5k split=vall": "split=vall: mnist5k has the splits train, val, test",
     "fakes.npz reference=photos extractor=mnist metrics=[memorisation]": "memorisation needs train images",
     "fakes.npz reference=colour.npz extractor=mnist": "images of 1 channels against 3 of the reference colour.npz",
+    "colour.npz reference=mnist5k": "colour.npz: images of 3 channels against 1 of the reference mnist5k",
+    "equal.npz reference=mnist5k": "equal.npz: all 60 images are equal",
+    "fakes.npz reference=equal.npz extractor=mnist": "equal.npz: all 60 images are equal",
     "one.npz reference=mnist5k": "got 1",
+    "fakes.npz reference=one.npz extractor=mnist": "got 1",
+    "fakes.npz reference=float.npz extractor=mnist": "images of type float32, expected uint8",
+    "fakes.npz reference=torn extractor=mnist": "torn.png",
+    "fakes.npz reference=empty extractor=mnist": "no image in it",
+    "fakes.npz reference=mixed extractor=mnist": "images of different sizes",
+    "fakes.npz reference=photos extractor=inception metrics=[fid]": "expected SHA-256 6726825d",
+    "fakes.npz reference=mnist5k ceiling=modes": "ceiling=modes: expected noise or one_mode",
+    "fakes.npz reference=photos extractor=mnist ceiling=one_mode": "ceiling=one_mode needs classes",
+    "fakes.npz reference=mnist5k data.vall=3": "data.vall: mnist5k has no such key; did you mean val?",
+    "fakes.npz reference=photos data.size=3": "reference=photos takes no data keys",
+    "fakes.npz reference=npz": "reference=npz needs data.path=PATH",
+    "export_reference=x.npz": "no reference for the export",
+    "export_reference=x.npz reference=ring": "needs images and an extractor, reference=ring has not both",
+    "export_reference=x.pt reference=mnist5k": "ends with .npz, got x.pt",
     "float.npz reference=mnist5k": "images of type float32, expected uint8",
     "nowhere reference=mnist5k": "'nowhere' is neither a checkpoint nor a run",
     "empty reference=mnist5k": "no image in it",
@@ -190,7 +277,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("line", BAD)
-def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys):
+def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(images / "hub"))
+    (images / "hub/hub/checkpoints").mkdir(parents=True)
+    (images / "hub/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth").write_bytes(b"other weights")
+    np.savez("equal.npz", images=np.repeat(digits()[:1, 0].numpy(), 60, axis=0))
     np.savez("colour.npz", images=np.zeros((60, 28, 28, 3), np.uint8))
     np.savez("one.npz", images=digits()[:1, 0].numpy())
     np.savez("float.npz", images=np.zeros((60, 28, 28), np.float32))
@@ -199,7 +290,7 @@ def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys):
     for size in (8, 9):
         Image.new("L", (size, size)).save(images / "mixed" / f"{size}.png")
     (images / "torn" / "torn.png").write_bytes((images / "photos" / "003.png").read_bytes()[:60])
-    source, *overrides = line.split()
+    source, *overrides = line.split() if not line.startswith("export") else ("", *line.split())
     assert score(source, *overrides)[0] == 2
     said = capsys.readouterr().err
     assert BAD[line] in said and "Traceback" not in said

@@ -42,7 +42,8 @@ def _train(arguments: list[str]) -> None:
 
 def _score(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas score", *_source_override(arguments)]
+    # The keys of a reference data set are its own: Hydra, which cannot know them, is told to add them.
+    sys.argv = ["ganvas score", *(f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments))]
     from ganvas import score
 
     score.main()

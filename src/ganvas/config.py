@@ -165,6 +165,8 @@ class ScoreCommand:
 
     source: str | None = None
     reference: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    export_reference: str | None = None
     split: str | None = None
     metrics: list[str] | None = None
     n: int = MISSING
@@ -172,6 +174,7 @@ class ScoreCommand:
     batch_size: int = MISSING
     device: str | None = None
     calibration: bool = MISSING
+    ceiling: str = MISSING
     extractor: Any = None
     settings: Any = MISSING
     likelihood: Likelihood = field(default_factory=Likelihood)
@@ -263,7 +266,7 @@ def build(node: DictConfig) -> Any:
             raise ConfigError(" ".join(str(error).split())) from error
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
-        raise cause from error
+        raise cause from None  # the wrapper's own cause is this error: chained to it, the chain would never end
 
 
 def check(cfg: DictConfig) -> None:

@@ -16,9 +16,12 @@ from rich.console import Console
 
 from ganvas.config import CONFIG_PATH, ConfigError, build
 from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.verdicts import health_metrics, health_tags
+from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measures import check_names, measure
 from ganvas.scoring.references import Reference, find_reference
+from ganvas.scoring.stand_ins import check_ceiling
 from ganvas.scoring.subjects import ModelSubject, Subject, open_subject
 from ganvas.scoring.table import print_scores
 from ganvas.scoring.task import Task
@@ -48,10 +51,15 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     """
     with _bad_input():
         check_names(cfg.metrics)
+        check_ceiling(cfg.ceiling)
         device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        subject = open_subject(cfg.source, device)
+        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)
+        if subject is None:
+            return export_only(cfg, reference, extractor, output)
+        if cfg.export_reference:
+            export_reference(cfg, reference, extractor)
         task = Task(cfg, subject, reference, extractor, build(cfg.settings), output)
         found = measure(task, cfg.metrics)
     print_scores(task, found, Console())
@@ -63,7 +71,9 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     return result
 
 
-def _extractor(cfg: DictConfig, subject: Subject, reference: Reference, device: torch.device) -> Extractor | None:
+def _extractor(
+    cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
+) -> Extractor | None:
     """The one asked for, else the one that model or data set come with; images against images name theirs."""
     if cfg.extractor is not None:
         node = cfg.extractor
@@ -72,7 +82,9 @@ def _extractor(cfg: DictConfig, subject: Subject, reference: Reference, device: 
     elif reference.config is not None:
         node = reference.config.extractor
     else:
-        raise ConfigError(f"no extractor for {subject.name}; write extractor=inception, or mnist for 28x28 grey digits")
+        raise ConfigError(
+            f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
+        )
     extractor: Extractor | None = build(node) or None
     return None if extractor is None else extractor.to(device)
 
@@ -81,8 +93,8 @@ def _log(run_id: str, found: Found, step: int, path: Path) -> None:
     values = {key: score.value for key, score in found.scores.items()}
     tags = {PROTOCOL_TAG: found.fingerprint()}
     tags |= {f"{PROTOCOL_TAG}.{key}": digits for key, digits in found.fingerprints().items()}
-    tags |= {f"ganvas.health.{verdict.name}": verdict.verdict for verdict in found.verdicts}
-    values |= {f"health/{verdict.name}": verdict.value for verdict in found.verdicts}
+    tags |= health_tags(found.verdicts)
+    values |= health_metrics(found.verdicts)
     log_scores(run_id, values, tags, (path, *found.files), step)
 
 

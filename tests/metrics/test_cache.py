@@ -12,6 +12,7 @@ import torch
 from ganvas.metrics import atomic
 from ganvas.metrics.cache import CacheKey, FeatureCache, code_version
 from ganvas.metrics.features import Features
+from ganvas.metrics.store import Store
 
 KEY = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", "ef" * 32)
 
@@ -40,8 +41,8 @@ def same(a, b):
 @pytest.mark.parametrize("logits", [True, False])
 def test_the_second_call_reads(tmp_path, logits):
     compute = Counting(features(logits=logits))
-    first = FeatureCache(tmp_path / "new").features(KEY, compute)
-    second = FeatureCache(tmp_path / "new").features(KEY, compute)
+    first = FeatureCache(Store(tmp_path / "new")).features(KEY, compute)
+    second = FeatureCache(Store(tmp_path / "new")).features(KEY, compute)
     assert compute.calls == 1 and same(first, second) and same(first, compute.found)
 
 
@@ -75,19 +76,19 @@ def kept(folder):
 
 def test_a_truncated_file_is_computed_again(tmp_path):
     compute = Counting(features())
-    FeatureCache(tmp_path).features(KEY, compute)
+    FeatureCache(Store(tmp_path)).features(KEY, compute)
     whole = kept(tmp_path).read_bytes()
     for length in (0, 5, 60, len(whole) // 2, len(whole) - 1):
         kept(tmp_path).write_bytes(whole[:length])
-        with pytest.warns(UserWarning, match=r"cache file .* is damaged .*; computing its features again"):
-            assert same(FeatureCache(tmp_path).features(KEY, compute), features())
+        with pytest.warns(UserWarning, match=r"cache file .* is damaged .*; computing its content again"):
+            assert same(FeatureCache(Store(tmp_path)).features(KEY, compute), features())
         assert kept(tmp_path).read_bytes() == whole
 
 
 def test_a_flipped_bit_is_seen_wherever_it_is(tmp_path):
     """In the tensors always; in the header it either does no harm or is seen."""
     compute = Counting(features())
-    FeatureCache(tmp_path).features(KEY, compute)
+    FeatureCache(Store(tmp_path)).features(KEY, compute)
     whole = kept(tmp_path).read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     for position in (*range(0, header, 7), *range(header, len(whole), 41), len(whole) - 1):
@@ -97,22 +98,22 @@ def test_a_flipped_bit_is_seen_wherever_it_is(tmp_path):
         before = compute.calls
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            assert same(FeatureCache(tmp_path).features(KEY, compute), features()), position
+            assert same(FeatureCache(Store(tmp_path)).features(KEY, compute), features()), position
         if position >= header:
             assert compute.calls == before + 1 and "damaged" in str(said[0].message), position
 
 
 def test_a_file_under_another_key_is_not_taken_at_its_name(tmp_path):
-    FeatureCache(tmp_path).features(KEY, Counting(features()))
+    FeatureCache(Store(tmp_path)).features(KEY, Counting(features()))
     other = replace(KEY, n=19)
     kept(tmp_path).rename(tmp_path / f"{other.digest()}.safetensors")
     with pytest.warns(UserWarning, match="damaged"):
-        assert FeatureCache(tmp_path).features(other, Counting(features(19))).n == 19
+        assert FeatureCache(Store(tmp_path)).features(other, Counting(features(19))).n == 19
 
 
 def test_features_that_are_not_the_keys_are_refused(tmp_path):
     with pytest.raises(ValueError, match="key: of 20 images by 'mnist' .*, got features of 19 .*CacheKey.of"):
-        FeatureCache(tmp_path).features(KEY, Counting(features(19)))
+        FeatureCache(Store(tmp_path)).features(KEY, Counting(features(19)))
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -120,6 +121,7 @@ CODE = """
 import sys, time, torch
 from pathlib import Path
 from ganvas.metrics.cache import CacheKey, FeatureCache
+from ganvas.metrics.store import Store
 from ganvas.metrics.features import Features
 folder = Path(sys.argv[1])
 key = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", "ef" * 32)
@@ -127,7 +129,7 @@ def compute():
     (folder / f"computed-{sys.argv[2]}").touch()
     time.sleep(1.0)
     return Features(torch.full((20, 6), 7.0), None, key.extractor, key.weights_hash, (1, 28, 28))
-found = FeatureCache(folder / "cache").features(key, compute)
+found = FeatureCache(Store(folder / "cache")).features(key, compute)
 assert (found.values == 7).all() and found.shape == (1, 28, 28)
 """
 
@@ -150,7 +152,7 @@ def test_a_killed_process_leaves_no_lock_and_no_file(tmp_path):
     process.kill()
     process.wait()
     assert not list((tmp_path / "cache").glob("*.safetensors"))
-    assert same(FeatureCache(tmp_path / "cache").features(KEY, Counting(features())), features())
+    assert same(FeatureCache(Store(tmp_path / "cache")).features(KEY, Counting(features())), features())
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from ganvas.metrics.calibration import ceiling, floor, uniform_noise
 from ganvas.metrics.features import Features, extract
 from ganvas.metrics.frechet import frechet_distance
+from ganvas.metrics.kid import kernel_distance
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,11 @@ def test_noise_is_uniform_and_follows_its_seed():
     torch.manual_seed(3)
     assert torch.equal(uniform_noise(50, (3, 16, 16), seed=1), noise)
     assert not torch.equal(uniform_noise(50, (3, 16, 16), seed=2), noise)
+
+
+def test_the_kernel_distance_of_a_row_is_over_the_first_tenth_of_the_scores_subsets(settings):
+    g = torch.Generator().manual_seed(0)
+    held_out, pool = features(torch.randn(150, 6, generator=g)), features(torch.randn(150, 6, generator=g) + 0.2)
+    index = torch.randperm(150, generator=torch.Generator().manual_seed(2020))[:120]
+    expected, _ = kernel_distance(held_out.values, pool.values[index], subsets=2, size=100, seed=2020)
+    assert floor(held_out, pool, 120, ["kid"], settings).scores["score/mnist/kid"].value == expected

@@ -13,7 +13,8 @@ from ganvas.metrics.inception_extractor import InceptionExtractor
 from ganvas.metrics.score import scores
 
 LAYERS = ["2048", "logits_unbiased"]
-N = 24
+N = 40
+BATCH_SIZES = (7, 16, N)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +45,11 @@ def folders(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.filterwarnings("ignore:.*not the 2015 Inception")
 def test_every_score_is_torch_fidelitys(weights, folders, settings):
     (real_folder, real), (fake_folder, fake) = folders["real"], folders["fake"]
-    settings = replace(settings, is_splits=4, kid_subsets=10, kid_subset_size=12, seed=2020)
+    settings = replace(settings, is_splits=4, kid_subsets=10, kid_subset_size=25, seed=2020)
     expected = torch_fidelity.calculate_metrics(
         input1=str(fake_folder),
         input2=str(real_folder),
@@ -59,7 +61,7 @@ def test_every_score_is_torch_fidelitys(weights, folders, settings):
         feature_extractor="inception-v3-compat",
         isc_splits=4,
         kid_subsets=10,
-        kid_subset_size=12,
+        kid_subset_size=25,
         rng_seed=2020,
         batch_size=16,
         cuda=False,
@@ -69,7 +71,7 @@ def test_every_score_is_torch_fidelitys(weights, folders, settings):
         feature_extractor_weights_path=str(weights),
     )
     extractor = InceptionExtractor(str(weights))
-    for batch_size in (5, N):
+    for batch_size in BATCH_SIZES:
         sides = [extract(extractor, x, batch_size) for x in (real, fake)]
         found = {
             k.rpartition("/")[2]: v.value for k, v in scores(*sides, ["fid", "is", "kid", "prdc"], settings).items()

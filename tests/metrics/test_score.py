@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganvas.metrics import comparison
+from ganvas.metrics import comparison, neighbours
 from ganvas.metrics.fd_infinity import fd_infinity
 from ganvas.metrics.features import Features
 from ganvas.metrics.frechet import frechet_distance
@@ -81,7 +81,19 @@ def test_neighbours_are_computed_once_for_all_four(settings, monkeypatch):
     calls, original = [], comparison.membership
     monkeypatch.setattr(comparison, "membership", lambda *a, **k: calls.append(k) or original(*a, **k))
     scores(features(60, 0), features(50, 1), PRDC, settings)
-    assert calls == [{"prc_neighbours": 3, "dc_neighbours": 5}]
+    assert [(k["prc_neighbours"], k["dc_neighbours"]) for k in calls] == [(3, 5)]
+
+
+def test_radii_of_the_reference_are_computed_once_for_several_fakes(settings, monkeypatch):
+    real, seen, original = features(60, 0), [], neighbours.squared_radii
+    monkeypatch.setattr(neighbours, "squared_radii", lambda x, *a: seen.append(len(x)) or original(x, *a))
+    first, again = (scores(real, features(50, seed), PRDC, settings) for seed in (1, 1))
+    assert first == again and seen == [60, 50, 50]
+    assert first == scores(features(60, 0), features(50, 1), PRDC, settings)
+    other = scores(real, features(50, 1), PRDC, replace(settings, prc_neighbours=4))
+    assert other != first and other == scores(
+        features(60, 0), features(50, 1), PRDC, replace(settings, prc_neighbours=4)
+    )
 
 
 def test_the_error_of_fd_infinity_has_both_parts(settings):

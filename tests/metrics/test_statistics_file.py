@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from ganvas.metrics.features import Features
+from ganvas.metrics.mnist_extractor import MnistExtractor
 from ganvas.metrics.score import scores
 from ganvas.metrics.statistics_file import load_statistics, save_statistics
 
 D = 128
+FROM = {"preprocessing": MnistExtractor.preprocessing, "images": "ab" * 32}
 
 
 def features(extractor, n=300, seed=0, shape=(1, 28, 28)):
@@ -22,18 +24,18 @@ def features(extractor, n=300, seed=0, shape=(1, 28, 28)):
 
 def test_a_round_trip_scores_the_same_bits(tmp_path, mnist_extractor, settings):
     real, fake = features(mnist_extractor), features(mnist_extractor, 200, 1)
-    save_statistics(tmp_path / "mnist.npz", real)
+    save_statistics(tmp_path / "mnist.npz", real, **FROM)
     loaded = load_statistics(tmp_path / "mnist.npz", mnist_extractor)
     names = ["fd", "is", "fd_infinity"]
     assert scores(loaded, fake, names, settings) == scores(real, fake, names, settings)
     assert loaded.n == 300 and len(loaded.fingerprint()) == 64
-    save_statistics(tmp_path / "other.npz", fake)
+    save_statistics(tmp_path / "other.npz", fake, **FROM)
     assert load_statistics(tmp_path / "other.npz", mnist_extractor).fingerprint() != loaded.fingerprint()
 
 
 def test_the_file_is_pytorch_fids(tmp_path, mnist_extractor):
     real = features(mnist_extractor)
-    save_statistics(tmp_path / "x.npz", real)
+    save_statistics(tmp_path / "x.npz", real, **FROM)
     # As pytorch-fid reads it.
     with np.load(tmp_path / "x.npz") as f:
         m, s = f["mu"][:], f["sigma"][:]
@@ -47,7 +49,7 @@ def test_the_file_is_pytorch_fids(tmp_path, mnist_extractor):
 
 @pytest.mark.parametrize("name", ["kid", "precision", "recall", "density", "coverage", "prdc"])
 def test_other_metrics_refuse_statistics(tmp_path, mnist_extractor, settings, name):
-    save_statistics(tmp_path / "x.npz", features(mnist_extractor))
+    save_statistics(tmp_path / "x.npz", features(mnist_extractor), **FROM)
     loaded = load_statistics(tmp_path / "x.npz", mnist_extractor)
     with pytest.raises(ValueError, match="needs the reference's features, .*statistics .*give the images"):
         scores(loaded, features(mnist_extractor), [name], settings)
@@ -104,16 +106,22 @@ def test_unreadable_files_are_refused(tmp_path, mnist_extractor, content):
 
 def test_another_suffix_is_refused(tmp_path, mnist_extractor):
     with pytest.raises(ValueError, match="ends with .npz, got x.pt; write x.npz"):
-        save_statistics(tmp_path / "x.pt", features(mnist_extractor))
+        save_statistics(tmp_path / "x.pt", features(mnist_extractor), **FROM)
 
 
 def test_one_image_has_no_covariance(tmp_path, mnist_extractor):
     with pytest.raises(ValueError, match="at least 2 images, got 1"):
-        save_statistics(tmp_path / "x.npz", features(mnist_extractor, n=1))
+        save_statistics(tmp_path / "x.npz", features(mnist_extractor, n=1), **FROM)
 
 
 def test_another_extractor_is_refused(tmp_path, mnist_extractor, settings):
-    save_statistics(tmp_path / "x.npz", features(mnist_extractor))
+    save_statistics(tmp_path / "x.npz", features(mnist_extractor), **FROM)
     loaded = load_statistics(tmp_path / "x.npz", mnist_extractor)
     with pytest.raises(ValueError, match="extract both sides with one extractor"):
         scores(loaded, replace(features(mnist_extractor), weights_hash="0" * 64), ["fd"], settings)
+
+
+def test_another_preprocessing_is_refused(tmp_path, mnist_extractor):
+    save_statistics(tmp_path / "x.npz", features(mnist_extractor), **{**FROM, "preprocessing": "u / 255"})
+    with pytest.raises(ValueError, match="preprocessed as 'u / 255', but extractor=mnist does '1x28x28"):
+        load_statistics(tmp_path / "x.npz", mnist_extractor)

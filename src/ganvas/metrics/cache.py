@@ -3,37 +3,24 @@ r"""Reference features by content: what was extracted once is not extracted agai
 .. math:: \text{key} = \mathrm{SHA256}(\text{images}, \text{extractor}, \text{weights}, \text{preprocessing}, n,
     \text{split}, \text{code})
 
-A file holds features, logits and a checksum of both, as safetensors: reading one runs no code. It is written whole or
-not at all, and verified whenever it is read: a damaged one is recomputed with a warning. Processes share the folder;
-one that wants what another is computing waits for it.
+How a file is written, verified and shared: :mod:`ganvas.metrics.store`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import Final, final
 
-import torch
-from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
-
-from ganvas.metrics.atomic import write_atomically
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.features import Features
-
-_STATED: Final = "ganvas"
-"""One entry of the file's metadata: safetensors writes several in no fixed order, and equal content is equal bytes."""
-_DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
+from ganvas.metrics.protocol import library_versions
+from ganvas.metrics.store import Kept, Store, digest
 
 
 @cache
@@ -44,6 +31,16 @@ def code_version() -> str:
     for source in sorted(sources, key=lambda x: x.name):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def metric_code_version() -> str:
+    """SHA-256 of the code that turns features into scores: all of ``ganvas.metrics``, and the libraries' versions."""
+    hashed = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
+    for source in sorted(files("ganvas.metrics").iterdir(), key=lambda x: x.name):
+        if source.name.endswith(".py"):
+            hashed.update(source.read_bytes())
+    return hashed.hexdigest()
 
 
 _CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
@@ -89,20 +86,19 @@ class CacheKey:
 
     def digest(self) -> str:
         """SHA-256 of the fields as canonical JSON."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(asdict(self))
 
 
 @final
 class FeatureCache:
-    """A folder of features, shared by processes.
+    """Features in a store.
 
     Args:
-        folder: made when the first file is written; may be deleted at any time.
+        store: a folder shared by processes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def features(self, key: CacheKey, compute: Callable[[], Features]) -> Features:
         """The features under a key, from the folder or computed and kept there.
@@ -117,50 +113,25 @@ class FeatureCache:
         Raises:
             ValueError: ``compute`` returns another number of images or another extractor's features than the key says.
         """
-        path = self.folder / f"{key.digest()}.safetensors"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            kept = _read(path, key) if path.exists() else None
-            return kept or _write(path, key, compute())
-
-
-def _read(path: Path, key: CacheKey) -> Features | None:
-    """Verified features, or None with a warning where the file is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            stated = json.loads(file.metadata()[_STATED])
-        shape = stated["shape"]
-        found = Features(
+        kept = self.store.get(key.digest(), lambda: _packed(key, compute()), lambda found: _check(key, found))
+        shape = kept.facts["shape"]
+        tensors = kept.tensors
+        return Features(
             tensors["values"], tensors.get("logits"), key.extractor, key.weights_hash, shape and tuple(shape)
         )
-        if stated["sha256"] != _checksum(tensors, json.dumps(shape)) or found.n != key.n:
-            raise ValueError("its content is not what its checksum says")
-    except _DAMAGED as error:
-        warnings.warn(f"cache file {path.name} is damaged ({error}); computing its features again", stacklevel=3)
-        return None
-    return found
 
 
-def _write(path: Path, key: CacheKey, found: Features) -> Features:
-    """Keep features that are the key's."""
+def _packed(key: CacheKey, found: Features) -> Kept:
+    """Features that are the key's, as a file holds them."""
     if (found.n, found.extractor, found.weights_hash) != (key.n, key.extractor, key.weights_hash):
         raise ValueError(
             f"key: of {key.n} images by '{key.extractor}' ({key.weights_hash[:8]}), got features of {found.n} by "
             f"'{found.extractor}' ({found.weights_hash[:8]}); make the key with CacheKey.of from what is extracted"
         )
-    tensors = {"values": found.values.contiguous()}
-    if found.logits is not None:
-        tensors["logits"] = found.logits.contiguous()
-    stated = {"shape": found.shape, "sha256": _checksum(tensors, json.dumps(found.shape))}
-    write_atomically(path, save(tensors, {_STATED: json.dumps(stated)}))
-    return found
+    logits = {} if found.logits is None else {"logits": found.logits}
+    return Kept({"values": found.values, **logits}, {"shape": found.shape})
 
 
-def _checksum(tensors: dict[str, Tensor], shape: str) -> str:
-    """SHA-256 of names, types, sizes and bytes."""
-    digest = hashlib.sha256(shape.encode())
-    for name, x in sorted(tensors.items()):
-        digest.update(f"{name} {x.dtype} {tuple(x.shape)}\n".encode())
-        digest.update(x.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _check(key: CacheKey, found: Kept) -> None:
+    if len(found.tensors["values"]) != key.n or "shape" not in found.facts:
+        raise ValueError("its content is not of its key")

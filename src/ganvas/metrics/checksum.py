@@ -11,6 +11,8 @@ from torch import nn
 class WeightsError(RuntimeError):
     """Pinned weights could not be had, or are not the ones that were pinned."""
 
+    exit_code = 2
+
 
 def sha256(content: bytes) -> str:
     """SHA-256 in 64 hexadecimal digits.

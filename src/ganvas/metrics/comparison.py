@@ -75,6 +75,8 @@ class Comparison:
     @cached_property
     def membership(self) -> Membership:
         """Who lies in whose ball: shared by precision, recall, density and coverage."""
-        real = self.real_features("prdc").values
-        s = self.settings
-        return membership(real, self.fake.values, prc_neighbours=s.prc_neighbours, dc_neighbours=s.dc_neighbours)
+        real, s = self.real_features("prdc"), self.settings
+        ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
+        least = max(ks.values())
+        require_images(f"{least} nearest neighbours", least + 1, real=real.values, fake=self.fake.values)
+        return membership(real.values, self.fake.values, **ks, real_radii=real.radii(**ks))

@@ -83,18 +83,35 @@ class Extractor(nn.Module, ABC):
         return self.extract(images.to(self.device))
 
 
-def require_grey_or_rgb(name: str, images: Tensor) -> None:
-    """Refuse all but one or three channels.
+class ColourExtractor(Extractor):
+    """An extractor of RGB images of any size, to which grey ones are given in three equal channels."""
 
-    Args:
-        name: of the extractor.
-        images: ``(n, c, h, w)``.
+    @abstractmethod
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Preprocess and run the network."""
 
-    Raises:
-        ValueError: another number of channels.
-    """
-    if images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"images: extractor '{name}' expects 1 or 3 channels, got {tuple(images.shape)}; "
-            "drop an alpha channel, or convert to RGB"
-        )
+    def check(self, images: Tensor) -> None:
+        """Grey or RGB of any size.
+
+        Args:
+            images: ``(n, c, h, w)``.
+
+        Raises:
+            ValueError: another number of channels.
+        """
+        if images.shape[1] not in (1, 3):
+            raise ValueError(
+                f"images: extractor '{self.name}' expects 1 or 3 channels, got {tuple(images.shape)}; "
+                "drop an alpha channel, or convert to RGB"
+            )
+
+    def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
+        """Features and, of a classifier, logits of grey or RGB images.
+
+        Args:
+            images: ``(n, 1 or 3, h, w)``.
+
+        Returns:
+            Features ``(n, d)``, and logits ``(n, k)`` or None.
+        """
+        return self.extract_rgb(images.expand(-1, 3, -1, -1))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.frechet import Moments
+from ganvas.metrics.neighbours import Radii, radii
 from ganvas.metrics.validation import require_images
 from ganvas.types import Shape
 
@@ -48,6 +49,32 @@ class Features:
         """
         require_images("a covariance", 2, features=self.values)
         return Moments.of(self.values)
+
+    def radii(self, prc_neighbours: int, dc_neighbours: int) -> Radii:
+        """Radii of the images' balls, computed once for each pair of k.
+
+        Args:
+            prc_neighbours: k of precision and recall.
+            dc_neighbours: k of density and coverage.
+        """
+        ks = prc_neighbours, dc_neighbours
+        if ks not in self._radii:
+            self._radii[ks] = radii(self.values, prc_neighbours=prc_neighbours, dc_neighbours=dc_neighbours)
+        return self._radii[ks]
+
+    def remember(self, prc_neighbours: int, dc_neighbours: int, known: Radii) -> None:
+        """Take what :meth:`radii` returned for the same images before.
+
+        Args:
+            prc_neighbours: k of precision and recall.
+            dc_neighbours: k of density and coverage.
+            known: radii for these.
+        """
+        self._radii[prc_neighbours, dc_neighbours] = known
+
+    @cached_property
+    def _radii(self) -> dict[tuple[int, int], Radii]:
+        return {}
 
     def take(self, index: Int64[Tensor, " m"]) -> Features:
         """The features of some of the images.

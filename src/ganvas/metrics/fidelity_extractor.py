@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from ganvas.metrics.checksum import WeightsError, state_sha256
-from ganvas.metrics.extractor import Extracted, Extractor, require_grey_or_rgb
+from ganvas.metrics.extractor import ColourExtractor, Extracted
 from ganvas.metrics.inception_extractor import local
 from ganvas.metrics.resize import TF1_GRID
 
@@ -60,7 +60,7 @@ _LOCAL: Final = {"dinov2": _no_local, "clip": _archive, "vgg16": local}
 
 
 @final
-class FidelityExtractor(Extractor):
+class FidelityExtractor(ColourExtractor):
     """Features of one of torch-fidelity's registered networks; none of them is a classifier, so there is no ``is``.
 
     Args:
@@ -93,24 +93,6 @@ class FidelityExtractor(Extractor):
         with torch.inference_mode():
             self.num_features = self.model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))[0].shape[1]
 
-    def check(self, images: Tensor) -> None:
-        """Grey or RGB of any size.
-
-        Args:
-            images: ``(n, c, h, w)``.
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        require_grey_or_rgb(self.name, images)
-
-    def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Features of grey or RGB images.
-
-        Args:
-            images: ``(n, 1 or 3, h, w)``.
-
-        Returns:
-            Features ``(n, d)``, and no logits.
-        """
-        return self.model(images.expand(-1, 3, -1, -1))[0], None
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Features ``(n, d)``, and no logits."""
+        return self.model(images)[0], None

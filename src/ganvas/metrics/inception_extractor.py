@@ -16,7 +16,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from ganvas.metrics.checksum import WeightsError, sha256, verify
-from ganvas.metrics.extractor import Extracted, Extractor, require_grey_or_rgb
+from ganvas.metrics.extractor import ColourExtractor, Extracted
 from ganvas.metrics.resize import TF1_GRID
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -89,7 +89,7 @@ def _network(path: Path) -> FeatureExtractorInceptionV3:
 
 
 @final
-class InceptionExtractor(Extractor):
+class InceptionExtractor(ColourExtractor):
     """Pool features (2048) and logits without the last bias (1008) of the 2015 Inception.
 
     Args:
@@ -118,24 +118,6 @@ class InceptionExtractor(Extractor):
                 stacklevel=2,
             )
 
-    def check(self, images: Tensor) -> None:
-        """Grey or RGB of any size.
-
-        Args:
-            images: ``(n, c, h, w)``.
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        require_grey_or_rgb(self.name, images)
-
-    def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Features and logits of grey or RGB images.
-
-        Args:
-            images: ``(n, 1 or 3, h, w)``.
-
-        Returns:
-            Features ``(n, 2048)``, logits ``(n, 1008)``.
-        """
-        return self.model(images.expand(-1, 3, -1, -1))
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Features ``(n, 2048)`` and logits ``(n, 1008)``."""
+        return self.model(images)

@@ -45,8 +45,42 @@ class Membership:
     real_reached: Bool[Tensor, " n"]
 
 
+@dataclass(frozen=True)
+class Radii:
+    """Squared radii of the balls of one side, which depend on that side alone.
+
+    Args:
+        closed: of the balls of precision and recall.
+        opened: of the balls of density and coverage.
+    """
+
+    closed: Float64[Tensor, " n"]
+    opened: Float64[Tensor, " n"]
+
+
+def radii(x: Float[Tensor, "n d"], *, prc_neighbours: int, dc_neighbours: int) -> Radii:
+    r"""Squared distance of every image to its k-th nearest other one, for both k in one pass.
+
+    .. math:: r_k(x_i)^2 = k\text{-th smallest of } \lVert x_i - x_j \rVert^2, \; j \ne i
+
+    Args:
+        x: features of one side, n above both k.
+        prc_neighbours: k of the closed balls, at least 1.
+        dc_neighbours: k of the open balls, at least 1.
+    """
+    values = x.double()
+    tolerance = _ROUNDING**2 * _mean_square(values)
+    found = squared_radii(values - values.mean(dim=0), (prc_neighbours, dc_neighbours), tolerance, BLOCK_BYTES)
+    return Radii(*found)
+
+
 def membership(
-    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, prc_neighbours: int, dc_neighbours: int
+    real: Float[Tensor, "n d"],
+    fake: Float[Tensor, "m d"],
+    *,
+    prc_neighbours: int,
+    dc_neighbours: int,
+    real_radii: Radii | None = None,
 ) -> Membership:
     r"""Radii of both sides, then one pass over the distances between them.
 
@@ -58,6 +92,7 @@ def membership(
         fake: features of generated images, m above both k.
         prc_neighbours: k of the closed balls of both sides, at least 1.
         dc_neighbours: k of the open balls of the real side, at least 1.
+        real_radii: :func:`radii` of the real side with the same two k, where they are known.
 
     Returns:
         Membership of every image.
@@ -68,10 +103,12 @@ def membership(
     most = max(prc_neighbours, dc_neighbours)
     require_images(f"{most} nearest neighbours", most + 1, real=real, fake=fake)
     a, b, tolerance = _centred(real, fake)
-    ks = (prc_neighbours, dc_neighbours)
-    closed, opened = _named_radii("real", a, ks, tolerance)
-    (fakes,) = _named_radii("fake", b, ks[:1], tolerance)
-    return _cross(a, b, tolerance, (closed.numpy(), opened.numpy(), fakes.numpy()))
+    ks = {"prc_neighbours": prc_neighbours, "dc_neighbours": dc_neighbours}
+    sides = {"real": radii(real, **ks) if real_radii is None else real_radii, "fake": radii(fake, **ks)}
+    for side, found in sides.items():
+        _warn_of_copies(side, found.closed, prc_neighbours)
+    known = sides["real"]
+    return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()))
 
 
 def squared_radii(
@@ -107,13 +144,16 @@ def squared_distances(
         block_bytes: memory of one block; it holds one row at least.
 
     Yields:
-        Index of the first row, and a block that the caller may overwrite.
+        Index of the first row, and a block that the caller may overwrite, and that the next one overwrites.
     """
     rows = max(1, block_bytes // (8 * len(y)))
-    norms = y.square().sum(dim=1)
+    norms, columns = y.square().sum(dim=1), y.T
+    # One buffer for all blocks: fresh memory would be cleared by the system every time.
+    buffer = torch.empty(min(rows, len(x)), len(y), dtype=torch.float64)
     for start in range(0, len(x), rows):
         part = x[start : start + rows]
-        block = torch.addmm(norms.expand(len(part), -1), part, y.T, alpha=-2).add_(part.square().sum(1, keepdim=True))
+        block = torch.addmm(norms.expand(len(part), -1), part, columns, alpha=-2, out=buffer[: len(part)])
+        block.add_(part.square().sum(1, keepdim=True))
         yield start, torch.threshold_(block, tolerance, 0.0)
 
 
@@ -123,21 +163,22 @@ def _centred(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, float]:
     mean = a.mean(dim=0)
     a, b = a - mean, b - mean
     # Rounding is relative to the features as they came, before the mean was taken away.
-    scale = max(float(x.double().square().sum(dim=1).mean()) for x in (real, fake))
-    return a, b, _ROUNDING**2 * scale
+    return a, b, _ROUNDING**2 * max(_mean_square(x.double()) for x in (real, fake))
 
 
-def _named_radii(side: str, x: Tensor, ks: tuple[int, ...], tolerance: float) -> list[Tensor]:
-    """Radii of one side, with a warning where images repeat so often that a ball is a point."""
-    found = squared_radii(x, ks, tolerance, BLOCK_BYTES)
-    zero = int((found[0] == 0).sum())
+def _mean_square(x: Tensor) -> float:
+    return float(x.square().sum(dim=1).mean())
+
+
+def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
+    """Say where images repeat so often that a ball is a point."""
+    zero = int((closed == 0).sum())
     if zero:
         warnings.warn(
-            f"{side}: {zero} of {len(x)} images have {ks[0]} copies or more; their balls are points: precision and "
+            f"{side}: {zero} of {len(closed)} images have {k} copies or more; their balls are points: precision and "
             "recall count exact copies in them, density and coverage count nothing",
-            stacklevel=4,
+            stacklevel=3,
         )
-    return found
 
 
 def _cross(

@@ -1,7 +1,8 @@
 """Reference statistics as a file: mean and covariance in pytorch-fid's layout, so that they travel between tools.
 
-The file is a ``.npz`` with ``mu (d,)`` and ``sigma (d, d)`` in float64; ganvas adds ``n``, ``extractor`` and
-``weights_hash``, which other tools ignore. Nothing in it is ever unpickled. Moments serve the Fréchet distances alone.
+The file is a ``.npz`` with ``mu (d,)`` and ``sigma (d, d)`` in float64; ganvas adds ``n``, ``extractor``,
+``weights_hash``, ``preprocessing`` and ``images`` (content fingerprint), which other tools ignore. Nothing in it is
+ever unpickled. Moments serve the Fréchet distances alone.
 """
 
 from __future__ import annotations
@@ -52,12 +53,14 @@ class Statistics:
         return digest.hexdigest()
 
 
-def save_statistics(path: Path, features: Features) -> None:
+def save_statistics(path: Path, features: Features, *, preprocessing: str, images: str) -> None:
     """Write the moments of a set of features.
 
     Args:
         path: ends with ``.npz``; replaced whole or not at all.
         features: at least 2 images.
+        preprocessing: the extractor's own words.
+        images: content fingerprint of the images.
 
     Raises:
         ValueError: another suffix, too few images or features that are not finite.
@@ -72,6 +75,8 @@ def save_statistics(path: Path, features: Features) -> None:
         n=np.array(features.n),
         extractor=np.array(features.extractor),
         weights_hash=np.array(features.weights_hash),
+        preprocessing=np.array(preprocessing),
+        images=np.array(images),
     )
     write_atomically(path, content.getvalue())
 
@@ -103,6 +108,12 @@ def load_statistics(path: Path, extractor: Extractor) -> Statistics:
         raise ValueError(
             f"{path}: statistics of extractor '{name}' ({weights_hash[:8]}), but extractor={extractor.name} "
             f"({extractor.weights_hash[:8]}) was asked for; use the one the file was made with"
+        )
+    preprocessing = str(arrays.get("preprocessing", extractor.preprocessing))
+    if preprocessing != extractor.preprocessing:
+        raise ValueError(
+            f"{path}: statistics of images preprocessed as '{preprocessing}', but extractor={extractor.name} does "
+            f"'{extractor.preprocessing}'; make the file again with this extractor"
         )
     return Statistics(moments, int(arrays["n"]) if "n" in arrays else None, name, weights_hash)
 

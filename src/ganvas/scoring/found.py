@@ -12,6 +12,7 @@ from typing import Any, final
 from ganvas.metrics.protocol import Protocol
 from ganvas.metrics.score import Score
 from ganvas.metrics.verdict import Verdict
+from ganvas.metrics.verdicts import by_name
 
 
 @final
@@ -22,7 +23,8 @@ class Found:
     Args:
         scores: by key ``score/<kind>/<metric>``.
         floor: what real images score, by the same keys, where that is known.
-        ceiling: what noise scores.
+        ceiling: what noise, or a generator with one mode, scores.
+        stand_ins: what stood in the generator's place on these rows, by ``floor`` and ``ceiling``.
         conditions: of each score, by key: everything that it depends on besides the model.
         protocol: of the scores from features; None where there are none.
         verdicts: on the health of the model.
@@ -33,6 +35,7 @@ class Found:
     scores: dict[str, Score] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)
+    stand_ins: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     protocol: Protocol | None = None
     verdicts: tuple[Verdict, ...] = ()
@@ -56,8 +59,8 @@ class Found:
             "fingerprint": self.fingerprint(),
             "conditions": self.conditions,
             "fingerprints": self.fingerprints(),
-            "calibration": {"floor": self.floor, "ceiling": self.ceiling},
-            "verdicts": {v.name: {"value": v.value, "verdict": v.verdict, "reason": v.reason} for v in self.verdicts},
+            "calibration": {"floor": self.floor, "ceiling": self.ceiling, "of": self.stand_ins},
+            "verdicts": by_name(self.verdicts),
             "notes": list(self.notes),
         }
 
@@ -79,6 +82,7 @@ def together(parts: Sequence[Found]) -> Found:
         scores={key: score for part in parts for key, score in part.scores.items()},
         floor={key: value for part in parts for key, value in part.floor.items()},
         ceiling={key: value for part in parts for key, value in part.ceiling.items()},
+        stand_ins={row: of for part in parts for row, of in part.stand_ins.items()},
         conditions={key: value for part in parts for key, value in part.conditions.items()},
         protocol=protocols[0] if protocols else None,
         verdicts=tuple(verdict for part in parts for verdict in part.verdicts),

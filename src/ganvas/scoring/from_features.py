@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-import torch
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from ganvas.config import ConfigError
-from ganvas.data.source import TensorExamples
-from ganvas.metrics.calibration import Row, ceiling, floor, uniform_noise
+from ganvas.metrics.calibration import Row, ceiling, floor
 from ganvas.metrics.features import Features
-from ganvas.metrics.health import class_coverage
-from ganvas.metrics.protocol import FINAL, Protocol, library_versions, warnings_for
-from ganvas.metrics.score import check_metrics, scores
+from ganvas.metrics.protocol import Protocol, warnings_for
+from ganvas.metrics.score import GROUPS, check_metrics, expand, scores
 from ganvas.metrics.statistics_file import Statistics
-from ganvas.metrics.verdict import Verdict
+from ganvas.metrics.verdicts import verdict_on_classes
 from ganvas.scoring.found import Found
-from ganvas.scoring.task import Task
+from ganvas.scoring.kept import kept_row, know_radii
+from ganvas.scoring.stand_ins import CEILINGS, training_images
+from ganvas.scoring.task import Part, Task
+
+ROWS: Mapping[str, Callable[..., Row]] = MappingProxyType({"floor": floor, "ceiling": ceiling})
 
 
 def feature_scores(task: Task, names: Sequence[str]) -> Found:
@@ -30,14 +31,20 @@ def feature_scores(task: Task, names: Sequence[str]) -> Found:
     check_metrics(names, task.require_extractor().name)
     _require_channels(task)
     real, fake = task.real, task.fake
+    _require_variety(task, real, fake)
     protocol = protocol_of(task, real, fake)
-    rows = _calibration(task, real, names) if task.cfg.calibration and isinstance(real, Features) else {}
+    if isinstance(real, Features) and set(expand(names)) & set(GROUPS["prdc"]):
+        know_radii(task, real)
+    rows, stand_ins = (
+        _calibration(task, real, names) if task.cfg.calibration and isinstance(real, Features) else ({}, {})
+    )
     return Found(
         scores=scores(real, fake, names, task.settings),
         floor=_values(rows.get("floor")),
         ceiling=_values(rows.get("ceiling")),
+        stand_ins=stand_ins,
         protocol=protocol,
-        verdicts=_classes(real, fake),
+        verdicts=() if isinstance(real, Statistics) else verdict_on_classes(real, fake),
         notes=tuple(warnings_for(protocol)) + _short(rows.get("floor"), fake.n),
     )
 
@@ -55,10 +62,8 @@ def protocol_of(task: Task, real: Features | Statistics, fake: Features) -> Prot
         fingerprint = real.fingerprint()
     else:
         fingerprint = reference.examples(reference.split, "a score").fingerprint()
-    return Protocol(
-        extractor=extractor.name,
-        weights_hash=extractor.weights_hash,
-        preprocessing=extractor.preprocessing,
+    return Protocol.of(
+        extractor,
         reference=reference.name,
         reference_fingerprint=fingerprint,
         split=reference.split,
@@ -67,20 +72,19 @@ def protocol_of(task: Task, real: Features | Statistics, fake: Features) -> Prot
         weights=task.subject.weights,
         sample_seed=None if task.subject.weights == "images" else task.cfg.seed,
         settings=task.settings,
-        library=FINAL,
-        versions=library_versions(),
     )
 
 
-def _calibration(task: Task, real: Features, names: Sequence[str]) -> dict[str, Row]:
-    """The rows that can be had: no floor without training images that are not the reference itself."""
-    n, rows = task.fake.n, {}
-    if task.reference.split != "train" and task.reference.has("train"):
-        train = task.features("train", "the floor", n)
-        rows["floor"] = floor(real, train, n, names, task.settings)
-    noise = TensorExamples(uniform_noise(n, task.subject.shape, task.settings.seed))
-    worst = task.cached(noise, torch.arange(n), "uniform noise")
-    return rows | {"ceiling": ceiling(real, worst, n, names, task.settings)}
+def _calibration(task: Task, real: Features, names: Sequence[str]) -> tuple[dict[str, Row], dict[str, str]]:
+    """The rows that can be had, and what stands in the generator's place on each."""
+    parts = {"floor": training_images(task), "ceiling": CEILINGS[task.cfg.ceiling](task)}
+    found = {row: part for row, part in parts.items() if part is not None}
+    rows = {row: _row(task, real, part, names, ROWS[row]) for row, part in found.items()}
+    return rows, {row: f"{rows[row].n} of {part.name}" for row, part in found.items()}
+
+
+def _row(task: Task, real: Features, part: Part, names: Sequence[str], make: Callable[..., Row]) -> Row:
+    return kept_row(task, part, names, lambda: make(real, task.cached(part), task.n, names, task.settings))
 
 
 def _require_channels(task: Task) -> None:
@@ -95,13 +99,12 @@ def _require_channels(task: Task) -> None:
         )
 
 
-def _classes(real: Features | Statistics, fake: Features) -> tuple[Verdict, ...]:
-    """Whether all classes are there, where the extractor's classes are those of the reference's images."""
-    if isinstance(real, Statistics) or real.logits is None or fake.logits is None:
-        return ()
-    counts = real.logits.argmax(1).bincount(minlength=real.logits.shape[1])
-    # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
-    return (class_coverage(fake.logits.argmax(1), counts),) if bool((counts > 0).all()) else ()
+def _require_variety(task: Task, real: Features | Statistics, fake: Features) -> None:
+    """Refuse files of one image over and over, which is no data; a model that has collapsed so far is scored."""
+    sides = {task.reference.name: real, task.subject.name: fake if task.subject.weights == "images" else None}
+    for name, side in sides.items():
+        if isinstance(side, Features) and side.n > 1 and bool((side.values == side.values[0]).all()):
+            raise ConfigError(f"{name}: all {side.n} images are equal to the extractor; check how they were made")
 
 
 def _values(row: Row | None) -> dict[str, float]:

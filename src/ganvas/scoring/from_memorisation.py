@@ -26,7 +26,7 @@ def memorisation(task: Task) -> Found:
             "metrics: memorisation needs training and held-out images; write reference=DATASET with a test split"
         )
     s = task.cfg.memorisation
-    train = task.features("train", "memorisation")
+    train = task.cached(task.part("train", "memorisation"))
     found = audit(train.values, held_out.values, task.fake.values, quantile=s.quantile, pairs=s.pairs)
     name = task.require_extractor().name
     close, authentic = f"score/{name}/memorisation_close", f"score/{name}/memorisation_authentic"

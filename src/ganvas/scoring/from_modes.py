@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import torch
+from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.data.batches import model_input
@@ -15,13 +19,14 @@ from ganvas.metrics.modes import ModeCoverage, mode_coverage
 from ganvas.metrics.score import Score
 from ganvas.metrics.stacked_modes import stacked_modes
 from ganvas.scoring.found import Found
+from ganvas.scoring.stand_ins import members, one_mode_source
 from ganvas.scoring.task import Task
 
 DIGITS = 10
 
 
 def modes(task: Task) -> Found:
-    """Modes covered, high-quality share and reverse divergence; the floor column is as many true points."""
+    """Modes covered, high-quality share, reverse divergence; floor: true points, ceiling: uniform ones or one mode."""
     source = task.reference.source
     density = source.density if isinstance(source, DensitySource) else None
     if not isinstance(density, GaussianMixture):
@@ -36,8 +41,28 @@ def modes(task: Task) -> Found:
     return Found(
         scores={key: Score(value, None, "") for key, value in found.items()},
         floor=_coverage(mode_coverage(real, density.modes, density.sigma)),
+        ceiling=_coverage(mode_coverage(CEILINGS[task.cfg.ceiling](task, real), density.modes, density.sigma)),
         conditions=dict.fromkeys(found, facts),
     )
+
+
+def _in_the_box(task: Task, real: Tensor) -> Tensor:
+    """Points uniform in the smallest box around the data."""
+    generator = torch.Generator().manual_seed(task.settings.seed)
+    low, high = real.amin(0), real.amax(0)
+    return low + (high - low) * torch.rand(task.n, 2, generator=generator)
+
+
+def _one_mode(task: Task, real: Tensor) -> Tensor:
+    """True points of one mode, drawn with replacement where there are too few."""
+    examples = one_mode_source(task)
+    index, _ = members(task, examples)
+    return model_input(examples.batch(index))[torch.arange(task.n) % len(index)]
+
+
+CEILINGS: Mapping[str, Callable[[Task, Tensor], Tensor]] = MappingProxyType(
+    {"noise": _in_the_box, "one_mode": _one_mode}
+)
 
 
 def stacked(task: Task) -> Found:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import torch
 from hydra import compose
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, closest
 from ganvas.data.npz import read_images
 from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.data.unchanged import read_folder
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
+
+NEED_PATH = frozenset({"folder", "npz"})
+"""Data sets that stand for nothing without ``data.path``."""
 
 
 class Reference:
@@ -68,27 +71,36 @@ class Reference:
         return self._loaded[split]
 
 
-def find_reference(cfg: DictConfig, subject: Subject) -> Reference:
+def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
     """What ``cfg.reference`` names, or the data of the model.
 
     Args:
         cfg: root of ``conf/score.yaml``.
-        subject: what is scored.
+        subject: what is scored; None where only a reference is asked for.
 
     Raises:
         ConfigError: images without a reference, or a name of nothing.
         DataError: images that cannot be read.
     """
+    if cfg.reference in data_sets() or (cfg.reference in NEED_PATH and "path" in cfg.data):
+        described = _described(cfg)
+        return _of(build(described.data), cfg.split, described)
+    if cfg.reference in NEED_PATH:
+        raise ConfigError(
+            f"reference={cfg.reference} needs data.path=PATH; or write reference=PATH for images as they are"
+        )
+    if cfg.data:
+        raise ConfigError(
+            f"data.{next(iter(cfg.data))}: reference={cfg.reference} takes no data keys; they belong to a data set, "
+            "as in reference=cifar10 data.root=DIR or reference=folder data.path=DIR"
+        )
     if cfg.reference is None:
         if not isinstance(subject, ModelSubject):
             raise ConfigError(
-                f"no reference for the images {subject.name}; write reference=DATASET (such as mnist5k), "
-                "reference=FOLDER or reference=FILE.npz"
+                f"no reference for {'the images ' + subject.name if subject else 'the export'}; write "
+                "reference=DATASET (such as mnist5k), reference=FOLDER or reference=FILE.npz"
             )
         return _of(subject.data.source, cfg.split, subject.config)
-    if cfg.reference in data_sets():
-        described = compose("train", [f"data={cfg.reference}", f"paths.data='{cfg.paths.data}'", "paths.output=''"])
-        return _of(build(described.data), cfg.split, described)
     path = Path(cfg.reference)
     if path.is_dir():
         return Reference(cfg.reference, "all", images=read_folder(path))
@@ -105,7 +117,20 @@ def find_reference(cfg: DictConfig, subject: Subject) -> Reference:
 def data_sets() -> list[str]:
     """Names that stand for a data set without further arguments."""
     found = (entry.name for entry in files("ganvas.conf").joinpath("data").iterdir())
-    return sorted({name.removesuffix(".yaml") for name in found if name.endswith(".yaml")} - {"folder", "npz"})
+    return sorted({name.removesuffix(".yaml") for name in found if name.endswith(".yaml")} - NEED_PATH)
+
+
+def _described(cfg: DictConfig) -> DictConfig:
+    """The data set as ``ganvas train data=NAME`` would have it, with the keys of ``data`` in place of its own."""
+    described = compose("train", [f"data={cfg.reference}", f"paths.data='{cfg.paths.data}'", "paths.output=''"])
+    known = [str(key) for key in described.data if not str(key).startswith("_") and key != "name"]
+    for key in map(str, cfg.data):
+        if key not in known:
+            raise ConfigError(
+                f"data.{key}: {cfg.reference} has no such key{closest(key, known)} It has {', '.join(known)}"
+            )
+    described.data = OmegaConf.merge(described.data, cfg.data)
+    return described
 
 
 def _of(source: Source, split: str | None, config: DictConfig) -> Reference:

@@ -19,8 +19,24 @@ from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.features import Features, extract
 from ganvas.metrics.settings import MetricSettings
 from ganvas.metrics.statistics_file import Statistics, load_statistics
+from ganvas.metrics.store import Store
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of a set of images.
+
+    Args:
+        examples: the set.
+        index: which of them.
+        name: how they were chosen; part of the cache's key.
+    """
+
+    examples: Examples
+    index: Tensor
+    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +75,20 @@ class Task:
         """Features of the reference, or its moments where these are all there is."""
         if self.reference.statistics is not None:
             return load_statistics(self.reference.statistics, self.require_extractor())
-        return self.features(self.reference.split, "a score from features")
+        return self.cached(self.real_part)
 
-    def features(self, split: str, metric: str, n: int | None = None) -> Features:
-        """Features of a split of the reference, or of ``n`` images drawn from it, from the cache where it has them.
+    @cached_property
+    def real_part(self) -> Part:
+        """The images of the reference."""
+        return self.part(self.reference.split, "a score from features")
+
+    @property
+    def store(self) -> Store:
+        """Where what depends on references alone is kept."""
+        return _store(self.cfg)
+
+    def part(self, split: str, metric: str, n: int | None = None) -> Part:
+        """A split of the reference, or ``n`` images drawn from it.
 
         Args:
             split: which.
@@ -71,24 +97,26 @@ class Task:
         """
         examples = self.reference.examples(split, metric)
         if n is None or n >= len(examples):
-            return self.cached(examples, torch.arange(len(examples)), split)
+            return Part(examples, torch.arange(len(examples)), split)
         seed = self.settings.seed
         index = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed))[:n]
-        return self.cached(examples, index, f"{split}, drawn with seed {seed}")
+        return Part(examples, index, f"{split}, drawn with seed {seed}")
 
-    def cached(self, examples: Examples, index: Tensor, split: str) -> Features:
-        """Features of some examples, from the cache where it has them.
+    def key(self, part: Part) -> CacheKey:
+        """What the features of some images are kept under.
 
         Args:
-            examples: real images, or a stand-in for generated ones.
-            index: which of them.
-            split: what they are, part of the cache's key.
+            part: the images.
         """
-        extractor, size = self.require_extractor(), self.cfg.batch_size
-        batches: Iterator[Tensor] = (examples.batch(part) for part in index.split(size))
-        key = CacheKey.of(extractor, images=examples.fingerprint(), n=len(index), split=split)
-        found = FeatureCache(Path(self.cfg.paths.cache).expanduser())
-        return found.features(key, lambda: extract(extractor, batches, size))
+        return _key(self.require_extractor(), part)
+
+    def cached(self, part: Part) -> Features:
+        """Features of real images or a stand-in for generated ones, from the cache where it has them.
+
+        Args:
+            part: the images.
+        """
+        return kept_features(self.cfg, self.require_extractor(), part)
 
     def require_extractor(self) -> Extractor:
         """The extractor.
@@ -118,3 +146,25 @@ class Task:
             "weights": self.subject.weights,
             **more,
         }
+
+
+def kept_features(cfg: DictConfig, extractor: Extractor, part: Part) -> Features:
+    """Features of some images, from the cache where it has them.
+
+    Args:
+        cfg: root of ``conf/score.yaml``.
+        extractor: of the features.
+        part: the images.
+    """
+    batches: Iterator[Tensor] = (part.examples.batch(index) for index in part.index.split(cfg.batch_size))
+    return FeatureCache(_store(cfg)).features(
+        _key(extractor, part), lambda: extract(extractor, batches, cfg.batch_size)
+    )
+
+
+def _key(extractor: Extractor, part: Part) -> CacheKey:
+    return CacheKey.of(extractor, images=part.examples.fingerprint(), n=len(part.index), split=part.name)
+
+
+def _store(cfg: DictConfig) -> Store:
+    return Store(Path(cfg.paths.cache).expanduser())

@@ -1,0 +1,153 @@
+"""``ganvas score`` of 10,000 images against 10,000 digits, against feature extraction plus torch-fidelity's functions.
+
+The reference is MNIST's test split (downloaded, or from ``GANVAS_DATA``); the generated side is as many training digits
+with Gaussian pixel noise, in an ``.npz``. Both sides run in one process with one extractor and one number of threads:
+
+- torch-fidelity: extraction of both sides from tensors in memory, then its FID, IS, KID, precision and recall (its
+  default memory plan). It computes no density, no coverage and no errors.
+- ganvas: all that ``ganvas score`` does after Hydra has composed its config, with ``metrics=[fd,is,kid,prdc]``: reading
+  the files, hashing, extraction, metrics with their errors, table and ``result.json``; three times over:
+  ``calibration=false`` with an empty cache (the same two sides as torch-fidelity's), the default with an empty cache
+  (floor and ceiling besides: two more sides extracted and scored), and the default again with that cache.
+
+Rounds alternate, medians are compared, and the values must agree. Both clocks are printed: on a machine that others
+use, believe the CPU's.
+
+Usage: python scripts/benchmark_score.py [--rounds 5] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_module
+from torch import Tensor
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from ganvas.config import build
+from ganvas.metrics.features import extract
+from ganvas.metrics.mnist_extractor import MnistExtractor
+from ganvas.score import score
+
+N = 10_000
+NOISE = 40.0
+METRICS = "metrics=[fd,is,kid,prdc]"
+THEIRS = {
+    "fd": "frechet_inception_distance",
+    "is": "inception_score_mean",
+    "kid": "kernel_inception_distance_mean",
+    "precision": "precision",
+    "recall": "recall",
+}
+
+
+class Took(NamedTuple):
+    """Seconds of one run."""
+
+    wall: float
+    cpu: float
+
+
+def timed(work: Callable[[], dict[str, float]]) -> tuple[Took, dict[str, float]]:
+    """How long it takes, and what it returns."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = work()
+    return Took(time.perf_counter() - wall, time.process_time() - cpu), found
+
+
+def torch_fidelity(real: Tensor, fake: Tensor, settings: Any, batch_size: int) -> dict[str, float]:
+    """The baseline: its metrics by its names, on features of our extractor."""
+    extractor = MnistExtractor()
+    a, b = (extract(extractor, images, batch_size) for images in (real, fake))
+    subsets = {"kid_subsets": settings.kid_subsets, "kid_subset_size": settings.kid_subset_size}
+    statistics_ = [fid_features_to_statistics(side.values.double()) for side in (a, b)]
+    assert b.logits is not None
+    return {
+        **fid_statistics_to_metric(*statistics_, verbose=False),
+        **isc_features_to_metric(b.logits, splits=settings.is_splits, rng_seed=settings.seed),
+        **kid_features_to_metric(a.values, b.values, **subsets, rng_seed=settings.seed, verbose=False),
+        **prc_features_to_metric(b.values, a.values, prc_neighborhood=settings.prc_neighbours, verbose=False),
+    }
+
+
+def ganvas(fakes: Path, folder: Path, cache: Path, *overrides: str) -> dict[str, float]:
+    """``ganvas score fakes reference=mnist``: its scores by their short names."""
+    paths = [f"source='{fakes}'", f"paths.cache='{cache}'", f"paths.output='{folder}'"]
+    cfg = compose("score", ["reference=mnist", METRICS, *paths, *overrides])
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = score(cfg, folder)["scores"]
+    return {key.rpartition("/")[2]: value["value"] for key, value in found.items()}
+
+
+def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) -> dict[str, Took]:
+    """Every way once, with an empty cache, and their values compared."""
+    fake, settings, cache = (
+        torch.from_numpy(np.load(fakes)["images"])[:, None],
+        build(cfg.settings),
+        folder / f"{number}",
+    )
+    ways: dict[str, Callable[[], dict[str, float]]] = {
+        "torch-fidelity": lambda: torch_fidelity(real, fake, settings, cfg.batch_size),
+        "calibration=false": lambda: ganvas(fakes, folder, cache / "bare", "calibration=false"),
+        "first call": lambda: ganvas(fakes, folder, cache / "rows"),
+        "second call": lambda: ganvas(fakes, folder, cache / "rows"),
+    }
+    took, found = {}, {}
+    for way, work in ways.items():
+        took[way], found[way] = timed(work)
+    for way in list(ways)[1:]:
+        for name, theirs in THEIRS.items():
+            ours, expected = found[way][name], found["torch-fidelity"][theirs]
+            if abs(ours - expected) > 1e-5 * abs(expected):
+                raise SystemExit(f"{way}: {name} is {ours}, torch-fidelity's {expected}")
+    return took
+
+
+def report(rounds: list[dict[str, Took]]) -> None:
+    """Medians of each way, and the medians of the rounds' ratios."""
+    for way in rounds[0]:
+        wall, cpu = (statistics.median(getattr(took[way], clock) for took in rounds) for clock in Took._fields)
+        print(f"{way:18} {wall:6.2f} s wall, {cpu:6.2f} s CPU")
+    for way, base in {
+        "calibration=false": "torch-fidelity",
+        "first call": "torch-fidelity",
+        "second call": "first call",
+    }.items():
+        for clock in Took._fields:
+            ratios = [getattr(took[way], clock) / getattr(took[base], clock) for took in rounds]
+            middle = statistics.median(ratios)
+            print(f"{way} / {base}, {clock}: median {middle:.3f}, min {min(ratios):.3f}, max {max(ratios):.3f}")
+
+
+def main() -> None:
+    """Make the images, run the rounds, print what they took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in {"rounds": 5, "threads": 2}.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with initialize_config_module("ganvas.conf", version_base="1.3"), tempfile.TemporaryDirectory() as place:
+        folder, cfg = Path(place), compose("score", [])
+        source = build(compose("train", ["data=mnist"]).data)
+        real, train = (source.load(split).batch(torch.arange(N)) for split in ("test", "train"))
+        noise = NOISE * torch.randn(train.shape, generator=torch.Generator().manual_seed(0))
+        np.savez(folder / "fakes.npz", images=(train + noise).clamp(0, 255).to(torch.uint8)[:, 0].numpy())
+        print(f"{N} against {N}, {options.threads} threads, {options.rounds} rounds, torch {torch.__version__}")
+        report([one_round(real, folder / "fakes.npz", folder, cfg, i) for i in range(options.rounds)])
+
+
+if __name__ == "__main__":
+    main()
