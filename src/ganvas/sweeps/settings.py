@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from ganvas.sweeps.aggregate import AGGREGATES
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.samplers import ONE_OBJECTIVE, PRUNERS, SAMPLERS
-from ganvas.sweeps.study import Direction
 
 DIRECTIONS = ("minimize", "maximize")
 
@@ -36,7 +35,7 @@ class Settings:
     n_trials: int | None
     pruner: str
     objectives: tuple[str, ...]
-    directions: tuple[Direction, ...]
+    directions: tuple[Any, ...]
     aggregate: str
     racing: float | None
     parallel: int
