@@ -42,7 +42,7 @@ def test_the_wheel_is_whole_from_an_unrelated_folder(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     # Unpacked and put first on the path: what it imports comes from the packages that are installed already.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    where = see(sys.executable, tmp_path, **os.environ, PYTHONPATH=str(tmp_path / "site"))
+    where = see(sys.executable, tmp_path, **{**os.environ, "PYTHONPATH": str(tmp_path / "site")})
     assert where == tmp_path / "site" / "ganvas" / "__init__.py"
     names = zipfile.ZipFile(wheel).namelist()
     shipped = [path.relative_to(ROOT) for path in (ROOT / "conf").rglob("*.yaml")]
