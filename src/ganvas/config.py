@@ -13,7 +13,10 @@ from typing import Any
 
 import hydra.utils
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
+
+from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
 
 CONFIG_PATH = "pkg://ganvas.conf"
 
@@ -238,7 +241,9 @@ def _npz_shape(path: str) -> ListConfig:
 
 
 def register() -> None:
-    """Make the schema and the resolvers known to Hydra and OmegaConf; may be called again."""
+    """Make the schema, the resolvers and the sweeper known to Hydra and OmegaConf; may be called again."""
+    # Hydra finds plugins by walking folders, and an editable install has none for it to walk.
+    Plugins.instance().register(GanvasSweeper)
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
     ConfigStore.instance().store(name="report_schema", node=ReportCommand)
