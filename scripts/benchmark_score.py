@@ -78,7 +78,7 @@ def torch_fidelity(real: Tensor, fake: Tensor, settings: Any, batch_size: int) -
     return {
         **fid_statistics_to_metric(*statistics_, verbose=False),
         **isc_features_to_metric(b.logits, splits=settings.is_splits, rng_seed=settings.seed),
-        **kid_features_to_metric(a.values, b.values, **subsets, rng_seed=settings.seed, verbose=False),
+        **kid_features_to_metric(b.values, a.values, **subsets, rng_seed=settings.seed, verbose=False),
         **prc_features_to_metric(b.values, a.values, prc_neighborhood=settings.prc_neighbours, verbose=False),
     }
 

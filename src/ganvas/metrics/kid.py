@@ -44,9 +44,10 @@ def kernel_distance(
         ValueError: fewer than 2 images a side, or features that are not finite.
     """
     require_images("the kernel distance", 2, real=real, fake=fake)
+    # Generated images first, as its command has them: one stream of random numbers draws the subsets of both sides.
     out = kid_features_to_metric(
-        real,
         fake,
+        real,
         kid_subsets=subsets,
         kid_subset_size=subset_size(size, len(real), len(fake)),
         rng_seed=seed,
