@@ -11,17 +11,7 @@ from mlflow.tracking import MlflowClient
 from ganvas.cli import main
 from ganvas.tracking.store import tracking_uri
 
-TINY = [
-    "network=mlp",
-    "budget.images=640",
-    "score.n=40",
-    "score.n_during=40",
-    "score.settings.is_splits=2",
-    "score.settings.kid_subsets=2",
-    "grid.rows=2",
-    "grid.columns=3",
-    "tracking.system_metrics=false",
-]
+from .tiny import TINY
 
 
 def train(*overrides, output="out"):

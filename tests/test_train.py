@@ -26,17 +26,7 @@ from ganvas.table import print_table
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
-TINY = [
-    "network=mlp",
-    "budget.images=640",
-    "score.n=40",
-    "score.n_during=40",
-    "score.settings.is_splits=2",
-    "score.settings.kid_subsets=2",
-    "grid.rows=2",
-    "grid.columns=3",
-    "tracking.system_metrics=false",
-]
+from .tiny import TINY
 
 
 def train(*overrides, output="out"):

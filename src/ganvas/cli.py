@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from ganvas.quoting import quoted
+
 USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
@@ -60,8 +62,8 @@ def _report(arguments: list[str]) -> None:
 def _studies_override(arguments: list[str]) -> list[str]:
     """The arguments with those that are no option or override gathered into one list, as Hydra takes it: quoted."""
     names = [a for a in arguments if not a.startswith("-") and "=" not in a]
-    quoted = ",".join("'" + name.replace("'", "\\'") + "'" for name in names)
-    return [*([f"studies=[{quoted}]"] if names else []), *(a for a in arguments if a not in names)]
+    listed = ",".join(quoted(name) for name in names)
+    return [*([f"studies=[{listed}]"] if names else []), *(a for a in arguments if a not in names)]
 
 
 def _source_override(arguments: list[str]) -> list[str]:
@@ -69,8 +71,7 @@ def _source_override(arguments: list[str]) -> list[str]:
     source, *rest = arguments or [""]
     if not source or source.startswith("-") or ("=" in source and not os.path.exists(source)):
         return arguments
-    quoted = source.replace("'", "\\'")
-    return [f"source='{quoted}'", *rest]
+    return [f"source={quoted(source)}", *rest]
 
 
 def _reproduce(arguments: list[str]) -> None:

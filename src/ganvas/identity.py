@@ -9,7 +9,7 @@ from ganvas.tracking.provenance import config_hash
 PLACES = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Where a run of a sweep belongs: set by the sweep, part of no name and no hash."""
 
-_PLACELESS = {"paths": {"data": "", "output": ""}, "study": None, "resume": None, "tracking": None}
+_PLACELESS = {"paths": {"data": "", "output": ""}, "study": None, "resume": None}
 
 
 def job_hash(cfg: DictConfig) -> str:
@@ -31,7 +31,6 @@ def configuration_hash(cfg: DictConfig) -> str:
 
 
 def _plain(cfg: DictConfig) -> dict:
-    copy = OmegaConf.merge(cfg, {key: value for key, value in _PLACELESS.items() if key != "tracking"})
-    values = OmegaConf.to_container(copy, resolve=True)
+    values = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
     assert isinstance(values, dict)
     return {**values, "tracking": None}

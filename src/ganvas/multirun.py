@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganvas.errors import explain
 from ganvas.identity import configuration_hash
+from ganvas.metrics.score import frechet_name, key
+from ganvas.quoting import quoted
 from ganvas.sweeps.claims import Claims
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
@@ -28,7 +30,7 @@ from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
 from ganvas.sweeps.study import Study
 from ganvas.sweeps.summary import refuse_nothing, write_summary
-from ganvas.sweeps.worker import Places, Worker, quoted
+from ganvas.sweeps.worker import Places, Worker
 from ganvas.tracking.signals import signals_wait
 from ganvas.tracking.store import without_password
 
@@ -55,7 +57,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     assert isinstance(sweeper, dict)
     parse = OverridesParser.create(config_loader=context.config_loader).parse_overrides
     space = read_space(sweeper["params"], sweeper["when"], sweeper["seeds"], line, parse)
-    settings = _settings({str(key): value for key, value in sweeper.items()}, config)
+    settings = _settings({str(name): value for name, value in sweeper.items()}, config)
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     places = _places(config, space, name)
@@ -72,7 +74,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
 
     def configure(values: Mapping[str, str]) -> str:
         cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
-        return configuration_hash(cfg_without_hydra(cfg))
+        return configuration_hash(_without_hydra(cfg))
 
     objective = settings.objectives[0] if settings.objectives else None
     job = SweepJob(
@@ -100,12 +102,8 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     return result
 
 
-def cfg_without_hydra(cfg: DictConfig) -> DictConfig:
-    """A job's config as the job sees it.
-
-    Args:
-        cfg: with its ``hydra`` node.
-    """
+def _without_hydra(cfg: DictConfig) -> DictConfig:
+    """A job's config as the job sees it."""
     with open_dict(cfg):
         del cfg["hydra"]
     return cfg
@@ -144,7 +142,7 @@ def _frechet(config: DictConfig) -> tuple[str, ...]:
     if choice in (None, "none"):
         return ()
     name = config.extractor.get("name", choice)
-    return (f"score/{name}/{'fid' if name == 'inception' else 'fd'}",)
+    return (key(name, frechet_name(name)),)
 
 
 def _places(config: DictConfig, space: Space, name: str) -> Places:
@@ -159,7 +157,7 @@ def _places(config: DictConfig, space: Space, name: str) -> Places:
 
 
 def _agree(study: Study, space: Space, settings: Settings) -> None:
-    study.agree("line", {key: value for key, value in space.fixed.items() if not key.startswith(FREE)})
+    study.agree("line", {name: value for name, value in space.fixed.items() if not name.startswith(FREE)})
     study.agree("search space", space.describe())
     shared = {"sampler": settings.sampler, "objective": ",".join(settings.objectives), "pruner": settings.pruner}
     if settings.sampler != "grid":
@@ -168,4 +166,4 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
 
 
 def _overrides(values: Mapping[str, str]) -> list[str]:
-    return [key if key.startswith("~") and not value else f"{key}={value}" for key, value in values.items()]
+    return [name if name.startswith("~") and not value else f"{name}={value}" for name, value in values.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +11,17 @@ from torch import Tensor
 
 from ganvas.checkpoints import read
 from ganvas.evaluation import FinalScores, Scored, values_and_intervals
+from ganvas.metrics.atomic import write_json
 from ganvas.metrics.score import Score
 from ganvas.metrics.verdict import Verdict
 from ganvas.metrics.verdicts import by_name, health_metrics, health_tags
 from ganvas.models import Model
 from ganvas.recording import Job, Watchers
 from ganvas.tracking.checkpoints import BEST, LAST
+from ganvas.tracking.log_scores import PROTOCOL_TAG
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.selection import Candidate, Selection
 from ganvas.tracking.silent import SilentRun
-from ganvas.tracking.whole import write_whole
 
 
 @final
@@ -155,7 +155,7 @@ def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outco
         "output": str(job.output.absolute()),
     }
     path = job.output / "result.json"
-    write_whole(path, json.dumps(result, indent=2) + "\n")
+    write_json(path, result)
     run.artifact(path)
     run.artifact(checkpoint, "checkpoints")
     if outcome.chosen is not None:
@@ -168,7 +168,7 @@ def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> Non
     run.metrics(_values(scored.scores) | health_metrics(outcome.verdicts), step=images_seen)
     run.tags(health_tags(outcome.verdicts))
     if scored.protocol is not None:
-        run.tags({"ganvas.protocol": scored.protocol.fingerprint()})
+        run.tags({PROTOCOL_TAG: scored.protocol.fingerprint()})
     if chosen is None:
         run.tags({"ganvas.selection": f"none: {outcome.none}"})
         return

@@ -28,7 +28,7 @@ from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.budget import Budget
 from ganvas.tracking.checkpoints import Checkpoints
 from ganvas.tracking.health import Health
-from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN
+from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
 from ganvas.tracking.log_terms import LogTerms
 from ganvas.tracking.non_finite import StopWhenNotFinite
 from ganvas.tracking.progress import ProgressLine
@@ -260,8 +260,8 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
     git = git_state(Path.cwd())
     return {
         **{f"ganvas.{group}": job.choices[group] for group in ("model", "data", "network")},
-        "ganvas.seed": cfg.seed,
-        "ganvas.study": cfg.study or "",
+        SEED_TAG: cfg.seed,
+        STUDY_TAG: cfg.study or "",
         "ganvas.config_hash": job_hash(cfg),
         CONFIGURATION_TAG: configuration_hash(cfg),
         **_place(cfg),

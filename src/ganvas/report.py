@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from ganvas import __version__
 from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.metrics.atomic import write_json
 from ganvas.sweeps.collect import protocol_fingerprint
 from ganvas.sweeps.page import Facts, render
 from ganvas.sweeps.protocols import how_they_differ
@@ -72,7 +72,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "output": str(output.absolute()),
     }
     path = output / "result.json"
-    path.write_text(json.dumps(result, indent=2, default=str) + "\n")
+    write_json(path, result)
     publish(client, studies, [*files, path])
     _say(sections, refusal, output / PAGE, Console())
     return result

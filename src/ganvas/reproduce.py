@@ -13,11 +13,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.config import CONFIG_PATH
+from ganvas.metrics.atomic import write_json
 from ganvas.papers.claims import paper_names, read_paper
 from ganvas.papers.program import Desk, Program
-from ganvas.papers.record import record, write
+from ganvas.papers.record import record
 from ganvas.papers.table import listing, verdicts
-from ganvas.papers.training import Trainer
 from ganvas.papers.verdict import judge
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.run import TrackedRun
@@ -51,15 +51,15 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     tags = {ROLE: STUDY, STUDY_TAG: study, "ganvas.paper": paper.name}
     output.mkdir(parents=True, exist_ok=True)
     with TrackedRun.start(cfg.tracking.experiment, study, tags) as run:
-        desk = Desk(output, Trainer(cfg, output, study, run.id), cfg.seed)
+        desk = Desk(output, cfg.seed)
         program: Program = importlib.import_module(f"ganvas.papers.{paper.name}").measure
         measured = program(cfg.scale, desk)
         judged = {claim: (measured[claim.id], judge(claim, measured[claim.id])) for claim in claims}
         minutes = (time.monotonic() - started) / 60
         content = record(paper, cfg.scale, judged, desk.report, minutes, cfg.seed)
-        write(Path(cfg.paths.results) / paper.name / "results" / f"{cfg.scale}.json", content)
+        write_json(Path(cfg.paths.results) / paper.name / "results" / f"{cfg.scale}.json", content)
         result = {"run_id": run.id, **content, "output": str(output.absolute())}
-        write(output / "result.json", result)
+        write_json(output / "result.json", result)
         run.metrics({f"claim/{claim.id}": judgement.estimate for claim, (_, judgement) in judged.items()}, step=0)
         run.tags(
             {"ganvas.verdict": content["verdict"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.config import CONFIG_PATH, ConfigError, build
+from ganvas.metrics.atomic import write_json
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.verdicts import health_metrics, health_tags
 from ganvas.scoring.export import export_only, export_reference
@@ -65,7 +65,7 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     print_scores(task, found, Console())
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write_json(path, result)
     if isinstance(subject, ModelSubject) and subject.run_id is not None:
         _log(subject.run_id, found, subject.images_seen, path)
     return result

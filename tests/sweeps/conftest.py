@@ -17,17 +17,8 @@ from ganvas.metrics.settings import MetricSettings
 from ganvas.tracking import hierarchy as h
 from ganvas.tracking.store import open_store, tracking_uri
 
-TINY = [
-    "network=mlp",
-    "budget.images=640",
-    "score.n=40",
-    "score.every=null",
-    "score.settings.is_splits=2",
-    "score.settings.kid_subsets=2",
-    "grid.rows=2",
-    "grid.columns=3",
-    "tracking.system_metrics=false",
-]
+from ..tiny import TINY
+
 TWELVE = ["model=gan,wgan,vae", "optimizer.lr=1e-4,1e-3", "seed=1,2", "study=twelve", "checkpoint.every=128"]
 
 
@@ -37,7 +28,7 @@ def start(store):
     processes = []
 
     def begin(*overrides, cwd=store):
-        command = [sys.executable, "-m", "ganvas", "train", "-m", *TINY, *overrides]
+        command = [sys.executable, "-m", "ganvas", "train", "-m", *TINY, "score.every=null", *overrides]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,14 +1,10 @@
 """A sweep from the command line: failures are outcomes, the line continues, the hierarchy is whole."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from ganvas.cli import main
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import TINY  # noqa: E402
+from ..tiny import TINY
 
 
 @pytest.fixture(autouse=True)

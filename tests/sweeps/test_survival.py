@@ -6,15 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import TWELVE  # noqa: E402
+from .conftest import TWELVE
 
 DONE = 240
 

@@ -22,28 +22,27 @@ from ganvas.metrics.features import Features
 from ganvas.metrics.protocol import library_versions
 from ganvas.metrics.store import Kept, Store, digest
 
+_FEATURE_CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
+
 
 @cache
 def code_version() -> str:
     """SHA-256 of the code that turns images into features: ganvas' extractors, and torch-fidelity's version."""
-    digest = hashlib.sha256(version("torch-fidelity").encode())
-    sources = [x for x in files("ganvas.metrics").iterdir() if x.name in _CODE or x.name.endswith("extractor.py")]
-    for source in sorted(sources, key=lambda x: x.name):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return _code_hash(version("torch-fidelity"), lambda name: name in _FEATURE_CODE or name.endswith("extractor.py"))
 
 
 @cache
 def metric_code_version() -> str:
     """SHA-256 of the code that turns features into scores: all of ``ganvas.metrics``, and the libraries' versions."""
-    hashed = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
+    return _code_hash(json.dumps(library_versions(), sort_keys=True), lambda name: name.endswith(".py"))
+
+
+def _code_hash(libraries: str, belongs: Callable[[str], bool]) -> str:
+    hashed = hashlib.sha256(libraries.encode())
     for source in sorted(files("ganvas.metrics").iterdir(), key=lambda x: x.name):
-        if source.name.endswith(".py"):
+        if belongs(source.name):
             hashed.update(source.read_bytes())
     return hashed.hexdigest()
-
-
-_CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
 
 
 @dataclass(frozen=True)

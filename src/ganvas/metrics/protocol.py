@@ -12,8 +12,6 @@ what gets compared), and the patch versions of libraries.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,6 +19,7 @@ from typing import Any, Final
 
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.settings import MetricSettings
+from ganvas.metrics.store import digest
 
 FINAL: Final = "torch-fidelity"
 """Library of the scores that :func:`ganvas.metrics.score.scores` computes."""
@@ -154,8 +153,7 @@ class Protocol:
         Returns:
             The beginning of the SHA-256 of the deciding fields as canonical JSON (sorted keys, no spaces, UTF-8).
         """
-        text = json.dumps(self.deciding(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return digest(self.deciding())[:12]
 
 
 def require_comparable(protocols: Iterable[Protocol]) -> None:

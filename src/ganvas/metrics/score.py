@@ -142,7 +142,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "fd_infinity": _fd_infinity,
     }
 )
-_HIGHER_IS_BETTER = frozenset({"is", "precision", "recall", "density", "coverage"})
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", "recall", "density", "coverage")})
 """Names that stand for several metrics."""
 
@@ -150,20 +149,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", 
 def frechet_name(extractor: str) -> str:
     """``fid`` is the Fréchet distance on the 2015 Inception and nothing else; on any other extractor it is ``fd``."""
     return "fid" if extractor == "inception" else "fd"
-
-
-def higher_is_better(metric: str) -> bool:
-    """Which way a metric gets better: distances fall, the others rise.
-
-    Args:
-        metric: its name.
-
-    Raises:
-        ValueError: no such metric.
-    """
-    if metric not in METRICS:
-        raise ValueError(f"metrics: unknown metric '{metric}'; expected some of {', '.join(METRICS)}")
-    return metric in _HIGHER_IS_BETTER
 
 
 def standard_metrics(extractor: str, logits: bool = True) -> tuple[str, ...]:

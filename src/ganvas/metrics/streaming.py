@@ -26,11 +26,11 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.health import class_coverage
 from ganvas.metrics.kid import subset_size
 from ganvas.metrics.score import Score, frechet_name, is_parts, key, kid_score
 from ganvas.metrics.settings import MetricSettings
 from ganvas.metrics.verdict import Verdict
+from ganvas.metrics.verdicts import verdict_on_predictions
 
 
 @final
@@ -158,8 +158,7 @@ class StreamingScores(nn.Module):
             return ()
         with self.classes.sync_context():
             real, fake = (side.cpu() for side in self.classes.compute())
-        predicted = torch.arange(len(fake)).repeat_interleave(fake)
-        return (class_coverage(predicted, real),) if bool((real > 0).all()) and len(predicted) else ()
+        return verdict_on_predictions(real, torch.arange(len(fake)).repeat_interleave(fake))
 
     def reset(self) -> None:
         """Forget the generated images; the real side stays."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import singledispatch
 
+from jaxtyping import Int64
+from torch import Tensor
+
 from ganvas.evidence import (
     CriticScores,
     DiscriminatorLoss,
@@ -78,8 +81,21 @@ def verdict_on_classes(real: Features, fake: Features) -> tuple[Verdict, ...]:
     if real.logits is None or fake.logits is None:
         return ()
     counts = real.logits.argmax(1).bincount(minlength=real.logits.shape[1])
+    return verdict_on_predictions(counts, fake.logits.argmax(1))
+
+
+def verdict_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"]) -> tuple[Verdict, ...]:
+    """The same from predicted classes.
+
+    Args:
+        real: how often each class is predicted for the reference.
+        fake: predicted class of each sample.
+
+    Returns:
+        One verdict; none without samples, or where the reference lacks a class of the extractor.
+    """
     # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
-    return (class_coverage(fake.logits.argmax(1), counts),) if bool((counts > 0).all()) else ()
+    return (class_coverage(fake, real),) if len(fake) and bool((real > 0).all()) else ()
 
 
 def by_name(verdicts: Iterable[Verdict]) -> dict[str, dict[str, float | str]]:

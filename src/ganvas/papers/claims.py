@@ -13,13 +13,8 @@ from omegaconf import OmegaConf
 
 from ganvas.config import ConfigError
 
-Scale = str
-"""One of :data:`SCALES`."""
-SCALES: Final = {
-    "smoke": "under 2 minutes on two cores; checks protocol and closed forms",
-    "cpu": "under an hour on two cores",
-    "full": "the paper's budget",
-}
+SCALES: Final = ("smoke", "cpu", "full")
+"""Under 2 minutes on two cores, protocol and closed forms; under an hour; the paper's budget."""
 SOURCES: Final = {
     "text": "the paper's text",
     "code": "the authors' code",

@@ -1,18 +1,15 @@
-"""What a paper's program is: a function from a scale to what was measured, with figures and training at hand."""
+"""What a paper's program is: a function from a scale to what was measured, with figures at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from matplotlib.figure import Figure
 
 from ganvas.papers.verdict import Measured
-
-Train = Callable[[list[str]], Mapping[str, Any]]
-"""Trains by the overrides of ``ganvas train`` and returns what its ``result.json`` holds."""
 
 
 @final
@@ -22,13 +19,11 @@ class Desk:
 
     Args:
         folder: for figures.
-        train: runs ``ganvas train``.
         report: told each number for the record, by key, besides those that claims are about.
         seed: of everything that the program draws itself.
     """
 
     folder: Path
-    train: Train
     seed: int
     report: dict[str, float] = field(default_factory=dict)
 

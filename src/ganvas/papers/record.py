@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ganvas.papers.claims import Claim, Paper, Scale
+from ganvas.papers.claims import Claim, Paper
 from ganvas.papers.verdict import Judgement, Measured, Verdict
 from ganvas.tracking.provenance import git_state, machine, versions
 
@@ -28,7 +27,7 @@ def overall(verdicts: Sequence[str]) -> Verdict:
 
 def record(
     paper: Paper,
-    scale: Scale,
+    scale: str,
     judged: Mapping[Claim, tuple[Measured, Judgement]],
     report: Mapping[str, float],
     minutes: float,
@@ -61,17 +60,6 @@ def record(
             "machine": machine(),
         },
     }
-
-
-def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON, for people too.
-
-    Args:
-        path: of the file; its folder is made.
-        content: of it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _claim(claim: Claim, measured: Measured, judgement: Judgement) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ganvas.papers.claims import SOURCES, Paper
+from ganvas.papers.claims import KINDS, SOURCES, Paper
 
 STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
-MARKS = {"se_test": "SE over test examples", "se_trials": "SE over trials", "sd_seeds": "SD over seeds", "none": ""}
 
 
 def listing(papers: Sequence[Paper], results: Path) -> Table:
@@ -62,7 +61,7 @@ def paper_number(paper: Mapping[str, Any]) -> str:
     source = "" if paper["source"] == "text" else f", {SOURCES[paper['source']]}"
     if paper["value"] is None:
         return "gives no number"
-    spread = "" if paper["plus_minus"] is None else f" ± {paper['plus_minus']:g} ({MARKS[paper['kind']]})"
+    spread = "" if paper["plus_minus"] is None else f" ± {paper['plus_minus']:g} ({KINDS[paper['kind']]})"
     return f"{paper['value']:g}{spread}{source}"
 
 

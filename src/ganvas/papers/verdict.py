@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, final
 
-from scipy.stats import t as student
-
 from ganvas.papers.claims import Claim
+from ganvas.sweeps.statistics import seed_summary
 
-LEVEL: Final = 0.95
 _NORMAL: Final = 1.959963984540054
+"""Quantile .975 of the normal distribution."""
 
 
 class Verdict(str, Enum):
@@ -99,17 +98,14 @@ def interval(kind: str, measured: Measured) -> tuple[float, float]:
         kind: of the claim's ±.
         measured: by us.
     """
-    n = len(measured.values)
-    if kind == "se_test" and measured.standard_error is not None and n == 1:
+    values = list(measured.values)
+    if kind == "se_test" and measured.standard_error is not None and len(values) == 1:
         half = _NORMAL * measured.standard_error
-    elif n > 1:
-        mean = math.fsum(measured.values) / n
-        sd = math.sqrt(math.fsum((x - mean) ** 2 for x in measured.values) / (n - 1))
-        half = float(student.ppf((1 + LEVEL) / 2, n - 1)) * sd / math.sqrt(n)
-    else:
-        half = math.nan
-    estimate = math.fsum(measured.values) / n if n else math.nan
-    return estimate - half, estimate + half
+        return values[0] - half, values[0] + half
+    if not all(map(math.isfinite, values)):
+        return math.nan, math.nan
+    summary = seed_summary(values)
+    return summary.low, summary.high
 
 
 def _decide(claim: Claim, measured: Measured, estimate: float, low: float, high: float) -> tuple[Verdict, str]:

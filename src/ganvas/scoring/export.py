@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
+from ganvas.metrics.atomic import write_json
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.statistics_file import save_statistics
 from ganvas.scoring.references import Reference
@@ -56,6 +56,6 @@ def export_only(cfg: DictConfig, reference: Reference, extractor: Extractor | No
     """
     path = export_reference(cfg, reference, extractor)
     result = {"reference": reference.name, "split": reference.split, "exported": str(path.absolute())}
-    (output / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_json(output / "result.json", result)
     print(f"mu and sigma of {reference.name} ({reference.split}) are in {path}")
     return result

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from ganvas.evaluation import values_and_intervals
 from ganvas.metrics.protocol import Protocol
 from ganvas.metrics.score import Score
+from ganvas.metrics.store import digest
 from ganvas.metrics.verdict import Verdict
 from ganvas.metrics.verdicts import by_name
 
@@ -48,12 +48,12 @@ class Found:
 
     def fingerprint(self) -> str:
         """Of the scores from features, or of all conditions together where there are none."""
-        return self.protocol.fingerprint() if self.protocol is not None else _digest(self.conditions)
+        return self.protocol.fingerprint() if self.protocol is not None else digest(self.conditions)[:12]
 
     def as_dict(self) -> dict[str, Any]:
         """For ``result.json``."""
         return {
-            "scores": {key: {"value": s.value, "interval": s.interval} for key, s in self.scores.items()},
+            "scores": values_and_intervals(self.scores),
             "uncertainty": {key: s.sd_over for key, s in self.scores.items() if s.sd_over},
             "protocol": self.protocol and self.protocol.as_dict(),
             "fingerprint": self.fingerprint(),
@@ -66,7 +66,7 @@ class Found:
 
     def _fingerprint(self, key: str) -> str:
         if key in self.conditions:
-            return _digest(self.conditions[key])
+            return digest(self.conditions[key])[:12]
         assert self.protocol is not None
         return self.protocol.fingerprint()
 
@@ -89,8 +89,3 @@ def together(parts: Sequence[Found]) -> Found:
         notes=tuple(note for part in parts for note in part.notes),
         files=tuple(path for part in parts for path in part.files),
     )
-
-
-def _digest(fields: dict[str, Any]) -> str:
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

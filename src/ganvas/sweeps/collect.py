@@ -17,7 +17,16 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from ganvas.sweeps.overrides import decides, join_overrides, split_overrides, swept
-from ganvas.tracking.hierarchy import CONFIGURATION, CONFIGURATION_TAG, LABEL_TAG, OUTCOME_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.hierarchy import (
+    CONFIGURATION,
+    CONFIGURATION_TAG,
+    LABEL_TAG,
+    OUTCOME_TAG,
+    ROLE,
+    SEED_TAG,
+    STUDY,
+    STUDY_TAG,
+)
 from ganvas.tracking.log_scores import PROTOCOL_TAG
 from ganvas.tracking.run import FAILURE_TAG
 
@@ -106,7 +115,7 @@ def _row(run: Run) -> dict[str, Any]:
         "study": tags.get(STUDY_TAG, ""),
         "configuration": tags.get(CONFIGURATION_TAG) or _configuration(run),
         "overrides": join_overrides(overrides),
-        "seed": int(tags.get("ganvas.seed", 0)),
+        "seed": int(tags.get(SEED_TAG, 0)),
         "outcome": _outcome(run),
         "reason": tags.get(FAILURE_TAG, ""),
         "model": tags.get("ganvas.model", ""),

@@ -19,6 +19,7 @@ from ganvas.sweeps.pruning import Report
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
+from ganvas.tracking.checkpoints import LAST
 from ganvas.tracking.listeners import listening
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
 
@@ -92,5 +93,5 @@ def checkpoint(folder: Path) -> Path | None:
     Args:
         folder: of the job.
     """
-    path = folder / "last.ckpt"
+    path = folder / LAST
     return path.absolute() if path.exists() else None

@@ -6,7 +6,7 @@ The line wins over the sweep file: a key that the line fixes is not searched, no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import Trial
@@ -51,7 +51,6 @@ class Space:
     dimensions: Mapping[str, Dimension]
     branches: Sequence[Branch] = ()
     seeds: tuple[int, ...] = (1,)
-    _names: dict[tuple[str, Dimension], str] = field(default_factory=dict, compare=False)
 
     def suggest(self, trial: Trial) -> dict[str, str]:
         """A configuration, as the study's sampler wants it.

@@ -9,8 +9,8 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from ganvas.metrics.direction import lower_is_better
 from ganvas.sweeps.collect import SCORE, StudyError, study_runs, tidy
-from ganvas.sweeps.direction import lower_is_better
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
 
 _FIRST = ("fid", "fd")

@@ -56,6 +56,10 @@ class Job:
         """Whether it is never trained again."""
         return self.state == "done"
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**vars(self), "scores": dict(self.scores)}
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -181,7 +185,7 @@ class Study:
 
     def set_job(self, trial_id: int, seed: int, job: Job) -> None:
         """Record a job."""
-        self.set(trial_id, f"{_JOB}{seed}", {**vars(job), "scores": dict(job.scores)})
+        self.set(trial_id, f"{_JOB}{seed}", job.as_dict())
 
     def running(self) -> bool:
         """Whether a configuration is still being worked on."""
@@ -217,7 +221,7 @@ def job_attributes(jobs: Mapping[int, Job]) -> dict[str, Any]:
     Args:
         jobs: by seed.
     """
-    return {f"{_JOB}{seed}": {**vars(job), "scores": dict(job.scores)} for seed, job in jobs.items()}
+    return {f"{_JOB}{seed}": job.as_dict() for seed, job in jobs.items()}
 
 
 def _read(trial: FrozenTrial) -> Configuration:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ganvas.metrics.atomic import write_json
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.study import NOTE, Configuration, Job, Study
 from ganvas.tracking.outcomes import FINISHED
-from ganvas.tracking.whole import write_whole
 
 
 def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -> dict[str, Any]:
@@ -36,8 +35,7 @@ def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -
         "configurations": [_configuration(c) for c in latest.values()],
         "output": str(folder.absolute()),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "result.json", json.dumps(result, indent=2) + "\n")
+    write_json(folder / "result.json", result)
     return result
 
 
@@ -65,5 +63,5 @@ def _configuration(c: Configuration) -> dict[str, Any]:
 
 
 def _job(seed: int, job: Job) -> dict[str, Any]:
-    kept = ("outcome", "reason", "run_id", "output", "exit_code")
-    return {"seed": seed, **{key: value for key, value in vars(job).items() if key in kept}, "scores": dict(job.scores)}
+    kept = ("outcome", "reason", "run_id", "output", "exit_code", "scores")
+    return {"seed": seed, **{key: value for key, value in job.as_dict().items() if key in kept}}

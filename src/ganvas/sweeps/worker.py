@@ -11,6 +11,7 @@ from typing import Any, final
 
 from optuna.trial import TrialState
 
+from ganvas.quoting import quoted
 from ganvas.sweeps.aggregate import objective_of
 from ganvas.sweeps.claims import Claims
 from ganvas.sweeps.heart import beating
@@ -211,13 +212,3 @@ class Worker:
                         self._study.set_job(configuration.trial_id, seed, replace(job, owner=None))
                 self._claims.release(configuration)
                 self._hierarchy.end(run, "KILLED")
-
-
-def quoted(text: str) -> str:
-    """``text`` as one value of an override, whatever is in it.
-
-    Args:
-        text: any.
-    """
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'") if text.endswith("\\") else text.replace("'", "\\'")
-    return f"'{escaped}'"

@@ -18,8 +18,8 @@ from typing import Any, final
 import torch
 from pytorch_lightning import Trainer
 
+from ganvas.metrics.direction import lower_is_better
 from ganvas.metrics.protocol import Protocol
-from ganvas.metrics.score import higher_is_better
 from ganvas.tracking.checkpoints import BEST, write_atomically
 
 _logger = logging.getLogger("ganvas.tracking")
@@ -51,7 +51,7 @@ class Selection:
 
     def __init__(self, key: str, protocol: Protocol, folder: Path, earlier: Callable[[], Path | None]) -> None:
         self.key, self.protocol = key, protocol
-        self.higher = higher_is_better(key.rpartition("/")[2])
+        self.higher = lower_is_better(key) is False
         self.path = folder / BEST
         self.best: Candidate | None = None
         self.latest: Candidate | None = None

@@ -55,9 +55,7 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
         StoreError: the store cannot be reached, read or written.
     """
     uri = tracking_uri()
-    # What the store has to say is in the StoreError; its own log would print the traceback beside it.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _hush()
     with _explained(uri), impatient():
         with _creation_lock(uri):
             _knock(uri)
@@ -78,8 +76,7 @@ def existing_store() -> MlflowClient:
             f"there is no MLflow store {uri}; go to the folder that `ganvas train` was called in, or set "
             "MLFLOW_TRACKING_URI to its address"
         )
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _hush()
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a downloaded picture
     with _explained(uri), impatient():
         _knock(uri)
@@ -107,6 +104,12 @@ def without_password(text: str) -> str:
         text: a message or an address.
     """
     return re.sub(r"://([^:/@\s]*):[^@/\s]+@", r"://\1:***@", text)
+
+
+def _hush() -> None:
+    """What the store has to say is in the StoreError; its own log would print the traceback beside it."""
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _sqlite_file(uri: str) -> Path | None:
