@@ -81,6 +81,7 @@ def test_the_same_line_gives_the_same_numbers():
     assert result("c")["scores"] != a["scores"] and result("c")["fingerprint"] == a["fingerprint"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(capsys):
     line = ["model=wgan_gp", "score.every=128"]
     assert train(*line, "budget.images=1280", output="whole") == 0

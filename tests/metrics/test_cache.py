@@ -134,6 +134,7 @@ assert (found.values == 7).all() and found.shape == (1, 28, 28)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_compute_once(tmp_path):
     run = [sys.executable, "-c", CODE, str(tmp_path)]
     processes = [subprocess.Popen([*run, name], stderr=subprocess.PIPE, text=True) for name in "ab"]
@@ -144,6 +145,7 @@ def test_two_processes_compute_once(tmp_path):
     assert not list((tmp_path / "cache").glob("*.tmp")) and not list((tmp_path / "cache").glob(".*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_no_lock_and_no_file(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", CODE.replace("1.0", "60"), str(tmp_path), "a"])
     deadline = time.monotonic() + 60

@@ -173,6 +173,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [{"real": 151, "fake": 60}, {"real": 300, "fake": 0}])
 def test_two_processes_score_as_one(mnist_extractor, settings, sides, tmp_path, cut):
     """Shares of unequal size, also an empty one, gathered over gloo."""

@@ -16,6 +16,7 @@ def sweep(*overrides):
     return main(["train", "-m", *TINY, *overrides])
 
 
+@pytest.mark.slow
 def test_a_nan_and_an_import_error_are_outcomes_and_the_sweep_goes_on(runs_of, summary, capsys):
     # the first optimizer cannot be imported, the second step size gives NaN: three of four jobs fail
     swept = ["optimizer._target_=torch.optim.Adam,nowhere.Optimizer", "optimizer.lr=1e-3,1e30", "log.every=64"]
@@ -31,6 +32,7 @@ def test_a_nan_and_an_import_error_are_outcomes_and_the_sweep_goes_on(runs_of, s
     assert all(run.data.tags["mlflow.parentRunId"] and run.data.tags["ganvas.seed"] for run in found.jobs)
 
 
+@pytest.mark.slow
 def test_a_study_is_continued_extended_and_kept_apart(runs_of, capsys):
     line = ["study=s", "model=gan,vae"]
     assert sweep(*line, "seed=1") == 0 and len(runs_of("s").jobs) == 2
@@ -48,12 +50,14 @@ def test_a_study_is_continued_extended_and_kept_apart(runs_of, capsys):
     assert "another search space" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pruned_jobs_are_outcomes_and_get_no_further_seeds(runs_of, summary):
     # five configurations to learn from, by step size; the sixth does not learn at all
     search = ["hydra.sweeper.pruner=median", "score.every=128", "score.n_during=40", "seed=1,2"]
     assert sweep("study=p", "model=vae", "optimizer.lr=1e-3,2e-3,3e-3,4e-3,5e-3,1e-9", *search) == 0
     jobs = [(c["label"], job) for c in summary("outputs/p")["configurations"] for job in c["seeds"]]
     pruned = {label for label, job in jobs if job["outcome"] == "pruned"}
+    assert pruned  # else nothing below is tested
     assert all(job["seed"] == 1 for label, job in jobs if label in pruned)
     found = [run for run in runs_of("p").jobs if run.data.tags.get("ganvas.outcome") == "pruned"]
     assert len(found) == len(pruned) and all(run.info.status == "KILLED" for run in found)

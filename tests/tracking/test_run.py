@@ -102,6 +102,7 @@ def _launch(folder):
     return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, stdout=-1, stderr=-1, text=True)
 
 
+@pytest.mark.slow
 def test_signals_leave_the_run_killed_with_its_last_checkpoint(client, store):
     processes = {signum: _launch(store / signum.name) for signum in (signal.SIGTERM, signal.SIGINT)}
     for signum, process in processes.items():

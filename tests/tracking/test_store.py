@@ -35,6 +35,7 @@ def test_deleted_experiment_is_explained(store):
         open_store("gone")
 
 
+@pytest.mark.slow
 def test_two_processes_create_the_store_at_once(tmp_path):
     folder = tmp_path / "a folder, ümläut"
     folder.mkdir()
