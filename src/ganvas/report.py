@@ -61,13 +61,14 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     refusal = how_they_differ(protocols) if len(sections) > 1 else ""
     made = datetime.now().strftime("%Y-%m-%d %H:%M")
     page = render(Facts(studies.names, score, lower, made, __version__, refusal), sections)
-    files = _write(output, page, sections, studies)
+    told = [_as_dict(section) for section in sections]
+    files = _write(output, page, sections, told, studies)
     result = {
         "studies": list(studies.names),
         "score": score,
         "lower_is_better": lower,
         "refusal": refusal,
-        "rankings": [_as_dict(section) for section in sections],
+        "rankings": told,
         "page": str((output / PAGE).absolute()),
         "output": str(output.absolute()),
     }
@@ -78,7 +79,9 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     return result
 
 
-def _write(output: Path, page: str, sections: list[Section], studies: Studies) -> list[Path]:
+def _write(
+    output: Path, page: str, sections: list[Section], told: list[dict[str, Any]], studies: Studies
+) -> list[Path]:
     """The page, a PNG a picture, and three tables."""
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(page, encoding="utf-8")
@@ -90,8 +93,8 @@ def _write(output: Path, page: str, sections: list[Section], studies: Studies) -
             files[-1].write_bytes(picture.light)
     tables = {
         "runs": runs_table(studies.table),
-        "configurations": pd.DataFrame([row for s in sections for row in configuration_rows(s.ranking)]),
-        "comparisons": pd.DataFrame([row for s in sections for row in comparison_rows(s.ranking)]),
+        "configurations": pd.DataFrame([row for ranking in told for row in ranking["configurations"]]),
+        "comparisons": pd.DataFrame([row for ranking in told for row in ranking["comparisons"]]),
     }
     for name, table in tables.items():
         files.append(output / f"{name}.csv")
@@ -105,7 +108,7 @@ def _as_dict(section: Section) -> dict[str, Any]:
         "fingerprint": ranking.fingerprint,
         "conclusion": section.sentences,
         "configurations": configuration_rows(ranking),
-        "comparisons": [row for row in comparison_rows(ranking)],
+        "comparisons": comparison_rows(ranking),
         "failures": [vars(failure) for failure in ranking.failures],
         "protocol": section.protocol and section.protocol.as_dict(),
     }

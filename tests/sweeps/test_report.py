@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -149,9 +150,11 @@ def test_a_thousand_runs_take_fifteen_seconds(writer, tmp_path):
     for i in range(250):
         for seed in range(1, 5):
             writer.seed_run(("gan", "wgan_gp")[i % 2], 0.001 * (i + 1), seed, 20 + i % 7 + seed / 9, files=i < 8)
+    # As a user has it: a process of its own, its start included, without the type checks of the tests.
     began = time.perf_counter()
-    made(tmp_path, "lucic")
-    assert time.perf_counter() - began <= 15
+    subprocess.run([sys.executable, "-m", "ganvas", "report", "lucic", f"paths.output={tmp_path / 'out'}"], check=True)
+    took = time.perf_counter() - began
+    assert (tmp_path / "out" / "report.html").is_file() and took <= 15
 
 
 @pytest.mark.slow

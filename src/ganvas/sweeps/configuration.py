@@ -58,7 +58,7 @@ class Configuration:
         """Seeds that are still running."""
         return int(self.rows["outcome"].isin(NOT_YET).sum())
 
-    @property
+    @cached_property
     def failures(self) -> list[Failure]:
         """Seeds without a score, each with what it came to."""
         return list(self._failures())

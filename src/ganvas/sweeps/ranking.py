@@ -91,7 +91,7 @@ class Ranking:
         rows = [pd.Series(c.values, dtype=float) for c in self.ranked]
         return pd.concat(rows, axis=1).to_numpy().T
 
-    @property
+    @cached_property
     def failures(self) -> list[Failure]:
         """Of all configurations."""
         return [failure for c in self.configurations for failure in c.failures]

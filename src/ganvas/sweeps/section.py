@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from mlflow.tracking import MlflowClient
@@ -52,12 +53,13 @@ class Section:
         """The baseline, else the best."""
         return self.ranking.baseline or next(iter(self.ranking.ranked), None)
 
-    @property
+    @cached_property
     def comparisons(self) -> list[Comparison]:
         """Those that the page shows."""
         every = self.ranking.comparisons
         if len(every) > FEW_PAIRS:
-            every = [c for c in every if self.subject in (c.first, c.second)]
+            subject = self.subject
+            every = [c for c in every if c.first is subject or c.second is subject]
         return every[:MOST_ROWS]
 
     @property
