@@ -109,8 +109,7 @@ class FinalScores:
 
     def _protocol(self, n: int, weights: str) -> Protocol:
         assert self.extractor is not None
-        return Protocol.of(
-            self.extractor,
+        return self.extractor.protocol(
             reference=self.data.source.name,
             reference_fingerprint=self.data.examples(self.split).fingerprint(),
             split=self.split,

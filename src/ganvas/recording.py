@@ -18,7 +18,7 @@ from torch import Tensor
 from ganvas.data.datamodule import DataModule
 from ganvas.identity import PLACES, configuration_hash, job_hash
 from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.protocol import STREAMED, Protocol
+from ganvas.metrics.protocol import STREAMED
 from ganvas.metrics.score import frechet_name
 from ganvas.metrics.score import key as score_key
 from ganvas.metrics.settings import MetricSettings
@@ -201,8 +201,7 @@ def _no_selection(cfg: DictConfig, parts: Parts) -> str:
 def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
     extractor, reference = parts.extractor, parts.data.examples("val")
     assert extractor is not None
-    protocol = Protocol.of(
-        extractor,
+    protocol = extractor.protocol(
         reference=parts.data.source.name,
         reference_fingerprint=reference.fingerprint(),
         split="val",

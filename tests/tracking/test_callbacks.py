@@ -17,7 +17,8 @@ from ganvas.tracking.budget import Budget
 from ganvas.tracking.checkpoints import Checkpoints
 from ganvas.tracking.every import Every
 from ganvas.tracking.log_terms import LogTerms
-from ganvas.tracking.non_finite import NonFiniteError, StopWhenNotFinite
+from ganvas.tracking.non_finite import StopWhenNotFinite
+from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.pictures import grid, pairs, scatter
 from ganvas.tracking.progress import ProgressLine
 from ganvas.tracking.run import TrackedRun

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import Callback
 
 from ganvas.metrics.mnist_extractor import MnistExtractor
-from ganvas.metrics.protocol import STREAMED, Protocol
+from ganvas.metrics.protocol import STREAMED
 from ganvas.metrics.settings import MetricSettings
 from ganvas.tracking.budget import Budget
 from ganvas.tracking.checkpoints import Checkpoints
@@ -20,7 +20,7 @@ SETTINGS = MetricSettings(2, 2, 10, 3, 5, 5, 0.1, 0)
 def protocol(**changes):
     stated = {"reference": "toy", "reference_fingerprint": "0" * 64, "split": "val", "n_real": 10, "n_fake": 10}
     stated |= {"weights": "raw", "sample_seed": 1, "settings": SETTINGS, "library": STREAMED}
-    return Protocol.of(MnistExtractor(), **{**stated, **changes})
+    return MnistExtractor().protocol(**{**stated, **changes})
 
 
 def selection(folder, metric="fd", earlier=lambda: None, **changes):

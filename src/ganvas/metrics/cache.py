@@ -17,10 +17,11 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Final, final
 
+from ganvas.metrics.digest import digest
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.features import Features
 from ganvas.metrics.protocol import library_versions
-from ganvas.metrics.store import Kept, Store, digest
+from ganvas.metrics.store import Kept, Store
 
 _FEATURE_CODE: Final = ("features.py", "mnist_cnn.py", "modules.py", "resize.py")
 

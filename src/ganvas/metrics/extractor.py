@@ -16,6 +16,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from ganvas.metrics.protocol import FINAL, Protocol, library_versions
+from ganvas.metrics.settings import MetricSettings
+
 Extracted = tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]
 """Features and, where the extractor is a classifier, logits."""
 
@@ -51,6 +54,48 @@ class Extractor(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are, and so where images are taken to."""
         return next(chain(self.parameters(), self.buffers())).device
+
+    def protocol(
+        self,
+        *,
+        reference: str,
+        reference_fingerprint: str,
+        split: str,
+        n_real: int | None,
+        n_fake: int,
+        weights: str,
+        sample_seed: int | None,
+        settings: MetricSettings,
+        library: str = FINAL,
+    ) -> Protocol:
+        """The protocol of scores from these features, with the libraries that are installed.
+
+        Args:
+            reference: name of the reference data set.
+            reference_fingerprint: content hash of it.
+            split: of the reference.
+            n_real: reference images used.
+            n_fake: generated images scored.
+            weights: ``raw``, ``ema`` or ``images``.
+            sample_seed: of the samples, or None.
+            settings: of the metrics.
+            library: who computes the metrics.
+        """
+        return Protocol(
+            extractor=self.name,
+            weights_hash=self.weights_hash,
+            preprocessing=self.preprocessing,
+            reference=reference,
+            reference_fingerprint=reference_fingerprint,
+            split=split,
+            n_real=n_real,
+            n_fake=n_fake,
+            weights=weights,
+            sample_seed=sample_seed,
+            settings=settings,
+            library=library,
+            versions=library_versions(),
+        )
 
     def train(self, mode: bool = True) -> Extractor:
         """Stay in evaluation mode: a score must not depend on who owns the extractor."""

@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
-from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.digest import digest
 from ganvas.metrics.settings import MetricSettings
-from ganvas.metrics.store import digest
 
 FINAL: Final = "torch-fidelity"
 """Library of the scores that :func:`ganvas.metrics.score.scores` computes."""
@@ -89,53 +88,6 @@ class Protocol:
             n = getattr(self, name)
             if n is not None and n < 1:
                 raise ValueError(f"{name}: expected at least 1, got {n}; count the images scored")
-
-    @staticmethod
-    def of(
-        extractor: Extractor,
-        *,
-        reference: str,
-        reference_fingerprint: str,
-        split: str,
-        n_real: int | None,
-        n_fake: int,
-        weights: str,
-        sample_seed: int | None,
-        settings: MetricSettings,
-        library: str = FINAL,
-    ) -> Protocol:
-        """The protocol of scores by ``extractor`` with the libraries that are installed; the rest as in the class.
-
-        Args:
-            extractor: who extracts.
-            reference: name of the reference data set.
-            reference_fingerprint: content hash of it.
-            split: of the reference.
-            n_real: reference images used.
-            n_fake: generated images scored.
-            weights: ``raw``, ``ema`` or ``images``.
-            sample_seed: of the samples, or None.
-            settings: of the metrics.
-            library: who computes the metrics.
-
-        Returns:
-            The protocol.
-        """
-        return Protocol(
-            extractor=extractor.name,
-            weights_hash=extractor.weights_hash,
-            preprocessing=extractor.preprocessing,
-            reference=reference,
-            reference_fingerprint=reference_fingerprint,
-            split=split,
-            n_real=n_real,
-            n_fake=n_fake,
-            weights=weights,
-            sample_seed=sample_seed,
-            settings=settings,
-            library=library,
-            versions=library_versions(),
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""

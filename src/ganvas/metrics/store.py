@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -25,16 +25,6 @@ from ganvas.metrics.atomic import write_atomically
 _STATED: Final = "ganvas"
 """One entry of the file's metadata: safetensors writes several in no fixed order, and equal content is equal bytes."""
 _DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
-
-
-def digest(fields: Mapping[str, Any]) -> str:
-    """SHA-256 of the fields as canonical JSON: the name of what depends on them and on nothing else.
-
-    Args:
-        fields: ready for JSON.
-    """
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @final
@@ -53,7 +43,7 @@ class Kept:
 
 @final
 class Store:
-    """A folder of files named by :func:`digest`.
+    """A folder of files named by :func:`ganvas.metrics.digest.digest`.
 
     Args:
         folder: made when the first file is written; may be deleted at any time.
@@ -66,7 +56,7 @@ class Store:
         """What is kept under a name, or what is computed and then kept there.
 
         Args:
-            name: a :func:`digest`.
+            name: a :func:`ganvas.metrics.digest.digest`.
             compute: called where the folder has no such file, or a damaged one.
             check: raises ValueError for what cannot be under that name.
 

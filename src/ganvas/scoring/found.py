@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, final
 
 from ganvas.evaluation import values_and_intervals
+from ganvas.metrics.digest import digest
 from ganvas.metrics.protocol import Protocol
 from ganvas.metrics.score import Score
-from ganvas.metrics.store import digest
 from ganvas.metrics.verdict import Verdict
 from ganvas.metrics.verdicts import by_name
 

@@ -62,8 +62,7 @@ def protocol_of(task: Task, real: Features | Statistics, fake: Features) -> Prot
         fingerprint = real.fingerprint()
     else:
         fingerprint = reference.examples(reference.split, "a score").fingerprint()
-    return Protocol.of(
-        extractor,
+    return extractor.protocol(
         reference=reference.name,
         reference_fingerprint=fingerprint,
         split=reference.split,

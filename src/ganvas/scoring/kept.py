@@ -7,10 +7,11 @@ from dataclasses import asdict
 
 from ganvas.metrics.cache import metric_code_version
 from ganvas.metrics.calibration import Row
+from ganvas.metrics.digest import digest
 from ganvas.metrics.features import Features
 from ganvas.metrics.neighbours import Radii
 from ganvas.metrics.score import Score, expand
-from ganvas.metrics.store import Kept, digest
+from ganvas.metrics.store import Kept
 from ganvas.scoring.task import Part, Task
 
 

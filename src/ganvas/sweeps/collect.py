@@ -20,6 +20,7 @@ from ganvas.sweeps.overrides import decides, join_overrides, split_overrides, sw
 from ganvas.tracking.hierarchy import (
     CONFIGURATION,
     CONFIGURATION_TAG,
+    FAILURE_TAG,
     LABEL_TAG,
     OUTCOME_TAG,
     ROLE,
@@ -28,7 +29,6 @@ from ganvas.tracking.hierarchy import (
     STUDY_TAG,
 )
 from ganvas.tracking.log_scores import PROTOCOL_TAG
-from ganvas.tracking.run import FAILURE_TAG
 
 PAGE = 1000
 PARAM = "param/"

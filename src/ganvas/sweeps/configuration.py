@@ -71,7 +71,7 @@ class Configuration:
             elif row["outcome"] not in NOT_YET:
                 yield Failure(self.label, row["seed"], row["outcome"], row["reason"], row["run_id"])
 
-    @property
+    @cached_property
     def params(self) -> dict[str, str]:
         """Swept values by key; a key that the configuration does not have is absent."""
         first = self.rows.iloc[0]

@@ -19,6 +19,7 @@ from ganvas.tracking.hierarchy import (
     CONFIGURATION,
     CONFIGURATION_TAG,
     DIRECTION_TAG,
+    FAILURE_TAG,
     LABEL_TAG,
     OBJECTIVE_TAG,
     OUTCOME_TAG,
@@ -31,7 +32,6 @@ from ganvas.tracking.hierarchy import (
     TRIAL_TAG,
 )
 from ganvas.tracking.outcomes import FINISHED
-from ganvas.tracking.run import FAILURE_TAG
 from ganvas.tracking.store import open_store
 
 

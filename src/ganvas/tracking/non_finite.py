@@ -8,25 +8,9 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.tracking.every import Every
+from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.terms import read
 from ganvas.tracking.watched import Watched
-
-
-class NonFiniteError(RuntimeError):
-    """A loss term is NaN or infinite.
-
-    Args:
-        term: its name.
-        value: what it is.
-        images_seen: when it was found.
-    """
-
-    def __init__(self, term: str, value: float, images_seen: int) -> None:
-        super().__init__(
-            f"the loss term {term!r} is {value} after {images_seen:,} images."
-            " Try a lower learning rate, gradient_clip=1, or trainer.precision=32-true."
-        )
-        self.term, self.value, self.images_seen = term, value, images_seen
 
 
 def raise_if_not_finite(model: Watched) -> None:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from ganvas.tracking.non_finite import NonFiniteError
 from ganvas.tracking.signals import is_interruption
 
 FINISHED, NAN, ERROR, PRUNED, INTERRUPTED = "finished", "nan", "error", "pruned", "interrupted"
+
+
+class NonFiniteError(RuntimeError):
+    """A loss term is NaN or infinite.
+
+    Args:
+        term: its name.
+        value: what it is.
+        images_seen: when it was found.
+    """
+
+    def __init__(self, term: str, value: float, images_seen: int) -> None:
+        super().__init__(
+            f"the loss term {term!r} is {value} after {images_seen:,} images."
+            " Try a lower learning rate, gradient_clip=1, or trainer.precision=32-true."
+        )
+        self.term, self.value, self.images_seen = term, value, images_seen
 
 
 class Pruned(Exception):

@@ -28,7 +28,7 @@ from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 from torch import Tensor
 
 from ganvas.tracking import limits, outcomes
-from ganvas.tracking.hierarchy import OUTCOME_TAG
+from ganvas.tracking.hierarchy import FAILURE_TAG, OUTCOME_TAG
 from ganvas.tracking.signals import signals_wait, stop_signals_raise
 from ganvas.tracking.store import StoreError, impatient, open_store, tracking_uri, without_password
 from ganvas.tracking.writer import Writer
@@ -36,7 +36,6 @@ from ganvas.types import Shape
 
 _logger = logging.getLogger("ganvas.tracking")
 
-FAILURE_TAG = "ganvas.failure"
 FAILURE_FILE = "failure.txt"
 NOT_LOGGED_TAG = "ganvas.not_logged"
 NON_FINITE_TAG = "ganvas.non_finite"
