@@ -29,7 +29,9 @@ EXTRA = {
     ("extractor", "custom"): [
         f"extractor.{leaf}" for leaf in ("module=net.pt", "size=28", "channels=1", "mean=[0.5]", "std=[0.5]")
     ],
+    ("network", "aevb"): ["model=vae"],
     ("network", "conv"): ["model=vae"],
+    ("network", "examples"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() for option in options]

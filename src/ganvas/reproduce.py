@@ -51,7 +51,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     tags = {ROLE: STUDY, STUDY_TAG: study, "ganvas.paper": paper.name}
     output.mkdir(parents=True, exist_ok=True)
     with TrackedRun.start(cfg.tracking.experiment, study, tags) as run:
-        desk = Desk(output, cfg.seed)
+        desk = Desk(output, cfg.seed, cfg.paths.data, study, run.id, cfg.tracking.experiment)
         program: Program = importlib.import_module(f"ganvas.papers.{paper.name}").measure
         measured = program(cfg.scale, desk)
         judged = {claim: (measured[claim.id], judge(claim, measured[claim.id])) for claim in claims}

@@ -20,6 +20,7 @@ from ganvas.compatibility import check_fit
 from ganvas.config import CONFIG_PATH, ConfigError, build, check
 from ganvas.data.datamodule import DataModule
 from ganvas.evaluation import FinalScores
+from ganvas.marginals import start_at_marginals
 from ganvas.models import Model
 from ganvas.outcome import assess, conclude
 from ganvas.recording import Job, Parts, start_run, watch
@@ -63,6 +64,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     model: Model = build(cfg.model)
     extractor, settings = build(cfg.extractor) or None, build(cfg.score.settings)
     check_fit(cfg, data, model, extractor)
+    start_at_marginals(cfg, data, model)
     warm_start(cfg, model)
     trainer = make_trainer(cfg, job.output)
     with start_run(cfg, job, data) as run:

@@ -87,6 +87,7 @@ def adversarial(networks):
             "objective": Wasserstein() if kind is WGAN else NonSaturating(),
             "constraint": penalty if kind is WGAN else Unconstrained(),
             "n_critic": 1,
+            "simultaneous": False,
             "generator_optimizer": adam,
             "critic_optimizer": adam,
             "ema_halflife": None,

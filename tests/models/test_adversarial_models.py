@@ -44,6 +44,29 @@ def test_gan_steps_equal_a_plain_loop(adversarial, fit, stream):
         torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-7)
 
 
+def test_simultaneous_updates_take_both_gradients_at_the_same_weights(adversarial, fit, stream):
+    reference = adversarial(seed=7)
+    generator, critic = reference.generator, reference.critic
+    torch.manual_seed(99)
+    for real in stream(4):
+        fake = generator(torch.randn(16, 4))
+        losses = {
+            critic: softplus(-critic(real)).mean() + softplus(critic(fake.detach())).mean(),
+            generator: softplus(-critic(fake)).mean(),
+        }
+        gradients = {net: torch.autograd.grad(loss, [*net.parameters()]) for net, loss in losses.items()}
+        with torch.no_grad():
+            for net, found in gradients.items():
+                for p, g in zip(net.parameters(), found, strict=True):
+                    p -= 0.1 * g
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    model = adversarial(seed=7, simultaneous=True, generator_optimizer=sgd, critic_optimizer=sgd)
+    torch.manual_seed(99)
+    fit(model, 4)
+    for ours, plain in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-7)
+
+
 def test_the_generator_moves_every_nth_time(adversarial, stream, fit):
     model = adversarial(WGAN, n_critic=3)
     moves = []

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganvas.models import WGAN
 from ganvas.models.ema import EMA
-from ganvas.models.schedules import Constant, CosineDecay, LinearDecay
+from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Stages
 
 MODELS = ["gan", "wgan", "vae"]
 
@@ -110,6 +110,29 @@ def test_the_averaged_weights_are_those_sampled(adversarial, fit):
 def test_schedules_at_their_corners(schedule, factors):
     assert [schedule(seen) for seen in (0, 50, 100, 150)] == pytest.approx(factors)
     assert CosineDecay(images=100)(25) == pytest.approx(0.5 + math.sqrt(0.5) / 2)
+
+
+def test_the_stages_of_the_iwae_are_3280_epochs():
+    schedule = Stages(epoch=10)
+    assert [schedule(10 * epoch) for epoch in (0, 1, 3, 4, 12, 13)] == pytest.approx(
+        [10 ** (-i / 7) for i in (0, 1, 1, 2, 2, 3)]
+    )
+    assert schedule(10 * 3280 - 1) == pytest.approx(0.1)
+    assert schedule(10 * 3280) == pytest.approx(10 ** (-8 / 7))
+
+
+def test_the_first_gans_rate_falls_by_the_batch_and_its_momentum_rises(adversarial, fit):
+    schedule = ExponentialDecay(
+        decay=1.5, batch=16, floor=0.1, momentum_start=0.5, momentum_end=0.7, momentum_images=64
+    )
+    assert [schedule(seen) for seen in (0, 16, 32, 1600)] == pytest.approx([1, 1 / 1.5, 1 / 2.25, 0.1])
+    sgd = partial(torch.optim.SGD, lr=0.3)
+    model = adversarial(schedule=schedule, generator_optimizer=sgd, critic_optimizer=sgd)
+    groups = [group for optimizer in fit(model, 3).optimizers for group in optimizer.param_groups]
+    assert [group["momentum"] for group in groups] == pytest.approx([0.6, 0.6])
+    assert [group["lr"] for group in groups] == pytest.approx([0.3 / 2.25] * 2)
+    with pytest.raises(ValueError, match="momentum, which this optimiser lacks"):
+        fit(adversarial(schedule=schedule), 1)
 
 
 def test_learning_rates_follow_images_seen(adversarial, fit):

@@ -9,11 +9,12 @@ from scipy import stats
 from torch import nn
 
 from ganvas.networks import dcgan, infogan, maxout, mlp, resnet
-from ganvas.networks.init import glorot_uniform_, initialise, normal_, uniform_
+from ganvas.networks.init import fan_in_uniform_, glorot_uniform_, initialise, normal_, uniform_
 
 INITS = {
     "uniform": (partial(uniform_, bound=0.3), stats.uniform(-0.3, 0.6)),
     "normal": (partial(normal_, std=0.02), stats.norm(0, 0.02)),
+    "fan in": (fan_in_uniform_, stats.uniform(-sqrt(1 / 160), 2 * sqrt(1 / 160))),
     "glorot": (partial(glorot_uniform_, gain=sqrt(2)), stats.uniform(-sqrt(12 / 360), 2 * sqrt(12 / 360))),
 }
 
@@ -77,3 +78,17 @@ def test_dcgan_starts_with_sane_scale():
         scores = dcgan.Critic((1, 28, 28), [32, 64], False, INITS["normal"][0])(images)
     assert 0.02 < images.std() < 0.95
     assert scores.isfinite().all() and scores.abs().max() < 5
+
+
+@pytest.mark.parametrize("kind", ["decoder", "generator"])
+def test_an_output_bias_starts_at_the_mean_training_pixel(kind):
+    shape, tiny = (1, 4, 4), partial(normal_, std=1e-9)
+    network = {
+        "decoder": lambda: mlp.Decoder(shape, 3, [5], "Tanh", tiny),
+        "generator": lambda: maxout.Generator(shape, 3, [5], tiny),
+    }[kind]()
+    mean = torch.linspace(0, 1, 16).view(shape)
+    network.start_at(mean)
+    out = network(torch.randn(2, 3)).detach()
+    found = torch.sigmoid(out) if kind == "decoder" else (out + 1) / 2
+    torch.testing.assert_close(found, mean.clamp(0.001, 0.999).expand(2, *shape), atol=1e-5, rtol=0)

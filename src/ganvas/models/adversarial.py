@@ -5,6 +5,9 @@ fakes that the critic has just been shown, scored anew by the updated critic. On
 both, as in the DCGAN programs in common use, and saves a third of the generator's work; Algorithm 1 of Goodfellow et
 al. 2014, https://arxiv.org/abs/1406.2661, draws fresh latents for the generator. The discriminator is called the critic
 throughout.
+
+``simultaneous`` updates take both gradients at the same weights, as the programs of the first GAN papers do: the
+generator's turn then comes first, against the critic as it is, and the critic learns from the fakes made before it.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ class Adversarial(Model):
         objective: losses of critic and generator, from scores; which, the family says in :meth:`check`.
         constraint: what is asked of the critic besides its loss; which, the family says.
         n_critic: critic updates for each generator update; >= 1.
+        simultaneous: whether a generator update is against the critic before its own update rather than after it.
         generator_optimizer: called with the generator's parameters.
         critic_optimizer: called with the critic's parameters.
         ema_halflife: memory of the averaged generator in images; None keeps no average.
@@ -62,6 +66,7 @@ class Adversarial(Model):
         objective: AdversarialObjective,
         constraint: Constraint,
         n_critic: int,
+        simultaneous: bool,
         generator_optimizer: OptimizerFactory,
         critic_optimizer: OptimizerFactory,
         ema_halflife: int | None,
@@ -76,6 +81,7 @@ class Adversarial(Model):
         self.objective = objective
         self.constraint = constraint
         self.n_critic = n_critic
+        self.simultaneous = simultaneous
         self._optimizer_factories = (generator_optimizer, critic_optimizer)
 
     @staticmethod
@@ -98,10 +104,10 @@ class Adversarial(Model):
         generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.generator(self.prior.sample(x.shape[0], device=self.device))
-        terms = {**self.terms, **self._update_critic(x, fake.detach())}
+        turns = [lambda: self._update_critic(x, fake.detach())]
         if generators_turn:
-            terms |= self._update_generator(fake)
-        return terms
+            turns.insert(0 if self.simultaneous else 1, lambda: self._update_generator(fake))
+        return {**self.terms, **{name: term for turn in turns for name, term in turn().items()}}
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
         """Latents to examples in [-1, 1]."""

@@ -84,7 +84,7 @@ class Model(pl.LightningModule, ABC):
 
     def training_step(self, batch: Float[Tensor, " n *shape"], batch_idx: int) -> None:
         """Lightning's hook: one batch."""
-        self._set_learning_rates()
+        self._follow_schedule()
         images = batch.shape[0] * self.trainer.world_size
         self.terms = self.step(batch)
         self.updates += 1
@@ -215,15 +215,26 @@ class Model(pl.LightningModule, ABC):
     def _averages(self) -> Iterator[tuple[str, EMA]]:
         return ((name, average) for name, average in self.averages.items() if isinstance(average, EMA))
 
-    def _set_learning_rates(self) -> None:
-        factor = self.schedule(self.images_seen)
+    def _follow_schedule(self) -> None:
+        factor, momentum = self.schedule(self.images_seen), self.schedule.momentum(self.images_seen)
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+                if momentum is not None:
+                    group["momentum"] = _moved(group, momentum)
 
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
+
+
+def _moved(group: dict[str, Any], momentum: float) -> float:
+    if "momentum" not in group:
+        raise ValueError(
+            f"schedule moves the momentum, which this optimiser lacks (it has {', '.join(sorted(group.keys() - {'params'}))}); "
+            "write optimizer=sgd or rmsprop, or another schedule"
+        )
+    return momentum
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 Initialiser = Callable[[Tensor], object]
@@ -52,6 +53,15 @@ def glorot_uniform_(weight: Tensor, gain: float) -> None:
     nn.init.xavier_uniform_(weight, gain)
 
 
+def fan_in_uniform_(weight: Tensor) -> None:
+    r"""Draw from :math:`U(-b, b)` with :math:`b = 1 / \sqrt{\text{fan}_{in}}`, which is PyTorch's own for linear layers.
+
+    Args:
+        weight: filled in place.
+    """
+    nn.init.kaiming_uniform_(weight, a=5**0.5)
+
+
 def initialise(network: nn.Module, init: Initialiser) -> None:
     """Apply ``init`` to every linear and convolutional weight of ``network``, and set their biases to zero.
 
@@ -64,3 +74,16 @@ def initialise(network: nn.Module, init: Initialiser) -> None:
             init(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def start_at_(output: nn.Linear, mean: Tensor) -> None:
+    r"""Set a bias to :math:`\log(p / (1 - p))`, so that the logits of a network start where its pixels' means are.
+
+    Reference: the decoder of Burda et al. 2016 and the generator of Goodfellow et al. 2014, in the authors' code.
+
+    Args:
+        output: the last layer; changed in place.
+        mean: of the training pixels as :math:`p` in [0, 1]; clipped to [.001, .999].
+    """
+    with torch.no_grad():
+        output.bias.copy_(mean.flatten().clamp(0.001, 0.999).logit())

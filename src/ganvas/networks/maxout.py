@@ -19,7 +19,7 @@ from math import prod
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.networks.init import Initialiser, initialise
+from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.mlp import layers
 from ganvas.networks.shapes import any_shape, image_shape
 
@@ -76,6 +76,10 @@ class Generator(nn.Module):
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         """Images from latents."""
         return (0.5 * self.output(self.body(z))).tanh().unflatten(1, self.shape)
+
+    def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
+        """Let the output bias begin at the mean training image, its pixels in [0, 1]."""
+        start_at_(self.output, mean)
 
 
 class Critic(nn.Module):

@@ -16,7 +16,7 @@ from torch.distributions import Independent
 
 from ganvas.networks.activations import activation as activation_named
 from ganvas.networks.gaussian import diagonal_normal
-from ganvas.networks.init import Initialiser, initialise
+from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.shapes import any_shape, is_points
 
 NAME = "mlp"
@@ -169,3 +169,7 @@ class Decoder(nn.Module):
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n ..."]:
         """Locations from latents."""
         return self.output(self.body(z)).unflatten(1, self.shape)
+
+    def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
+        """Let the output bias begin at the logit of the mean training image, its pixels in [0, 1]."""
+        start_at_(self.output, mean)

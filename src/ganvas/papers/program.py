@@ -18,14 +18,30 @@ class Desk:
     """What a program works with.
 
     Args:
-        folder: for figures.
+        folder: for figures and runs.
+        seed: of everything that the program draws itself, and the first of its trainings.
+        data: folder of downloads.
+        study: its name.
+        run_id: of the study's run in MLflow, below which trainings stand.
+        experiment: of MLflow.
         report: told each number for the record, by key, besides those that claims are about.
-        seed: of everything that the program draws itself.
     """
 
     folder: Path
     seed: int
+    data: str
+    study: str
+    run_id: str
+    experiment: str
     report: dict[str, float] = field(default_factory=dict)
+
+    def seeds(self, n: int) -> list[int]:
+        """Seeds of ``n`` trainings of one configuration.
+
+        Args:
+            n: how many.
+        """
+        return list(range(self.seed, self.seed + n))
 
     def figure(self, name: str, figure: Figure) -> None:
         """Keep a figure as ``<name>.png``.

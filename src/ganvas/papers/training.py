@@ -1,0 +1,114 @@
+"""Training from a paper's program: a preset of ``conf/experiment``, as ``ganvas train`` runs it, below the study's run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from hydra import compose
+from omegaconf import open_dict
+
+from ganvas.papers.program import Desk
+from ganvas.quoting import quoted
+from ganvas.recording import Job
+from ganvas.scoring.subjects import ModelSubject, open_subject
+from ganvas.tracking.checkpoints import LAST
+from ganvas.tracking.course import course
+from ganvas.train import train
+
+
+@final
+@dataclass(frozen=True)
+class Trained:
+    """A run of ``ganvas train``.
+
+    Args:
+        result: what its ``result.json`` holds.
+        folder: with its checkpoint.
+    """
+
+    result: dict[str, Any]
+    folder: Path
+
+    @cached_property
+    def subject(self) -> ModelSubject:
+        """The final weights and the data they were trained on, on the best device there is."""
+        found = open_subject(str(self.folder / LAST), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        assert isinstance(found, ModelSubject)
+        return found
+
+    def score(self, key: str) -> float:
+        """A final score by its key.
+
+        Args:
+            key: as ``score/mnist/fd``.
+        """
+        return float(self.result["scores"][key]["value"])
+
+    def course(self, key: str) -> tuple[list[int], list[float]]:
+        """A metric over images seen.
+
+        Args:
+            key: as ``train/critic/wasserstein``.
+        """
+        return course(self.result["run_id"], key)
+
+
+def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()) -> Trained:
+    """Train a preset and wait for its end.
+
+    Args:
+        desk: of the program.
+        experiment: name of the preset in ``conf/experiment``.
+        label: what sets this run apart from the others of the study; names its folder.
+        seed: of the run.
+        overrides: what the preset leaves open.
+    """
+    folder = desk.folder / "runs" / label.replace(" ", "-").replace("/", "-") / f"seed-{seed}"
+    own = [f"experiment={experiment}", *overrides]
+    places = {
+        "seed": str(seed),
+        "study": quoted(desk.study),
+        "tracking.experiment": quoted(desk.experiment),
+        "tracking.parent": quoted(desk.run_id),
+        "tracking.label": quoted(label),
+        "tracking.system_metrics": "false",
+        "paths.data": quoted(desk.data),
+        "paths.output": quoted(str(folder)),
+    }
+    cfg = compose("train", [*own, *(f"{key}={value}" for key, value in places.items())], return_hydra_config=True)
+    choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items()}
+    with open_dict(cfg):
+        del cfg["hydra"]
+    folder.mkdir(parents=True, exist_ok=True)
+    return Trained(train(cfg, Job(folder, choices, own)), folder)
+
+
+def legs(
+    desk: Desk, experiment: str, label: str, seed: int, budgets: Sequence[int], overrides: Sequence[str] = ()
+) -> Iterator[tuple[int, Trained]]:
+    """Train a preset and stop on the way: one run, which goes on from its own checkpoint bit for bit.
+
+    Args:
+        desk: of the program.
+        experiment: name of the preset.
+        label: see :func:`run_preset`.
+        seed: of the run.
+        budgets: images at which to stop, ascending.
+        overrides: what the preset leaves open.
+
+    Yields:
+        The budget, and the run as it then is.
+    """
+    goes_on: list[str] = []
+    for budget in budgets:
+        found = run_preset(desk, experiment, label, seed, [*overrides, f"budget.images={budget}", *goes_on])
+        goes_on = [
+            f"resume={quoted(str((found.folder / LAST).absolute()))}",
+            f"tracking.run_id={quoted(found.result['run_id'])}",
+        ]
+        yield budget, found
