@@ -32,6 +32,7 @@ EXTRA = {
     ("network", "aevb"): ["model=vae"],
     ("network", "conv"): ["model=vae"],
     ("network", "examples"): ["model=vae"],
+    ("network", "iwae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() for option in options]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -27,11 +29,12 @@ def start_at_marginals(cfg: DictConfig, data: DataModule, model: Model) -> None:
     """
     if cfg.marginal_bias is None:
         return
-    network = getattr(model, cfg.marginal_bias, None) if cfg.marginal_bias in model.parts else None
+    network: Any = getattr(model, cfg.marginal_bias) if cfg.marginal_bias in model.parts else None
     if not hasattr(network, "start_at"):
         raise ConfigError(
-            f"marginal_bias={cfg.marginal_bias}: expected a network whose output is a logit (the decoder of network=mlp, "
-            f"the generator of network=maxout), the model has {', '.join(model.parts)} of network={cfg.network.name}; "
+            f"marginal_bias={cfg.marginal_bias}: expected a network whose output is a logit (the decoder of "
+            f"network=mlp, the generator of network=maxout), the model has {', '.join(model.parts)} "
+            f"of network={cfg.network.name}; "
             "write marginal_bias=null"
         )
     network.start_at(mean_image(data.examples("train")))

@@ -231,8 +231,7 @@ class Model(pl.LightningModule, ABC):
 def _moved(group: dict[str, Any], momentum: float) -> float:
     if "momentum" not in group:
         raise ValueError(
-            f"schedule moves the momentum, which this optimiser lacks (it has {', '.join(sorted(group.keys() - {'params'}))}); "
-            "write optimizer=sgd or rmsprop, or another schedule"
+            "schedule moves the momentum, which this optimiser lacks; write optimizer=sgd, or another schedule"
         )
     return momentum
 

@@ -54,7 +54,7 @@ def glorot_uniform_(weight: Tensor, gain: float) -> None:
 
 
 def fan_in_uniform_(weight: Tensor) -> None:
-    r"""Draw from :math:`U(-b, b)` with :math:`b = 1 / \sqrt{\text{fan}_{in}}`, which is PyTorch's own for linear layers.
+    r"""Draw from :math:`U(-b, b)` with :math:`b = 1 / \sqrt{\text{fan}_{in}}`, PyTorch's own for linear layers.
 
     Args:
         weight: filled in place.

@@ -88,9 +88,9 @@ def epochs_of_stages(stages: int) -> int:
 def linear_gaussian(seed: int) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
     r"""The bound and the exact evidence of a model whose evidence has a closed form.
 
-    .. math:: z \sim N(0, I), \quad x \mid z \sim N(W z, \sigma^2 I), \qquad \log p(x) = \log N(x; 0, W W^T + \sigma^2 I)
+    .. math:: z \sim N(0, I), \quad x \mid z \sim N(W z, \sigma^2 I), \quad \log p(x) = \log N(x; 0, W W^T + \sigma^2 I)
 
-    The proposals are twice as wide as the posterior, so that the weights are not constant.
+    The proposals are twice as wide as the posterior, so that the weights differ.
 
     Args:
         seed: of W, of the points and of the draws.

@@ -1,7 +1,8 @@
-"""Training from a paper's program: a preset of ``conf/experiment``, as ``ganvas train`` runs it, below the study's run."""
+"""Training from a paper's program: a preset of ``conf/experiment`` as ``ganvas train`` runs it, in one study."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any, final
 
 import torch
 from hydra import compose
-from omegaconf import open_dict
+from omegaconf import DictConfig, open_dict
 
 from ganvas.papers.program import Desk
 from ganvas.quoting import quoted
@@ -58,8 +59,10 @@ class Trained:
         return course(self.result["run_id"], key)
 
 
-def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()) -> Trained:
-    """Train a preset and wait for its end.
+def compose_preset(
+    desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()
+) -> tuple[DictConfig, Job]:
+    """The config of a preset, as :func:`run_preset` trains it.
 
     Args:
         desk: of the program.
@@ -68,7 +71,7 @@ def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Se
         seed: of the run.
         overrides: what the preset leaves open.
     """
-    folder = desk.folder / "runs" / label.replace(" ", "-").replace("/", "-") / f"seed-{seed}"
+    folder = desk.folder / "runs" / re.sub(r"[^\w=.-]+", "-", label) / f"seed-{seed}"
     own = [f"experiment={experiment}", *overrides]
     places = {
         "seed": str(seed),
@@ -84,8 +87,14 @@ def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Se
     choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items()}
     with open_dict(cfg):
         del cfg["hydra"]
-    folder.mkdir(parents=True, exist_ok=True)
-    return Trained(train(cfg, Job(folder, choices, own)), folder)
+    return cfg, Job(folder, choices, own)
+
+
+def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()) -> Trained:
+    """Train a preset and wait for its end; the arguments are those of :func:`compose_preset`."""
+    cfg, job = compose_preset(desk, experiment, label, seed, overrides)
+    job.output.mkdir(parents=True, exist_ok=True)
+    return Trained(train(cfg, job), job.output)
 
 
 def legs(
