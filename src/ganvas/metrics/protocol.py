@@ -4,7 +4,7 @@ r"""How a score was measured, and a fingerprint of all that decides whether two 
 
 Decides, and so is in the fingerprint: extractor, its weights and preprocessing; the content of the reference set, the
 split and both sample counts; raw or averaged (EMA) weights of the model; the metrics' settings, their own seed
-included; the library that computed the metric, to its minor version.
+included; the library that computed the metric, to its minor version; the revision of what stands in this package.
 
 Is recorded only: the name of the reference set (its content decides), the seed of the samples (seeds of one model are
 what gets compared), and the patch versions of libraries.
@@ -24,6 +24,9 @@ FINAL: Final = "torch-fidelity"
 """Library of the scores that :func:`ganvas.metrics.score.scores` computes."""
 STREAMED: Final = "torchmetrics"
 """Library of the scores that :class:`ganvas.metrics.streaming.StreamingScores` computes."""
+
+REVISION: Final = 2
+"""Raised by every change of ganvas that moves a score's value. 2: KID draws its subsets as torch-fidelity's command."""
 
 INCEPTION_LEAST: Final = 2048
 """Features of the 2015 Inception: from fewer images their covariance is singular."""
@@ -54,6 +57,7 @@ class Protocol:
         settings: of the metrics.
         library: :data:`FINAL` or :data:`STREAMED`, who computed the metrics.
         versions: of the libraries, see :func:`library_versions`.
+        revision: of ganvas's own part in a score, see :data:`REVISION`.
 
     Raises:
         ValueError: a field out of its range.
@@ -72,6 +76,7 @@ class Protocol:
     settings: MetricSettings
     library: str
     versions: dict[str, str]
+    revision: int = REVISION
 
     def __post_init__(self) -> None:
         if self.weights not in ("raw", "ema", "images"):
