@@ -144,7 +144,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
             raise
         from ganvas.errors import explain
 
-        return _complain(*explain(error, command if command in ("score", "report") else "train"))
+        return _complain(*explain(error, command))
     except BaseException as stop:
         from ganvas.tracking.signals import is_interruption
 
