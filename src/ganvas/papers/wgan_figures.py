@@ -56,7 +56,7 @@ class Course(NamedTuple):
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
     """See :data:`ganvas.papers.program.Program`."""
-    return {"smoke": _smoke, "cpu": _cpu}[scale](desk)
+    return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
 def _smoke(desk: Desk) -> dict[str, Measured]:
@@ -73,8 +73,16 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
 
 
 def _cpu(desk: Desk) -> dict[str, Measured]:
-    wgan = run_preset(desk, "wgan_figures", "wgan", desk.seed, ["model=wgan"])
-    gan = run_preset(desk, "wgan_figures", "gan", desk.seed, ["model=gan"])
+    return _compared(desk, [])
+
+
+def _full(desk: Desk) -> dict[str, Measured]:
+    return {f"{name}_full": found for name, found in _compared(desk, ["budget.images=64_000_000"]).items()}
+
+
+def _compared(desk: Desk, budget: list[str]) -> dict[str, Measured]:
+    wgan = run_preset(desk, "wgan_figures", "wgan", desk.seed, ["model=wgan", *budget])
+    gan = run_preset(desk, "wgan_figures", "gan", desk.seed, ["model=gan", *budget])
     estimate = _course(wgan, "train/critic/wasserstein", lambda loss: loss)
     divergence = _course(gan, "train/critic/total", lambda loss: math.log(2) - loss / 2)
     classes = _classes(wgan)

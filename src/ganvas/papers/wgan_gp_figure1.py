@@ -55,7 +55,7 @@ def swiss_roll() -> Density:
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
     """See :data:`ganvas.papers.program.Program`."""
-    return {"smoke": _smoke, "cpu": _cpu}[scale](desk)
+    return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
 def _smoke(desk: Desk) -> dict[str, Measured]:
@@ -66,11 +66,20 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
 
 
 def _cpu(desk: Desk) -> dict[str, Measured]:
+    return _figure1(desk, steps=15_000, deep_width=128)
+
+
+def _full(desk: Desk) -> dict[str, Measured]:
+    found = _figure1(desk, steps=100_000, deep_width=512)
+    return {f"{name}_full": measured for name, measured in found.items()}
+
+
+def _figure1(desk: Desk, steps: int, deep_width: int) -> dict[str, Measured]:
     exact = float(np.mean(exact_w1(eight_gaussians(), desk.seed)))
-    penalised = train_critic(eight_gaussians(), [512] * 3, PENALTY, adam, 15_000, desk.seed)
-    loose = train_critic(eight_gaussians(), [512] * 3, CODE_PENALTY, adam, 15_000, desk.seed)
+    penalised = train_critic(eight_gaussians(), [512] * 3, PENALTY, adam, steps, desk.seed)
+    loose = train_critic(eight_gaussians(), [512] * 3, CODE_PENALTY, adam, steps, desk.seed)
     clipped = train_critic(eight_gaussians(), [512] * 3, CLIPPING, rmsprop, 2_000, desk.seed)
-    slopes = _depths(desk)
+    slopes = _depths(desk, deep_width)
     smallest = min(abs(slope) for name, slope in slopes.items() if name != "penalty")
     shares = {"clipped": clipped, "weight_0.1": loose}
     desk.report.update({f"{name}_over_exact": trained.estimates[-1] / exact for name, trained in shares.items()})
@@ -210,11 +219,11 @@ def slope(norms: Sequence[float]) -> float:
     return float(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0])
 
 
-def _depths(desk: Desk) -> dict[str, float]:
+def _depths(desk: Desk, width: int) -> dict[str, float]:
     constraints = {f"clipping {c:g}": (WeightClipping(bound=c), rmsprop) for c in BOUNDS} | {"penalty": (PENALTY, adam)}
     norms = {}
     for name, (constraint, optimizer) in constraints.items():
-        critic = train_critic(swiss_roll(), [128] * 12, constraint, optimizer, 2_000, desk.seed).critic
+        critic = train_critic(swiss_roll(), [width] * 12, constraint, optimizer, 2_000, desk.seed).critic
         norms[name] = gradient_norms(critic, swiss_roll(), desk.seed)
     figure = Figure(figsize=(5, 4))
     axes = figure.subplots()
