@@ -41,7 +41,7 @@ def measure(scale: str, desk: Desk) -> dict[str, Measured]:
         desk.report[f"parzen/epoch_{seen // EPOCH}"] = found.log_likelihood.mean
         desk.report[f"sigma/epoch_{seen // EPOCH}"] = found.sigma
     desk.report["largest_column_norm"] = _largest_column_norm(trained)
-    desk.figure("samples", _grid(_samples(trained)[:100]))
+    desk.samples("samples", trained.subject.model.sample(100, seed=0).cpu())
     desk.figure("parzen", _curve({e: p.log_likelihood.mean for e, p in course.items()}, real.log_likelihood.mean))
     return row | {f"gan_{scale}": _measured(found)}
 
@@ -83,14 +83,6 @@ def _largest_column_norm(trained: Trained) -> float:
     """Of the discriminator's maxout layers, which the authors' code bounds by 1.9365."""
     layers = [layer for layer in trained.subject.model.get_submodule("critic").modules() if isinstance(layer, Maxout)]
     return max(float(layer.affine.weight.detach().norm(dim=1).max()) for layer in layers)
-
-
-def _grid(samples: Tensor) -> Figure:
-    figure = Figure(figsize=(6, 6))
-    axes = figure.subplots()
-    axes.imshow(samples.view(10, 10, 28, 28).permute(0, 2, 1, 3).reshape(280, 280), cmap="gray", vmin=0, vmax=1)
-    axes.axis("off")
-    return figure
 
 
 def _curve(course: dict[int, float], real: float) -> Figure:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from jaxtyping import Float
 from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
 from ganvas.papers.verdict import Measured
+from ganvas.tracking.pictures import grid
 
 
 @final
@@ -51,6 +55,15 @@ class Desk:
             figure: drawn.
         """
         figure.savefig(self.folder / f"{name}.png", dpi=150, bbox_inches="tight")
+
+    def samples(self, name: str, images: Float[Tensor, "n c h w"]) -> None:
+        """Keep images as a grid of ten columns, ``<name>.png``.
+
+        Args:
+            name: of the file, without its end.
+            images: in [-1, 1].
+        """
+        Image.fromarray(grid(images, columns=10).permute(1, 2, 0).numpy()).save(self.folder / f"{name}.png")
 
 
 Program = Callable[[str, Desk], dict[str, Measured]]

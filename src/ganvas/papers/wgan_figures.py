@@ -93,7 +93,7 @@ def _compared(desk: Desk, budget: list[str]) -> dict[str, Measured]:
             {f"fd/{name}": trained.score("score/mnist/fd"), f"is/{name}": trained.score("score/mnist/is")}
         )
     desk.figure("figures3and4", _figure(estimate, divergence))
-    desk.figure("samples", _grid(wgan.subject.model.sample(100, seed=0).cpu()))
+    desk.samples("samples", wgan.subject.model.sample(100, seed=0).cpu())
     return {
         "rho_wgan": Measured([estimate.rho]),
         "js_lowest": Measured([min(later)]),
@@ -162,12 +162,4 @@ def _figure(estimate: Course, divergence: Course) -> Figure:
         other.plot(course.images, course.fd, color="tab:orange")
         other.set_ylabel("fd (mnist)", color="tab:orange")
     figure.tight_layout()
-    return figure
-
-
-def _grid(samples: Tensor) -> Figure:
-    figure = Figure(figsize=(6, 6))
-    axes = figure.subplots()
-    axes.imshow(samples.view(10, 10, 28, 28).permute(0, 2, 1, 3).reshape(280, 280), cmap="gray", vmin=-1, vmax=1)
-    axes.axis("off")
     return figure
