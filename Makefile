@@ -23,7 +23,7 @@ layers: .venv/installed-dev
 unit: .venv/installed-dev
 	$(BIN)/pytest -m "not slow"
 
-test-slow: .venv/installed-dev
+test-slow: .venv/installed-slow
 	$(BIN)/pytest -m slow
 
 .venv/installed: pyproject.toml constraints.txt
@@ -33,6 +33,10 @@ test-slow: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(INSTALL) '.[dev]'
+	touch $@
+
+.venv/installed-slow: .venv/installed-dev
+	$(INSTALL) '.[joblib,slurm,postgres]'
 	touch $@
 
 clean:

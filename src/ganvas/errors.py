@@ -14,6 +14,8 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationE
 from ganvas.config import closest
 
 FAILURE, BAD_INPUT = 1, 2
+_EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
+"""Launchers by the extra they come with."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
@@ -55,6 +57,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _unknown_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    if group == "hydra/launcher" and choice in _EXTRAS:
+        return f"{group}={choice} comes with a package that is not installed; pip install 'ganvas[{_EXTRAS[choice]}]'"
     options = [option for option in error.options or [] if not option.startswith("_")]
     if not group or not options:
         return _first_line(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from ganvas.sweeps.claims import Claims
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.owners import Owner
+from ganvas.sweeps.parallel import available_cores, parallel
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space, read_space
@@ -112,12 +112,7 @@ def _without_hydra(cfg: DictConfig) -> DictConfig:
 def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
     objectives = _listed(sweeper["objective"]) if sweeper["objective"] is not None else _frechet(config)
     directions: Any = _listed(sweeper["direction"])
-    launcher = config.hydra.launcher
-    jobs = launcher.get("n_jobs") or 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = cores if jobs < 0 else jobs
-    threads = launcher.get("cpus_per_task") or (max(cores // jobs, 1) if jobs > 1 else None)
-    parallel = sweeper["batch"] or launcher.get("array_parallelism") or jobs
+    at_once = parallel(OmegaConf.to_container(config.hydra.launcher, resolve=True), available_cores())  # type: ignore[arg-type]
     return Settings(
         sampler=sweeper["sampler"],
         sampler_seed=sweeper["sampler_seed"],
@@ -127,8 +122,8 @@ def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
         directions=directions,
         aggregate=sweeper["aggregate"],
         racing=sweeper["racing"],
-        parallel=parallel,
-        threads=threads,
+        parallel=sweeper["batch"] or at_once.jobs,
+        threads=at_once.threads,
     )
 
 

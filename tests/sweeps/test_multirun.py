@@ -66,12 +66,3 @@ def test_pruned_jobs_are_outcomes_and_get_no_further_seeds(runs_of, summary):
 def test_nothing_finished_is_no_success(capsys):
     assert sweep("study=none", "model=gan,vae", "data=folder") == 2
     assert "all 2 jobs failed" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_joblib_trains_two_at_a_time(start, runs_of):
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install ganvas[joblib]")
-    process = start("study=j", "model=gan,vae", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    said, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, said[-3000:]
-    assert runs_of("j").statuses("run") == {"FINISHED": 2}
