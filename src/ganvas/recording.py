@@ -27,6 +27,7 @@ from ganvas.models import Model
 from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.budget import Budget
 from ganvas.tracking.checkpoints import Checkpoints
+from ganvas.tracking.cost import booked
 from ganvas.tracking.health import Health
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
 from ganvas.tracking.log_terms import LogTerms
@@ -110,7 +111,16 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRu
         for split, fingerprint in data.fingerprints().items():
             run.dataset(data.source.name, fingerprint, split, data.source.shape, len(data.examples(split)))
         run.flush()
-        yield run
+        with booked(run, _gpus(cfg)):
+            yield run
+
+
+def _gpus(cfg: DictConfig) -> int:
+    """Devices that the run's processes use together; 0 on processors."""
+    if cfg.trainer.accelerator not in ("auto", "gpu", "cuda") or not torch.cuda.is_available():
+        return 0
+    devices = cfg.trainer.devices
+    return len(devices) if OmegaConf.is_list(devices) else int(devices) if str(devices).isdigit() else 1
 
 
 @dataclass(frozen=True, eq=False)

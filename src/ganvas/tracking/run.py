@@ -128,6 +128,15 @@ class TrackedRun:
         now, self._step = int(time.time() * 1000), step
         self._writer.metrics([Metric(self._key(k), self._finite(k, float(v)), now, step) for k, v in values.items()])
 
+    def latest(self, prefix: str) -> dict[str, float]:
+        """Metrics that stand in the store already, as of a run that goes on.
+
+        Args:
+            prefix: of their keys.
+        """
+        logged = self._client.get_run(self.id).data.metrics
+        return {key: value for key, value in logged.items() if key.startswith(prefix)}
+
     def image(self, key: str, image: Tensor | np.ndarray, step: int) -> None:
         """Log one picture of the series ``key`` to the gallery; returns at once.
 
