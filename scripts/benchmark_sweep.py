@@ -51,7 +51,7 @@ class Stopwatch:
             self._fit(trainer, *arguments, **named)
             self.seconds.append(time.perf_counter() - began)
 
-        pl.Trainer.fit = fit  # type: ignore[method-assign]
+        pl.Trainer.fit = fit  # type: ignore[method-assign, assignment]
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import socket
 from unittest.mock import Mock
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -181,6 +182,19 @@ def test_racing_drops_clear_losers_only():
     assert race.lost([100.0, 101.0, 100.5], [[1.0, 1.1, 0.9]]) and not race.lost([1.2, 0.9, 1.1], [[1.0, 1.1, 0.9]])
     assert not race.lost([100.0], [[1.0, 1.1]]) and not race.lost([1.0, 1.1, 0.9], [[100.0, 101.0, 100.5]])
     assert Race(0.05, 5, 4, "maximize").lost([1.0, 1.1, 0.9], [[100.0, 101.0, 100.5]])
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_racing_drops_the_best_no_more_often_than_it_says(direction):
+    """2,000 races of five equal configurations and one barely better, which is looked at after each of its seeds."""
+    rng, alpha, seeds, rivals, dropped = np.random.default_rng(5), 0.2, 6, 5, 0
+    race = Race(alpha, seeds, rivals + 1, direction)
+    sign = 1.0 if direction == "minimize" else -1.0
+    for _ in range(2000):
+        others = [list(values) for values in rng.normal(0.0, 1.0, (rivals, seeds))]
+        best = list(rng.normal(-0.01 * sign, 1.0, seeds))
+        dropped += any(race.lost(best[:n], [other[:n] for other in others]) for n in range(2, seeds))
+    assert 0 < dropped / 2000 <= alpha
 
 
 def test_folders_labels_and_quotes(study, tmp_path):

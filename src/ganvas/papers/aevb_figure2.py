@@ -19,8 +19,8 @@ from ganvas.papers.training import Trained, legs, run_preset
 from ganvas.papers.verdict import Measured
 
 LATENTS = {"cpu": (3, 10, 20), "full": (3, 5, 10, 20, 200)}
-SHORT = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-STOPS = {"cpu": SHORT, "full": (*SHORT, 30_000_000, 100_000_000)}
+SHORT = (100_000, 300_000, 1_000_000, 3_000_000)
+STOPS = {"cpu": SHORT, "full": (*SHORT, 10_000_000, 30_000_000, 100_000_000)}
 EXAMPLES_SEEDS = {"smoke": 1, "cpu": 2, "full": 5}
 
 Curve = dict[int, tuple[float, float]]
