@@ -143,6 +143,14 @@ def test_a_class_says_itself_what_it_refuses():
         build(compose_("model=wgan_gp", "constraint=none").model)
 
 
+@pytest.mark.parametrize("optimizer", OPTIONS["optimizer"])
+@pytest.mark.parametrize("model", ["gan", "wgan", "wgan_gp", "vae"])
+def test_every_model_takes_every_optimizer(model, optimizer):
+    """A model's own choice of optimiser is an option of the group, so that another replaces it whole."""
+    built = build(compose_(f"model={model}", f"optimizer={optimizer}").model)
+    assert built.configure_optimizers()
+
+
 def test_lists_arrive_as_lists():
     cfg = compose_("model=gan")
     assert isinstance(cfg, DictConfig)

@@ -1,0 +1,88 @@
+r"""Lin, Khetan, Fanti and Oh 2018, Table 1: a discriminator that judges two points at once keeps the modes.
+
+Of 2,500 samples, those within three standard deviations of a mode are of high quality; a mode counts with one of them.
+A perfect model has a share of :math:`1 - e^{-9/2} = .9889`.
+
+Reference: https://arxiv.org/abs/1712.04086, section 4.1 and Table 1; https://github.com/fjxmlzn/PacGAN
+"""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ganvas.config import build
+from ganvas.data.densities import GaussianMixture
+from ganvas.metrics.modes import ModeCoverage, mode_coverage
+from ganvas.papers.program import Desk
+from ganvas.papers.training import Trained, compose_preset, run_preset
+from ganvas.papers.verdict import Measured
+
+SAMPLES = 2_500
+DENSITIES = ("ring", "grid")
+SEEDS = 5
+
+
+def measure(scale: str, desk: Desk) -> dict[str, Measured]:
+    """See :data:`ganvas.papers.program.Program`."""
+    return {"smoke": _smoke, "full": _full}[scale](desk)
+
+
+def _smoke(desk: Desk) -> dict[str, Measured]:
+    found: dict[str, Measured] = {}
+    for name in DENSITIES:
+        real = _real(desk, name)
+        found |= {f"{name}_ceiling": Measured([real.high_quality]), f"{name}_modes": Measured([float(real.covered)])}
+    for model in ("gan", "pacgan"):
+        trained = run_preset(desk, "pacgan_table1_ring", model, desk.seed, [f"model={model}", "budget.images=50_000"])
+        desk.report[f"ring_modes/{model}_500_updates"] = float(_coverage(trained, _samples(trained)).covered)
+    return found
+
+
+def _full(desk: Desk) -> dict[str, Measured]:
+    modes: dict[str, list[float]] = {}
+    shown = {}
+    for name in DENSITIES:
+        for model in ("gan", "pacgan"):
+            for seed in desk.seeds(SEEDS):
+                label = f"{name} {model}"
+                trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, [f"model={model}"])
+                shown[label] = _samples(trained)
+                found = _coverage(trained, shown[label])
+                modes.setdefault(label, []).append(float(found.covered))
+                desk.report[f"high_quality/{name}/{model}/{seed}"] = found.high_quality
+                desk.report[f"reverse_kl/{name}/{model}/{seed}"] = found.reverse_kl
+                desk.report[f"modes/{name}/{model}/{seed}"] = float(found.covered)
+    desk.figure("samples", _scatter(shown))
+    pairs = zip(modes["ring pacgan"], modes["ring gan"], strict=True)
+    return {
+        "ring_modes_pacgan": Measured(modes["ring pacgan"]),
+        "ring_pacgan_minus_gan": Measured([pac - gan for pac, gan in pairs]),
+    }
+
+
+def _real(desk: Desk, name: str) -> ModeCoverage:
+    """Of the 100,000 training points themselves."""
+    cfg, _ = compose_preset(desk, f"pacgan_table1_{name}", "real points", desk.seed)
+    source = build(cfg.data)
+    train = source.load("train")
+    return mode_coverage(train.batch(torch.arange(len(train))), source.density.modes, source.density.sigma)
+
+
+def _samples(trained: Trained) -> Tensor:
+    return trained.subject.model.sample(SAMPLES, seed=0).cpu()
+
+
+def _coverage(trained: Trained, samples: Tensor) -> ModeCoverage:
+    density = trained.subject.data.source.density  # type: ignore[attr-defined]
+    assert isinstance(density, GaussianMixture)
+    return mode_coverage(samples, density.modes, density.sigma)
+
+
+def _scatter(shown: dict[str, Tensor]) -> Figure:
+    figure = Figure(figsize=(4 * len(shown), 4))
+    for axes, (label, points) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
+        axes.scatter(points[:, 0], points[:, 1], s=2)
+        axes.set(title=label, aspect="equal")
+    return figure
