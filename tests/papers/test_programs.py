@@ -1,13 +1,17 @@
 """What the papers' programs compute themselves, against values known otherwise."""
 
 import math
+import re
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from scipy.spatial.distance import jensenshannon
 
 from ganvas.papers.iwae_table1 import epochs_of_stages, linear_gaussian
+from ganvas.papers.lucic_table import MODELS, drawn
 from ganvas.papers.wgan_figures import between, jensen_shannon, line
 
 
@@ -27,3 +31,17 @@ def test_the_exact_evidence_bounds_the_bound_and_the_stages_are_a_geometric_seri
     bound, exact = linear_gaussian(seed=3)
     assert abs(float((bound - exact).mean())) < 0.05 and float((bound - exact).abs().max()) > 0
     assert epochs_of_stages(5) == 121 and epochs_of_stages(8) == 3280
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_narrow_search_draws_within_the_papers_ranges(name):
+    """The ranges of the shipped sweep file, which states them apart; over its whole width and by the logarithm."""
+    text = OmegaConf.load(files("ganvas.conf") / "sweep" / "lucic_narrow.yaml")
+    written = {**text.params, **{k: v for branch in text.when.values() for k, v in branch.items()}}
+    found = [dict(v.split("=") for v in drawn(MODELS[name][1], seed)) for seed in range(400)]
+    for key in found[0]:
+        low, high = (math.log10(float(end)) for end in re.search(r"interval\((.*), (.*)\)", written[key]).groups())
+        logs = np.log10([float(draw[key]) for draw in found])
+        width = high - low
+        assert low - 1e-5 <= logs.min() < low + 0.05 * width and high - 0.05 * width < logs.max() <= high + 1e-5
+        assert abs(logs.mean() - (low + high) / 2) < 0.1 * width
