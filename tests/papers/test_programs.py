@@ -40,7 +40,7 @@ def test_the_narrow_search_draws_within_the_papers_ranges(name):
     written = {**text.params, **{k: v for branch in text.when.values() for k, v in branch.items()}}
     found = [dict(v.split("=") for v in drawn(MODELS[name][1], seed)) for seed in range(400)]
     for key in found[0]:
-        low, high = (math.log10(float(end)) for end in re.search(r"interval\((.*), (.*)\)", written[key]).groups())
+        low, high = (math.log10(float(end)) for end in re.search(r"interval\((.*?), (.*?)\)", written[key]).groups())
         logs = np.log10([float(draw[key]) for draw in found])
         width = high - low
         assert low - 1e-5 <= logs.min() < low + 0.05 * width and high - 0.05 * width < logs.max() <= high + 1e-5
