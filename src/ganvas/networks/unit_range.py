@@ -12,7 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from ganvas.networks.shapes import image_shape
 from ganvas.types import Critic, Encoder
+
+NAME = "unit_range"
 
 
 class UnitRange(nn.Module):
@@ -20,12 +23,15 @@ class UnitRange(nn.Module):
 
     Args:
         network: of images in [0, 1].
+
+    Raises:
+        ValueError: points, which have no such range.
     """
 
     def __init__(self, network: Encoder | Critic) -> None:
         super().__init__()
+        self.shape = image_shape(NAME, network.shape)
         self.network = network
-        self.shape = network.shape
         if isinstance(network, Encoder):
             self.latent_dim = network.latent_dim
 
