@@ -36,7 +36,7 @@ test-slow: .venv/installed-slow
 	touch $@
 
 .venv/installed-slow: .venv/installed-dev
-	$(INSTALL) '.[joblib,slurm,postgres]'
+	$(INSTALL) '.[joblib,slurm,postgres,mysql]'
 	touch $@
 
 clean:

@@ -1,5 +1,6 @@
 """A sweep from the command line: failures are outcomes, the line continues, the hierarchy is whole."""
 
+import pandas as pd
 import pytest
 
 from ganvas.cli import main
@@ -61,6 +62,21 @@ def test_pruned_jobs_are_outcomes_and_get_no_further_seeds(runs_of, summary):
     assert all(job["seed"] == 1 for label, job in jobs if label in pruned)
     found = [run for run in runs_of("p").jobs if run.data.tags.get("ganvas.outcome") == "pruned"]
     assert len(found) == len(pruned) and all(run.info.status == "KILLED" for run in found)
+
+
+@pytest.mark.slow
+def test_the_report_of_a_real_sweep_has_what_its_runs_log(store):
+    swept = ["optimizer.lr=1e-4,3e-4,1e-3,2e-3,3e-3", "batch_size=32,64", "score.every=128"]
+    assert sweep("study=real", "model=vae", *swept) == 0
+    assert main(["report", "real", "paths.output=page"]) == 0
+    page = (store / "page" / "report.html").read_text()
+    for column in ("best/mnist/fd", "selection/mnist/fd", "gap/optimism", "gap/kept", "gap/promised", "cpu hours"):
+        assert f"<th>{column}" in page, column
+    runs = pd.read_csv(store / "page" / "runs.csv")
+    assert len(runs) == 10 and (runs["cost/cpu_hours"] * 3600 > 0.1).all()
+    kept = runs["score/mnist/fd"] - runs["best/mnist/fd"]
+    assert runs["gap/kept"].tolist() == pytest.approx(kept.tolist(), abs=1e-6)
+    assert "Share of each parameter" in page
 
 
 def test_nothing_finished_is_no_success(capsys):

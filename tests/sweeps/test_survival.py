@@ -110,6 +110,53 @@ def test_two_workers_on_one_postgresql_study_are_killed_and_end_as_twelve(start,
     all_is_well(runs_of("twelve"), store)
 
 
+@pytest.fixture
+def mysql(tmp_path):
+    """A MariaDB server of our own, on a socket and a port."""
+    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if server is None or install is None:
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    pymysql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install ganvas[mysql]")
+    data = Path("/tmp") / f"ganvas-my-{os.getpid()}"
+    data.mkdir()
+    account = ["--user=root"] if os.getuid() == 0 else []
+    new = [install, *account, f"--datadir={data}/db", "--auth-root-authentication-method=normal"]
+    subprocess.run(new, check=True, capture_output=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = [f"--datadir={data}/db", f"--socket={data}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
+    process = subprocess.Popen([server, "--no-defaults", *account, *where], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with pymysql.connect(unix_socket=f"{data}/socket", user="root") as connection:
+                with connection.cursor() as cursor:
+                    cursor.execute("CREATE DATABASE sweeps")
+                    cursor.execute("CREATE USER ganvas@'127.0.0.1'")
+                    cursor.execute("GRANT ALL ON sweeps.* TO ganvas@'127.0.0.1'")
+            break
+        except pymysql.OperationalError:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.3)
+    yield f"mysql://ganvas@127.0.0.1:{port}/sweeps"
+    process.terminate()
+    process.wait(30)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_mysql_study(start, runs_of, mysql):
+    line = ["model=vae", "optimizer.lr=1e-4,1e-3", "seed=1,2", "study=my", f"hydra.sweeper.storage={mysql}"]
+    both = [start(*line), start(*line)]
+    for process in both:
+        said, _ = process.communicate(timeout=DONE)
+        assert process.returncode == 0, said[-3000:]
+    found = runs_of("my")
+    assert found.statuses("run") == {"FINISHED": 4} and set(found.keys().values()) == {1}
+    assert found.statuses("study") == {"FINISHED": 1} and found.statuses("configuration") == {"FINISHED": 2}
+
+
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_line_goes_on(start, store, runs_of):
     line = ["model=gan,vae", "study=stopped", "budget.images=200_000", "checkpoint.every=640"]

@@ -33,7 +33,7 @@ from ganvas.tracking.log_scores import PROTOCOL_TAG
 PAGE = 1000
 PARAM = "param/"
 SCORE = "score/"
-_KEPT = (SCORE, "best/", "selection/", "cost/", "val/")
+_KEPT = (SCORE, "best/", "selection/", "gap/", "cost/", "val/")
 _OUTCOMES = {"FINISHED": "finished", "KILLED": "interrupted", "RUNNING": "running", "SCHEDULED": "running"}
 
 
@@ -70,8 +70,8 @@ def tidy(runs: list[Run]) -> pd.DataFrame:
     Returns:
         Columns ``run_id``, ``study``, ``configuration``, ``label``, ``seed``, ``outcome``, ``reason``, ``model``,
         ``images``, ``wall_seconds``, ``protocol``, ``start``, ``attempts``; a column for each score (``score/...``,
-        ``best/...``, ``selection/...``, last ``val/...``) and cost (``cost/...``); a column ``param/<key>`` for each
-        key whose value differs among configurations. Empty where there is no seed run.
+        ``best/...``, ``selection/...``, last ``val/...``), gap (``gap/...``) and cost (``cost/...``); a column
+        ``param/<key>`` for each key whose value differs among configurations. Empty where there is no seed run.
     """
     table = pd.DataFrame([_row(run) for run in runs if run.data.tags.get(ROLE) not in (STUDY, CONFIGURATION)])
     if table.empty:

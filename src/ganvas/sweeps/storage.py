@@ -27,19 +27,22 @@ GRACE = 90
 _PATIENCE = 120
 """Seconds to wait for another worker's turn."""
 
+_DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
+"""What the extras ``postgres`` and ``mysql`` install."""
+
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
 
 
 def storage_url(given: str | None) -> str:
-    """The address, absolute; ``postgresql://`` means psycopg 3.
+    """The address, absolute; ``postgresql://`` means psycopg 3, ``mysql://`` PyMySQL.
 
     Args:
         given: None for ``sweeps.db`` in the working folder.
     """
     url = make_url(given or "sqlite:///sweeps.db")
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername in _DRIVERS:
+        url = url.set(drivername=f"{url.drivername}+{_DRIVERS[url.drivername]}")
     if url.get_backend_name() == "sqlite" and url.database:
         url = url.set(database=str(Path(url.database).absolute()))
     return url.render_as_string(hide_password=False)
@@ -90,7 +93,9 @@ def _server_lock(engine: Engine | None, url: str, take: str, leave: str, name: s
     own = engine or sqlalchemy.create_engine(url)
     try:
         with own.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sqlalchemy.text(take), {"name": f"ganvas {name}"[:64]})
+            # MySQL answers 0 when the time is up, where PostgreSQL waits on and answers nothing
+            if connection.execute(sqlalchemy.text(take), {"name": f"ganvas {name}"[:64]}).scalar() == 0:
+                raise SweepError(f"study {name}: another worker kept its turn for {_PATIENCE} s; start the line again")
             try:
                 yield
             finally:
