@@ -76,14 +76,16 @@ def initialise(network: nn.Module, init: Initialiser) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def start_at_(output: nn.Linear, mean: Tensor) -> None:
+def start_at_(output: nn.Linear, mean: Tensor, clip: float) -> None:
     r"""Set a bias to :math:`\log(p / (1 - p))`, so that the logits of a network start where its pixels' means are.
 
-    Reference: the decoder of Burda et al. 2016 and the generator of Goodfellow et al. 2014, in the authors' code.
+    Reference: the decoder of Burda et al. 2016 (clip .001) and the generator of Goodfellow et al. 2014 (clip 1e-7), in
+    the authors' code.
 
     Args:
         output: the last layer; changed in place.
-        mean: of the training pixels as :math:`p` in [0, 1]; clipped to [.001, .999].
+        mean: of the training pixels as :math:`p` in [0, 1].
+        clip: bounds :math:`p` to [clip, 1 - clip]: pixels that are black in every training image.
     """
     with torch.no_grad():
-        output.bias.copy_(mean.flatten().clamp(0.001, 0.999).logit())
+        output.bias.copy_(mean.flatten().double().clamp(clip, 1 - clip).logit())

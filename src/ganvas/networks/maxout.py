@@ -6,9 +6,9 @@ A maxout unit is the largest of its pieces,
 
 The paper's images lie in [0, 1]; here :math:`x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2)`.
 
-Reference: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, and its published mnist.yaml (which also caps the
-norm of the maxout weights' columns at 1.9365: not done here); maxout: Goodfellow et al. 2013, eq. 2,
-https://arxiv.org/abs/1302.4389. PacGAN's discriminator (Lin et al. 2018) is the same with other numbers.
+Reference: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, and its published mnist.yaml; maxout: Goodfellow et
+al. 2013, eq. 2, https://arxiv.org/abs/1302.4389. PacGAN's discriminator (Lin et al. 2018) is the same with other
+numbers.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Generator(nn.Module):
 
     def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
         """Let the output bias begin at the mean training image, its pixels in [0, 1]."""
-        start_at_(self.output, mean)
+        start_at_(self.output, mean, clip=1e-7)
 
 
 class Critic(nn.Module):

@@ -172,4 +172,4 @@ class Decoder(nn.Module):
 
     def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
         """Let the output bias begin at the logit of the mean training image, its pixels in [0, 1]."""
-        start_at_(self.output, mean)
+        start_at_(self.output, mean, clip=1e-3)

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ganvas.config import build
 from ganvas.metrics.parzen import GOODFELLOW_SIGMAS, ParzenEstimate, parzen, unit_pixels
-from ganvas.networks.maxout import Maxout
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, legs, run_preset
 from ganvas.papers.verdict import Measured
@@ -40,7 +39,6 @@ def measure(scale: str, desk: Desk) -> dict[str, Measured]:
         course[seen // EPOCH] = found = digits.parzen(_samples(trained))
         desk.report[f"parzen/epoch_{seen // EPOCH}"] = found.log_likelihood.mean
         desk.report[f"sigma/epoch_{seen // EPOCH}"] = found.sigma
-    desk.report["largest_column_norm"] = _largest_column_norm(trained)
     desk.samples("samples", trained.subject.model.sample(100, seed=0).cpu())
     desk.figure("parzen", _curve({e: p.log_likelihood.mean for e, p in course.items()}, real.log_likelihood.mean))
     return row | {f"gan_{scale}": _measured(found)}
@@ -77,12 +75,6 @@ def _samples(trained: Trained) -> Tensor:
 
 def _measured(found: ParzenEstimate) -> Measured:
     return Measured([found.log_likelihood.mean], found.log_likelihood.standard_error)
-
-
-def _largest_column_norm(trained: Trained) -> float:
-    """Of the discriminator's maxout layers, which the authors' code bounds by 1.9365."""
-    layers = [layer for layer in trained.subject.model.get_submodule("critic").modules() if isinstance(layer, Maxout)]
-    return max(float(layer.affine.weight.detach().norm(dim=1).max()) for layer in layers)
 
 
 def _curve(course: dict[int, float], real: float) -> Figure:
