@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from rich.progress import track
 from torch import Tensor, nn
 
 from ganvas.data.densities import Density, SwissRoll, grid, ring
@@ -153,7 +154,7 @@ def train_critic(
     critic, objective = Critic((2,), hidden, "ReLU", partial(glorot_uniform_, gain=2**0.5)), Wasserstein()
     opt = optimizer(critic)
     seen, estimates = [], []
-    for step in range(1, steps + 1):
+    for step in track(range(1, steps + 1), f"critic of {len(hidden)} layers, {type(constraint).__name__}"):
         real, fake = _pair(density, BATCH, random)
         loss = objective.critic_terms(critic(real), critic(fake)).total
         penalty = constraint.penalty(critic, real, fake)
