@@ -22,6 +22,9 @@ from ganvas.papers.verdict import Measured
 SAMPLES = 2_500
 DENSITIES = ("ring", "grid")
 SEEDS = 5
+PACKS = {"gan": 1, "pacgan": 2}
+"""Points in one example of the discriminator, by model."""
+BATCH, UPDATES = 100, 400_000
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
@@ -34,8 +37,8 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
     for name in DENSITIES:
         real = _real(desk, name)
         found |= {f"{name}_ceiling": Measured([real.high_quality]), f"{name}_modes": Measured([float(real.covered)])}
-    for model in ("gan", "pacgan"):
-        trained = run_preset(desk, "pacgan_table1_ring", model, desk.seed, [f"model={model}", "budget.images=50_000"])
+    for model in PACKS:
+        trained = run_preset(desk, "pacgan_table1_ring", model, desk.seed, _line(model, updates=500))
         desk.report[f"ring_modes/{model}_500_updates"] = float(_coverage(trained, _samples(trained)).covered)
     return found
 
@@ -44,10 +47,10 @@ def _full(desk: Desk) -> dict[str, Measured]:
     modes: dict[str, list[float]] = {}
     shown = {}
     for name in DENSITIES:
-        for model in ("gan", "pacgan"):
+        for model in PACKS:
             for seed in desk.seeds(SEEDS):
                 label = f"{name} {model}"
-                trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, [f"model={model}"])
+                trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, _line(model, UPDATES))
                 shown[label] = _samples(trained)
                 found = _coverage(trained, shown[label])
                 modes.setdefault(label, []).append(float(found.covered))
@@ -60,6 +63,12 @@ def _full(desk: Desk) -> dict[str, Measured]:
         "ring_modes_pacgan": Measured(modes["ring pacgan"]),
         "ring_pacgan_minus_gan": Measured([pac - gan for pac, gan in pairs]),
     }
+
+
+def _line(model: str, updates: int) -> list[str]:
+    """A batch is of 100 packs, as in the authors' code: 200 points for packs of two."""
+    batch = BATCH * PACKS[model]
+    return [f"model={model}", f"batch_size={batch}", f"budget.images={batch * updates}"]
 
 
 def _real(desk: Desk, name: str) -> ModeCoverage:
