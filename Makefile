@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-slow lint types layers unit clean
+# Ray's launcher wants an older cloudpickle than joblib: an environment of its own, over .venv's packages.
+RAY := .venv-ray
+
+.PHONY: demo test test-slow test-ray lint types layers unit clean
 
 demo: .venv/installed
 	$(BIN)/ganvas train -m experiment=demo model=gan,wgan_gp,vae
@@ -26,6 +29,9 @@ unit: .venv/installed-dev
 test-slow: .venv/installed-slow
 	$(BIN)/pytest -m slow
 
+test-ray: $(RAY)/installed
+	$(RAY)/bin/python -m pytest -m slow tests/sweeps/test_launchers.py -k ray
+
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) .
@@ -39,5 +45,12 @@ test-slow: .venv/installed-slow
 	$(INSTALL) '.[joblib,slurm,postgres,mysql]'
 	touch $@
 
+$(RAY)/installed: .venv/installed-dev
+	$(PYTHON) -m venv --without-pip $(RAY)
+	$(BIN)/python -c "import site; print('import site; site.addsitedir(%r)' % site.getsitepackages()[0])" \
+		> "$$($(RAY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
+	$(BIN)/pip --python $(RAY)/bin/python install --quiet --disable-pip-version-check 'hydra-ray-launcher>=1.2'
+	touch $@
+
 clean:
-	rm -rf .venv build dist outputs mlruns mlflow.db
+	rm -rf .venv $(RAY) build dist outputs mlruns mlflow.db
