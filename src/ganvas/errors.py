@@ -24,7 +24,7 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
 
     Args:
         error: what a command raised. Bad input of ours carries an ``exit_code``, inside what Hydra may wrap around it.
-        command: whose config the keys belong to: ``train``, ``score``, ``report`` or ``reproduce``.
+        command: whose config the keys belong to: ``train``, ``score``, ``sample``, ``report`` or ``reproduce``.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
@@ -67,7 +67,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
 
 def _unknown_key(key: str, command: str) -> str:
     known = closest(key, _known_keys(command))
-    source = {"score": " SOURCE", "report": " STUDY", "reproduce": " PAPER"}.get(command, "")
+    source = {"score": " SOURCE", "sample": " SOURCE", "report": " STUDY", "reproduce": " PAPER"}.get(command, "")
     return f"{key} is no key of the config{known} `ganvas {command}{source} --cfg job` shows them all"
 
 
