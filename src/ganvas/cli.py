@@ -18,6 +18,7 @@ USAGE = """usage: ganvas COMMAND ...
   score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
                               examples of a trained model, as an array that score reads and a picture
+  rerun RUN_ID                train a run again from what it recorded, and say what differs
   report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
   reproduce [PAPER] [--scale smoke|cpu|full]   a paper's claims against what we measure; without PAPER the list
   ui [--port N] [--host H]    the MLflow UI on the configured store
@@ -74,6 +75,14 @@ def _sample_overrides(arguments: list[str]) -> list[str]:
     ]
 
 
+def _rerun(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
+    from ganvas import rerun
+
+    rerun.main()
+
+
 def _report(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas report", *_studies_override(arguments)]
@@ -126,6 +135,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "train": _train,
     "score": _score,
     "sample": _sample,
+    "rerun": _rerun,
     "report": _report,
     "reproduce": _reproduce,
     "ui": _ui,

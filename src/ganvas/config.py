@@ -208,6 +208,22 @@ class SampleCommand:
 
 
 @dataclass
+class RerunPaths:
+    """Where the rerun is written, and where its data are now."""
+
+    data: str | None = None
+    output: str = MISSING
+
+
+@dataclass
+class RerunCommand:
+    """Root of ``ganvas rerun``."""
+
+    run_id: str | None = None
+    paths: RerunPaths = field(default_factory=RerunPaths)
+
+
+@dataclass
 class ReportPaths:
     """Where the report is written."""
 
@@ -268,6 +284,7 @@ def register() -> None:
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
     ConfigStore.instance().store(name="sample_schema", node=SampleCommand)
+    ConfigStore.instance().store(name="rerun_schema", node=RerunCommand)
     ConfigStore.instance().store(name="report_schema", node=ReportCommand)
     ConfigStore.instance().store(name="reproduce_schema", node=ReproduceCommand)
     resolvers: dict[str, Callable[..., Any]] = {
