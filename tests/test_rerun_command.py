@@ -1,6 +1,7 @@
 """`ganvas rerun`: the same run again, and what it says where it is not the same."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ def test_a_run_that_was_resumed_in_a_study_is_the_same_to_the_last_bit(model, ca
     line = ["train", *TINY, f"model={model}", "score.every=null", "seed=3"]
     assert main([*line, "paths.output=half", "budget.images=320"]) == 0
     assert main([*line, "paths.output=whole", "resume=half/last.ckpt", "study=s"]) == 0
+    shutil.rmtree("half")
     old = result_of("whole")["run_id"]
     assert main(["rerun", old, "paths.output=again"]) == 0
     found = result_of("again")

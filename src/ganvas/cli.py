@@ -80,6 +80,7 @@ def _rerun(arguments: list[str]) -> None:
     sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
     from ganvas import rerun
 
+    sys.modules["__main__"].__spec__ = rerun.__spec__  # of a distributed run, as in train
     rerun.main()
 
 

@@ -33,7 +33,8 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
         output: folder for ``result.json``; the new run's own is ``run`` in it.
 
     Returns:
-        What ``result.json`` holds: ``identical`` is whether weights and scores are the same to the last bit.
+        What ``result.json`` holds: ``identical`` is whether weights and scores are the same to the last bit. Empty in
+        all processes of a distributed run but the first.
 
     Raises:
         ConfigError: no run is named.
@@ -46,6 +47,8 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
     found = train(_again(before, cfg, folder), Job(folder, before.choices, before.overrides))
+    if not found:  # a process of a distributed run but the first
+        return {}
     after = recorded(found["run_id"])
     moved = differing_weights(weights, read(found["checkpoint"])["state_dict"])
     scores = differing_scores(before.result["scores"], found["scores"])
