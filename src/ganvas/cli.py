@@ -16,6 +16,9 @@ USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
   score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
+  sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
+                              examples of a trained model, as an array that score reads and a picture
+  rerun RUN_ID                train a run again from what it recorded, and say what differs
   report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
   reproduce [PAPER] [--scale smoke|cpu|full]   a paper's claims against what we measure; without PAPER the list
   ui [--port N] [--host H]    the MLflow UI on the configured store
@@ -49,6 +52,36 @@ def _score(arguments: list[str]) -> None:
     from ganvas import score
 
     score.main()
+
+
+def _sample(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas sample", *_sample_overrides(arguments)]
+    from ganvas import sample
+
+    sample.main()
+
+
+def _sample_overrides(arguments: list[str]) -> list[str]:
+    """The command's own options as Hydra takes them; what else there is stays."""
+    parser = argparse.ArgumentParser(prog="ganvas sample", add_help=False, allow_abbrev=False)
+    keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
+    for option, key in keys.items():
+        parser.add_argument(option, dest=key)
+    options, rest = parser.parse_known_args(arguments)
+    return [
+        *_source_override(rest),
+        *(f"{key}={quoted(value)}" for key, value in vars(options).items() if value is not None),
+    ]
+
+
+def _rerun(arguments: list[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
+    from ganvas import rerun
+
+    sys.modules["__main__"].__spec__ = rerun.__spec__  # of a distributed run, as in train
+    rerun.main()
 
 
 def _report(arguments: list[str]) -> None:
@@ -102,6 +135,8 @@ def _ui(arguments: list[str]) -> None:
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "train": _train,
     "score": _score,
+    "sample": _sample,
+    "rerun": _rerun,
     "report": _report,
     "reproduce": _reproduce,
     "ui": _ui,

@@ -188,6 +188,42 @@ class ScoreCommand:
 
 
 @dataclass
+class SamplePaths:
+    """Where samples are written."""
+
+    output: str = MISSING
+
+
+@dataclass
+class SampleCommand:
+    """Root of ``ganvas sample``."""
+
+    source: str | None = None
+    kind: str = MISSING
+    n: int = MISSING
+    seed: int = MISSING
+    columns: int = MISSING
+    device: str | None = None
+    paths: SamplePaths = field(default_factory=SamplePaths)
+
+
+@dataclass
+class RerunPaths:
+    """Where the rerun is written, and where its data are now."""
+
+    data: str | None = None
+    output: str = MISSING
+
+
+@dataclass
+class RerunCommand:
+    """Root of ``ganvas rerun``."""
+
+    run_id: str | None = None
+    paths: RerunPaths = field(default_factory=RerunPaths)
+
+
+@dataclass
 class ReportPaths:
     """Where the report is written."""
 
@@ -247,6 +283,8 @@ def register() -> None:
     Plugins.instance().register(GanvasSweeper)
     ConfigStore.instance().store(name="train_schema", node=Train)
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
+    ConfigStore.instance().store(name="sample_schema", node=SampleCommand)
+    ConfigStore.instance().store(name="rerun_schema", node=RerunCommand)
     ConfigStore.instance().store(name="report_schema", node=ReportCommand)
     ConfigStore.instance().store(name="reproduce_schema", node=ReproduceCommand)
     resolvers: dict[str, Callable[..., Any]] = {

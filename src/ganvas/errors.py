@@ -16,6 +16,8 @@ from ganvas.config import closest
 FAILURE, BAD_INPUT = 1, 2
 _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Launchers by the extra they come with."""
+_SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
+"""What a command is given before its overrides."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
@@ -24,7 +26,7 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
 
     Args:
         error: what a command raised. Bad input of ours carries an ``exit_code``, inside what Hydra may wrap around it.
-        command: whose config the keys belong to: ``train``, ``score``, ``report`` or ``reproduce``.
+        command: whose config the keys belong to, as on the command line.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
@@ -67,8 +69,8 @@ def _unknown_choice(error: MissingConfigException) -> str:
 
 def _unknown_key(key: str, command: str) -> str:
     known = closest(key, _known_keys(command))
-    source = {"score": " SOURCE", "report": " STUDY", "reproduce": " PAPER"}.get(command, "")
-    return f"{key} is no key of the config{known} `ganvas {command}{source} --cfg job` shows them all"
+    usage = f"{command} {_SOURCES[command]}" if command in _SOURCES else command
+    return f"{key} is no key of the config{known} `ganvas {usage} --cfg job` shows them all"
 
 
 def _known_keys(command: str) -> list[str]:

@@ -76,11 +76,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
         return configuration_hash(_without_hydra(cfg))
 
-    objective = settings.objectives[0] if settings.objectives else None
-    job = SweepJob(
-        task, name, url, settings.directions, objective, settings.pruner, settings.threads, Owner.me(), explain
-    )
-    launcher = Plugins.instance().instantiate_launcher(context, job, config)
+    launcher = Plugins.instance().instantiate_launcher(context, _job(task, name, url, settings), config)
 
     def launch(jobs: list[list[str]], first: int) -> None:
         launcher.launch(jobs, initial_job_idx=first)
@@ -102,6 +98,21 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     return result
 
 
+def _job(task: TaskFunction, study: str, storage: str, settings: Settings) -> SweepJob:
+    return SweepJob(
+        task=task,
+        study=study,
+        storage=storage,
+        directions=settings.directions,
+        objective=settings.objectives[0] if settings.objectives else None,
+        pruner=settings.pruner,
+        prune_on=settings.prune_on,
+        threads=settings.threads,
+        worker=Owner.me(),
+        explain=explain,
+    )
+
+
 def _without_hydra(cfg: DictConfig) -> DictConfig:
     """A job's config as the job sees it."""
     with open_dict(cfg):
@@ -118,6 +129,7 @@ def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
         sampler_seed=sweeper["sampler_seed"],
         n_trials=sweeper["n_trials"],
         pruner=sweeper["pruner"],
+        prune_on=_listed(sweeper["prune_on"] or []),
         objectives=objectives,
         directions=directions,
         aggregate=sweeper["aggregate"],
@@ -155,6 +167,8 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
     study.agree("line", {name: value for name, value in space.fixed.items() if not name.startswith(FREE)})
     study.agree("search space", space.describe())
     shared = {"sampler": settings.sampler, "objective": ",".join(settings.objectives), "pruner": settings.pruner}
+    if settings.prune_on:  # unsaid where there are none, as in studies from before there could be
+        shared["prune_on"] = ",".join(settings.prune_on)
     if settings.sampler != "grid":
         shared |= {"seeds": ",".join(map(str, space.seeds)), "sampler_seed": str(settings.sampler_seed)}
     study.agree("settings", shared)

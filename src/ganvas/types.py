@@ -66,6 +66,13 @@ class Prior(Protocol):
         """Draw ``n`` latents, ``float32``; without a ``generator`` (of ``device``) the global one is used."""
         ...
 
+    reach: float
+    """How far from 0 a coordinate is moved to see what it does: about all of its distribution."""
+
+    def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
+        """Latents on the way from ``a`` (t = 0) to ``b`` (t = 1) that the prior could have drawn."""
+        ...
+
 
 @runtime_checkable
 class Generator(Protocol):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from ganvas.cli import main
+from ganvas.metrics.verdicts import IN_TRAINING
 
 from ..tiny import TINY
 
@@ -62,6 +63,21 @@ def test_pruned_jobs_are_outcomes_and_get_no_further_seeds(runs_of, summary):
     assert all(job["seed"] == 1 for label, job in jobs if label in pruned)
     found = [run for run in runs_of("p").jobs if run.data.tags.get("ganvas.outcome") == "pruned"]
     assert len(found) == len(pruned) and all(run.info.status == "KILLED" for run in found)
+
+
+@pytest.mark.slow
+def test_an_unhealthy_run_is_pruned_on_what_was_asked(runs_of, summary):
+    # a VAE that does not move has no active unit; a GAN has no such check, and cannot be pruned by it
+    line = ["model=vae,gan", "optimizer.lr=1e-9", "score.every=320", "score.n_during=40", "seed=1,2"]
+    assert sweep("study=h", *line, "hydra.sweeper.prune_on=[active_units]") == 0
+    ended = {
+        c["label"]: [(j["seed"], j["outcome"]) for j in c["seeds"]] for c in summary("outputs/h")["configurations"]
+    }
+    assert ended == {"model=vae": [(1, "pruned")], "model=gan": [(1, "finished"), (2, "finished")]}
+    (pruned,) = (run for run in runs_of("h").jobs if run.data.tags["ganvas.outcome"] == "pruned")
+    assert "active_units warns after 320 images" in pruned.data.tags["ganvas.failure"]
+    checks = {key.removeprefix("health/") for run in runs_of("h").jobs for key in run.data.metrics if "health/" in key}
+    assert {"active_units", "class_coverage", "discriminator_saturation"} <= checks <= set(IN_TRAINING)
 
 
 @pytest.mark.slow

@@ -7,15 +7,18 @@ from unittest.mock import Mock
 import numpy as np
 import optuna
 import pytest
+from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
+from ganvas.metrics.verdict import Verdict
 from ganvas.sweeps.aggregate import objective_of
 from ganvas.sweeps.claims import Claims, short
 from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.hierarchy import Hierarchy
+from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.owners import Owner
-from ganvas.sweeps.pruning import Report
+from ganvas.sweeps.pruning import Report, Unhealthy
 from ganvas.sweeps.racing import Race
 from ganvas.sweeps.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler
 from ganvas.sweeps.settings import Settings
@@ -23,10 +26,11 @@ from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import open_storage, storage_url
 from ganvas.sweeps.study import OWNER, Job, Study
 from ganvas.sweeps.worker import Places, quoted
+from ganvas.tracking.listeners import _listeners
 from ganvas.tracking.outcomes import Pruned
 from ganvas.tracking.provenance import config_hash
 
-SETTINGS = Settings("grid", 1, None, "none", ("score/m/fd",), ("minimize",), "mean", None, 1, None)
+SETTINGS = Settings("grid", 1, None, "none", (), ("score/m/fd",), ("minimize",), "mean", None, 1, None)
 DEAD = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": 0.0}
 FAR = {"host": "elsewhere", "pid": 1, "started": 0.0}
 
@@ -145,17 +149,52 @@ def test_the_first_seeds_scores_prune_what_is_worse(study):
     study.optuna.pruner = make_pruner("median", 10, 100)
     for value in (1.0, 2.0, 3.0, 4.0):
         trial = study.optuna.ask()
-        Report(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, 10)
+        Report(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, (), 10)
         study.optuna.tell(trial, value)
     good, bad = study.optuna.ask(), study.optuna.ask()
-    Report(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, 10)
+    Report(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, (), 10)
     with pytest.raises(Pruned, match="val/m/fd is 9 after 10 images"):
-        Report(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, 10)
+        Report(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, (), 10)
+
+
+def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():
+    verdicts = [Verdict("finite", 0.0, "ok", ""), Verdict("critic_gap", 9.0, "warn", "it knows its images by heart")]
+    Unhealthy(("finite", "class_coverage"))({}, verdicts, 10)
+    with pytest.raises(Pruned, match="critic_gap warns after 1,000 images: it knows"):
+        Unhealthy(("finite", "critic_gap"))({}, verdicts, 1000)
+
+
+def test_what_prunes_is_heard_by_the_first_seeds_only(study):
+    made = claims(study)
+    made.prepare()
+    (configuration,) = made.take(1)
+    heard = {}
+    job = SweepJob(
+        task=lambda cfg: heard.setdefault(cfg.seed, [type(x) for x in _listeners.get()]) and {} or {},
+        study="s",
+        storage=study.storage.url,
+        directions=("minimize",),
+        objective="score/m/fd",
+        pruner="median",
+        prune_on=("critic_gap",),
+        threads=None,
+        worker=Owner.me(),
+        explain=lambda error: (str(error), 1),
+    )
+    for seed in configuration.seeds:
+        job(OmegaConf.create({"seed": seed, "tracking": {"trial": 0}, "score": {"every": 1}, "budget": {"images": 9}}))
+    assert heard == {1: [Unhealthy, Report], 2: []}
 
 
 def test_pruners_by_name_and_unknown_names():
     assert {type(make_pruner(name, 10, 100)).__name__ for name in PRUNERS} >= {"HyperbandPruner", "PatientPruner"}
-    for change in ({"sampler": "tpee"}, {"pruner": "x"}, {"aggregate": "x"}, {"directions": ("down",)}):
+    for change in (
+        {"sampler": "tpee"},
+        {"pruner": "x"},
+        {"prune_on": ("x",)},
+        {"aggregate": "x"},
+        {"directions": ("down",)},
+    ):
         with pytest.raises(SweepError, match="can be"):
             dataclasses.replace(SETTINGS, **change)
     for change in (

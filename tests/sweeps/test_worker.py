@@ -19,7 +19,7 @@ from ganvas.tracking.outcomes import ERROR, FINISHED, INTERRUPTED
 from ganvas.tracking.provenance import config_hash
 
 KEY = "score/m/fd"
-SETTINGS = Settings("grid", 1, None, "none", (KEY,), ("minimize",), "mean", None, 1, None)
+SETTINGS = Settings("grid", 1, None, "none", (), (KEY,), ("minimize",), "mean", None, 1, None)
 TWO = Space({}, {"a": Choice(("1", "2"))}, seeds=(1, 2))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import singledispatch
+from typing import Final
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -23,6 +24,19 @@ from ganvas.metrics.critic_health import critic_gap, critic_gradient, discrimina
 from ganvas.metrics.features import Features
 from ganvas.metrics.health import class_coverage, finite, gradient_norms, posterior_collapse
 from ganvas.metrics.verdict import Verdict
+
+IN_TRAINING: Final = (
+    "finite",
+    "generator_gradient_norms",
+    "critic_gradient_norms",
+    "vae_gradient_norms",
+    "class_coverage",
+    "discriminator_saturation",
+    "critic_gap",
+    "critic_gradient",
+    "active_units",
+)
+"""Names of all verdicts that a run can get while it trains."""
 
 
 @singledispatch

@@ -168,7 +168,10 @@ class Model(pl.LightningModule, ABC):
             seed: of the latents.
             part: which of them, at least one.
         """
-        z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))[part]
+        return self.decoded(self.prior.sample(n, generator=torch.Generator().manual_seed(seed))[part])
+
+    def decoded(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+        """Latents, at least one, to examples as :meth:`sample` makes them: in evaluation mode, without gradients."""
         with torch.no_grad(), evaluating(self):
             return torch.cat([self.decode(chunk.to(self.device)) for chunk in z.split(SAMPLE_BATCH)])
 

@@ -32,6 +32,7 @@ class Normal:
 
     dim: int
     standard_normal: ClassVar[bool] = True
+    reach: ClassVar[float] = 3.0
 
     def __post_init__(self) -> None:
         _check_dim(self.dim)
@@ -61,6 +62,24 @@ class Normal:
             Nats.
         """
         return -0.5 * (z.square().sum(-1) + self.dim * log(2 * pi))
+
+    def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
+        r"""The way from one draw to another on which every point has the prior's distribution.
+
+        .. math:: z_t = \cos(\tfrac\pi2 t) \, a + \sin(\tfrac\pi2 t) \, b \sim N(0, I)
+            \quad \text{for independent } a, b \sim N(0, I)
+
+        A straight line would pass through norms that the prior never draws.
+
+        Reference: White 2016, section 2.1, https://arxiv.org/abs/1609.04468.
+
+        Args:
+            a: where it begins.
+            b: where it ends.
+            t: positions in [0, 1].
+        """
+        angle = t[:, None] * (pi / 2)
+        return angle.cos() * a + angle.sin() * b
 
 
 @dataclass(frozen=True)
@@ -112,3 +131,18 @@ class Uniform:
         inside = (z.abs() <= self.bound).all(-1)
         density = z.new_full(inside.shape, -self.dim * log(2 * self.bound))
         return density.masked_fill(~inside, -inf)
+
+    @property
+    def reach(self) -> float:
+        """Half the width of the cube."""
+        return self.bound
+
+    def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
+        """The straight line, which does not leave the cube.
+
+        Args:
+            a: where it begins.
+            b: where it ends.
+            t: positions in [0, 1].
+        """
+        return torch.lerp(a, b, t[:, None])

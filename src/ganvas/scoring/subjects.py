@@ -123,7 +123,7 @@ def open_subject(source: str | None, device: torch.device) -> Subject:
         DataError: images that cannot be read.
     """
     if source is None:
-        raise ConfigError("no SOURCE; write `ganvas score SOURCE`: a run id, a checkpoint, a folder or .npz of images")
+        raise ConfigError("no SOURCE; give a run id, a checkpoint, a folder or .npz of images")
     path = Path(source)
     if path.suffix in ARRAYS:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))

@@ -15,12 +15,12 @@ from omegaconf import DictConfig
 
 from ganvas.sweeps.heart import beating
 from ganvas.sweeps.owners import Owner
-from ganvas.sweeps.pruning import Report
+from ganvas.sweeps.pruning import Report, Unhealthy
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
 from ganvas.tracking.checkpoints import LAST
-from ganvas.tracking.listeners import listening
+from ganvas.tracking.listeners import Listener, listening
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
 
 
@@ -36,6 +36,7 @@ class SweepJob:
         directions: of its objectives.
         objective: the first of them; None where the runs have none.
         pruner: its name.
+        prune_on: health checks whose warning prunes too.
         threads: of each job; None leaves them.
         worker: the process that launches the jobs.
         explain: an exception to a line and an exit code.
@@ -47,6 +48,7 @@ class SweepJob:
     directions: tuple[Direction, ...]
     objective: str | None
     pruner: str
+    prune_on: tuple[str, ...]
     threads: int | None
     worker: Owner
     explain: Callable[[BaseException], tuple[str, int]]
@@ -67,14 +69,19 @@ class SweepJob:
         owner = Owner.me()
         job = replace(known.jobs.get(cfg.seed, Job()), state="running", owner=owner.as_dict())
         study.set_job(trial_id, cfg.seed, job)
-        prunes = self.pruner != "none" and self.objective is not None and cfg.seed == known.seeds[0]
-        report = Report(study, trial_id, str(self.objective)) if prunes else None
         with nullcontext() if owner == self.worker else beating(study.storage, {trial_id}):
-            study.set_job(trial_id, cfg.seed, self._ended(cfg, job, report))
+            listeners = self._listeners(study, trial_id) if cfg.seed == known.seeds[0] else []
+            study.set_job(trial_id, cfg.seed, self._ended(cfg, job, listeners))
 
-    def _ended(self, cfg: DictConfig, job: Job, report: Report | None) -> Job:
+    def _listeners(self, study: Study, trial_id: int) -> list[Listener]:
+        found: list[Listener] = [Unhealthy(self.prune_on)] if self.prune_on else []
+        if self.pruner != "none" and self.objective is not None:
+            found.append(Report(study, trial_id, self.objective))
+        return found
+
+    def _ended(self, cfg: DictConfig, job: Job, listeners: list[Listener]) -> Job:
         try:
-            with listening(report):
+            with listening(listeners):
                 result = self.task(cfg)
         except Exception as error:
             word = outcome(error)

@@ -1,14 +1,17 @@
-"""Pruning: the first seed of a configuration reports its scores in training, and may be told to stop.
+"""Pruning: the first seed of a configuration reports its scores and its health in training, and may be told to stop.
 
 What the objective is called ``score/...`` at the end is ``val/...`` in training: another split and fewer images, the
-same metric. A pruner compares such values with those of earlier configurations at the same number of images.
+same metric. A pruner compares such values with those of earlier configurations at the same number of images. A health
+check needs no other configuration: a warning is enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import final
 
+from ganvas.metrics.verdict import Verdict
 from ganvas.sweeps.study import Study
 from ganvas.tracking.outcomes import Pruned
 
@@ -27,11 +30,12 @@ class Report:
         self._study, self._trial_id = study, trial_id
         self._key = objective.replace("score/", "val/", 1)
 
-    def __call__(self, scores: Mapping[str, float], images_seen: int) -> None:
+    def __call__(self, scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
         """Report; raise where the pruner says so.
 
         Args:
             scores: by key.
+            verdicts: not looked at.
             images_seen: when they were measured.
 
         Raises:
@@ -45,3 +49,30 @@ class Report:
         if study.pruner.prune(study, trial):
             name = type(study.pruner).__name__
             raise Pruned(f"{self._key} is {value:.4g} after {images_seen:,} images ({name})")
+
+
+@final
+@dataclass(frozen=True)
+class Unhealthy:
+    """Ends a run at the first warning of some health checks.
+
+    Args:
+        checks: names, of :data:`ganvas.metrics.verdicts.IN_TRAINING`.
+    """
+
+    checks: tuple[str, ...]
+
+    def __call__(self, scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
+        """Look at the verdicts.
+
+        Args:
+            scores: not looked at.
+            verdicts: on the run.
+            images_seen: when they were given.
+
+        Raises:
+            Pruned: one of the checks warns.
+        """
+        for verdict in verdicts:
+            if verdict.name in self.checks and verdict.verdict == "warn":
+                raise Pruned(f"{verdict.name} warns after {images_seen:,} images: {verdict.reason}")

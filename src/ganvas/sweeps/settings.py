@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
+from ganvas.metrics.verdicts import IN_TRAINING
 from ganvas.sweeps.aggregate import AGGREGATES
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.samplers import ONE_OBJECTIVE, PRUNERS, SAMPLERS
@@ -22,6 +23,7 @@ class Settings:
         sampler_seed: of it.
         n_trials: configurations of a search; of a grid at most so many, None for all.
         pruner: key of ``PRUNERS``.
+        prune_on: health checks whose warning prunes a configuration, of ``IN_TRAINING``.
         objectives: score keys.
         directions: one each.
         aggregate: over seeds, key of ``AGGREGATES``.
@@ -34,6 +36,7 @@ class Settings:
     sampler_seed: int
     n_trials: int | None
     pruner: str
+    prune_on: tuple[str, ...]
     objectives: tuple[str, ...]
     directions: tuple[Any, ...]
     aggregate: str
@@ -45,6 +48,7 @@ class Settings:
         for what, known, given in (
             ("sampler", SAMPLERS, (self.sampler,)),
             ("pruner", PRUNERS, (self.pruner,)),
+            ("prune_on", IN_TRAINING, self.prune_on),
             ("aggregate", AGGREGATES, (self.aggregate,)),
             ("direction", DIRECTIONS, self.directions),
         ):
@@ -70,4 +74,4 @@ class Settings:
     @property
     def in_rounds(self) -> bool:
         """Whether the first seeds of a configuration decide on the others."""
-        return self.pruner != "none" or self.racing is not None
+        return self.pruner != "none" or bool(self.prune_on) or self.racing is not None

@@ -11,6 +11,7 @@ from ganvas.metrics.verdict import Verdict
 from ganvas.metrics.verdicts import health_metrics, health_tags, verdict_on
 from ganvas.tracking.every import Every
 from ganvas.tracking.history import History
+from ganvas.tracking.listeners import announce
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.silent import SilentRun
 from ganvas.tracking.watched import Watched
@@ -52,6 +53,7 @@ class Health(Callback):
         """Judge when due."""
         if self._every is not None and self._every.due(pl_module.images_seen) and trainer.is_global_zero:
             self._judge(pl_module)
+            announce({}, self.verdicts, pl_module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Judge where training ended."""

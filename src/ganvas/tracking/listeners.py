@@ -1,37 +1,40 @@
-"""Who else hears the scores that are measured in training: a sweep's pruner."""
+"""Who else hears the scores and verdicts of a run in training: what a sweep prunes by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Listener = Callable[[Mapping[str, float], int], None]
-"""Takes scores by key, and the images seen; may raise to end the run."""
+from ganvas.metrics.verdict import Verdict
 
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+Listener = Callable[[Mapping[str, float], Iterable[Verdict], int], None]
+"""Takes scores by key, verdicts, and the images seen; may raise to end the run."""
+
+_listeners: ContextVar[Sequence[Listener]] = ContextVar("listeners", default=())
 
 
 @contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Inside the block, ``listener`` hears every scoring.
+def listening(listeners: Sequence[Listener]) -> Iterator[None]:
+    """Inside the block, ``listeners`` hear every scoring and every judgement.
 
     Args:
-        listener: None for nobody.
+        listeners: in the order they are told.
     """
-    token = _listener.set(listener)
+    token = _listeners.set(listeners)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
-def announce(scores: Mapping[str, float], images_seen: int) -> None:
+def announce(scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
     """Tell whoever listens.
 
     Args:
-        scores: by key, ``val/...``.
-        images_seen: when they were measured.
+        scores: by key, ``val/...``; none where only the run's health was judged.
+        verdicts: on its health.
+        images_seen: when both were measured.
     """
-    if (listener := _listener.get()) is not None:
-        listener(scores, images_seen)
+    for listener in _listeners.get():
+        listener(scores, verdicts, images_seen)

@@ -102,7 +102,7 @@ class ScoreEvery(Callback):
         if self._selection is not None:
             self._selection.offer(trainer, found, model.images_seen)
         if trainer.is_global_zero:
-            announce(named, model.images_seen)
+            announce(named, verdicts, model.images_seen)
 
 
 def _share(trainer: Trainer, n: int) -> slice:

@@ -22,6 +22,7 @@ class GanvasSweeperConf:
     sampler_seed: int = 1
     n_trials: int | None = None
     pruner: str = "none"
+    prune_on: Any = field(default_factory=list)
     objective: Any = None
     direction: Any = "minimize"
     aggregate: str = "mean"
@@ -45,6 +46,7 @@ class GanvasSweeper(Sweeper):
         sampler_seed: int,
         n_trials: int | None,
         pruner: str,
+        prune_on: Any,
         objective: Any,
         direction: Any,
         aggregate: str,

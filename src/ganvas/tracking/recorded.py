@@ -1,0 +1,103 @@
+"""What a run left in the store of where it came from: enough to train it again, and to say what differs now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from ganvas.tracking.store import existing_store
+
+RERUN_TAG = "ganvas.rerun_of"
+_FILES = ("config.yaml", "provenance.json", "result.json")
+
+
+class RecordError(ValueError):
+    """A run that is not there, or that did not come far enough to be compared."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished run.
+
+    Args:
+        run_id: MLflow's.
+        config: resolved, as YAML.
+        result: what its ``result.json`` holds.
+        conditions: versions, machine, commit and data, by name.
+        choices: what model, data and network were set to.
+        overrides: its command line.
+    """
+
+    run_id: str
+    config: str
+    result: dict[str, Any]
+    conditions: dict[str, str]
+    choices: dict[str, str]
+    overrides: list[str]
+
+
+def recorded(run_id: str) -> Recorded:
+    """Read a run from the configured store.
+
+    Args:
+        run_id: MLflow's.
+
+    Raises:
+        RecordError: no such run, or one that has no result.
+        StoreError: a store that cannot be read.
+    """
+    client = existing_store()
+    try:
+        run = client.get_run(run_id)
+        config, provenance, result = (_text(client, run_id, file) for file in _FILES)
+    except (MlflowException, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RecordError(
+            f"{run_id}: no run that came to its end in this store ({reason}); "
+            "give the id of a FINISHED run of ganvas train"
+        ) from error
+    tags = run.data.tags
+    return Recorded(
+        run_id=run_id,
+        config=config,
+        result=json.loads(result),
+        conditions=_conditions(run, json.loads(provenance)),
+        choices={group: tags[f"ganvas.{group}"] for group in ("model", "data", "network")},
+        overrides=tags["ganvas.overrides"].split(),
+    )
+
+
+def mark_rerun(run_id: str, of: str, path: Path) -> None:
+    """Tell a run which one it repeats, and keep the comparison with it.
+
+    Args:
+        run_id: of the new run.
+        of: of the old one.
+        path: of the comparison.
+    """
+    client = existing_store()
+    client.set_tag(run_id, RERUN_TAG, of)
+    client.log_artifact(run_id, str(path), "rerun")
+
+
+def _text(client: MlflowClient, run_id: str, file: str) -> str:
+    return Path(client.download_artifacts(run_id, file)).read_text(encoding="utf-8")
+
+
+def _conditions(run: Run, provenance: dict[str, Any]) -> dict[str, str]:
+    found = {f"version of {name}": value for name, value in provenance["versions"].items()}
+    found |= {f"machine: {name}": str(value) for name, value in provenance["machine"].items()}
+    tags = {"commit": "ganvas.git_commit", "uncommitted changes": "ganvas.git_dirty"}
+    found |= {name: run.data.tags.get(tag, "") for name, tag in tags.items()}
+    for given in run.inputs.dataset_inputs if run.inputs else []:
+        split = next((tag.value for tag in given.tags if tag.key == "mlflow.data.context"), "")
+        found[f"data: {given.dataset.name} {split}".strip()] = given.dataset.digest
+    return found
