@@ -243,8 +243,9 @@ class TrackedRun:
             status = _status(error)
             if status != "FINISHED":
                 self.tags({OUTCOME_TAG: outcomes.outcome(error)})
-            if error is not None and status == "FAILED":
+            if error is not None and outcomes.outcome(error) != outcomes.INTERRUPTED:
                 self.tags({FAILURE_TAG: _one_line(error)})
+            if error is not None and status == "FAILED":
                 self.text(FAILURE_FILE, "".join(traceback.format_exception(error)))
             self._close(status)
 
