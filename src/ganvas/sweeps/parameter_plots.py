@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ganvas.sweeps.importance import is_log, numeric, varying
 from ganvas.sweeps.plots import WIDTH, axis_name, log_if_wide
@@ -107,6 +108,8 @@ def _slice(axes: Axes, ranking: Ranking, key: str, palette: Mapping[str, tuple[f
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif is_log(numbers):
         axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # labels such as 0.0015 would run into each other
     axes.set_xlabel(key)
     tidy_axes(axes, "both")
 
