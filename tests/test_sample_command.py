@@ -1,6 +1,7 @@
 """`ganvas sample`, from the command line to the array, the picture and result.json."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
+from ganvas import sample
 from ganvas.cli import main
 from ganvas.networks.priors import Normal, Uniform
 from ganvas.scoring.subjects import open_subject
@@ -19,8 +21,6 @@ from .tiny import TINY
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, template):
     """A GAN, a VAE and a GAN of points, trained for a few steps."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("runs")
     shutil.copy(template, folder / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
@@ -65,10 +65,8 @@ def test_rows_lead_from_draw_to_draw(runs, tmp_path):
 
 
 def test_a_traversal_moves_one_coordinate_a_row_the_most_active_first(runs, tmp_path, monkeypatch):
-    from ganvas import sample as module
-
     moved = {}
-    monkeypatch.setattr(module, "_decoded", lambda subject, z, columns: moved.setdefault("z", z) is None or _blank(z))
+    monkeypatch.setattr(sample, "_decoded", lambda subject, z, columns: moved.setdefault("z", z) is None or _blank(z))
     code, _ = sampled(runs / "vae", "-n", "15", "--kind", "traversal", "columns=5", out=tmp_path)
     z = moved["z"].unflatten(0, (3, 5))
     changed = [set(torch.nonzero(row.std(dim=0) > 0).flatten().tolist()) for row in z]
@@ -81,9 +79,7 @@ def test_a_traversal_moves_one_coordinate_a_row_the_most_active_first(runs, tmp_
 
 
 def _blank(z):
-    from ganvas.sample import Drawn
-
-    return Drawn(torch.zeros(len(z), 1, 28, 28), torch.zeros(3, 8, 8, dtype=torch.uint8))
+    return sample.Drawn(torch.zeros(len(z), 1, 28, 28), torch.zeros(3, 8, 8, dtype=torch.uint8))
 
 
 def test_reconstructions_and_points(runs, tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ganvas.quoting import quoted
 
@@ -63,16 +63,18 @@ def _sample(arguments: list[str]) -> None:
 
 
 def _sample_overrides(arguments: list[str]) -> list[str]:
-    """The command's own options as Hydra takes them; what else there is stays."""
-    parser = argparse.ArgumentParser(prog="ganvas sample", add_help=False, allow_abbrev=False)
     keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
+    own, rest = _own_options("sample", keys, arguments)
+    return [*_source_override(rest), *own]
+
+
+def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> tuple[list[str], list[str]]:
+    """A command's own options as Hydra's overrides, by the keys they set, and what else there is."""
+    parser = argparse.ArgumentParser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
     for option, key in keys.items():
         parser.add_argument(option, dest=key)
     options, rest = parser.parse_known_args(arguments)
-    return [
-        *_source_override(rest),
-        *(f"{key}={quoted(value)}" for key, value in vars(options).items() if value is not None),
-    ]
+    return [f"{key}={quoted(value)}" for key, value in vars(options).items() if value is not None], rest
 
 
 def _rerun(arguments: list[str]) -> None:
@@ -117,10 +119,7 @@ def _reproduce(arguments: list[str]) -> None:
 
 def _paper_overrides(arguments: list[str]) -> list[str]:
     """PAPER and --scale as Hydra takes them; what has a '=' or is an option of Hydra's stays."""
-    parser = argparse.ArgumentParser(prog="ganvas reproduce", add_help=False, allow_abbrev=False)
-    parser.add_argument("--scale")
-    options, rest = parser.parse_known_args(arguments)
-    scale = [] if options.scale is None else [f"scale={options.scale}"]
+    scale, rest = _own_options("reproduce", {"--scale": "scale"}, arguments)
     words = [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
     # The list writes nothing, so it needs no folder of its own.
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]

@@ -188,8 +188,8 @@ class ScoreCommand:
 
 
 @dataclass
-class SamplePaths:
-    """Where samples are written."""
+class OutputPaths:
+    """Where a command writes."""
 
     output: str = MISSING
 
@@ -204,15 +204,14 @@ class SampleCommand:
     seed: int = MISSING
     columns: int = MISSING
     device: str | None = None
-    paths: SamplePaths = field(default_factory=SamplePaths)
+    paths: OutputPaths = field(default_factory=OutputPaths)
 
 
 @dataclass
-class RerunPaths:
+class RerunPaths(OutputPaths):
     """Where the rerun is written, and where its data are now."""
 
     data: str | None = None
-    output: str = MISSING
 
 
 @dataclass
@@ -224,13 +223,6 @@ class RerunCommand:
 
 
 @dataclass
-class ReportPaths:
-    """Where the report is written."""
-
-    output: str = MISSING
-
-
-@dataclass
 class ReportCommand:
     """Root of ``ganvas report``."""
 
@@ -239,7 +231,7 @@ class ReportCommand:
     direction: str | None = None
     baseline: str | None = None
     shown: int = MISSING
-    paths: ReportPaths = field(default_factory=ReportPaths)
+    paths: OutputPaths = field(default_factory=OutputPaths)
 
 
 @dataclass

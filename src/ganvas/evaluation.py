@@ -82,7 +82,7 @@ class FinalScores:
     @property
     def split(self) -> str:
         """Which part of the data is the reference."""
-        return "test" if "test" in self.data.source.splits else "train"
+        return self.data.report_split
 
     def of(self, model: Model) -> Scored:
         """Scores of one model.

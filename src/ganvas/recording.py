@@ -234,18 +234,13 @@ def _held_out(data: DataModule) -> str | None:
 def _judged(data: DataModule) -> tuple[Tensor, Tensor | None]:
     """Training and held-out examples for verdicts."""
     held_out = _held_out(data)
-    return _some(data, "train", JUDGED), None if held_out is None else _some(data, held_out, JUDGED)
+    return data.some("train", JUDGED), None if held_out is None else data.some(held_out, JUDGED)
 
 
 def _shown(cfg: DictConfig, data: DataModule) -> Tensor:
     """Held-out examples for pictures."""
     points = len(data.source.shape) == 1
-    return _some(data, _held_out(data) or "train", max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * points))
-
-
-def _some(data: DataModule, split: str, n: int) -> Tensor:
-    n = min(n, len(data.examples(split)))
-    return torch.cat(list(data.held_out(split, n, n)))
+    return data.some(_held_out(data) or "train", max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * points))
 
 
 def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:

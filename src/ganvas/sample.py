@@ -19,13 +19,14 @@ from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.metrics.active_units import latent_activity
 from ganvas.metrics.atomic import write_json
 from ganvas.models import VAE
-from ganvas.scoring.subjects import ModelSubject, open_subject
+from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.tracking import pictures
 from ganvas.types import to_uint8
 
 SHOWN = 256
 """Examples in a picture, at most: of ten thousand nobody sees one."""
 SCATTER_POINTS = 2000
+BATCH = 250
 LOOKED_AT = 1000
 """Held-out examples that tell which latent units are active."""
 
@@ -65,8 +66,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError(f"kind={cfg.kind}: expected {', '.join(KINDS)}")
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
-    device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    subject = open_subject(cfg.source, device)
+    subject = open_subject(cfg.source, device_of(cfg.device))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
     drawn = KINDS[cfg.kind](subject, cfg)
@@ -99,9 +99,8 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     examples = subject.model.sample(cfg.n, cfg.seed).cpu()
     if len(subject.shape) == 3:
         return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
-    held_out = "test" if "test" in subject.data.source.splits else "train"
-    n = min(SCATTER_POINTS, len(subject.data.examples(held_out)))
-    return Drawn(examples, pictures.scatter(examples, torch.cat(list(subject.data.held_out(held_out, n, n)))))
+    data = subject.data.some(subject.data.report_split, SCATTER_POINTS)
+    return Drawn(examples, pictures.scatter(examples, data))
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -147,9 +146,7 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     _require_images(subject, cfg)
     if not isinstance(subject.model, VAE):
         raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
-    split = "test" if "test" in subject.data.source.splits else "train"
-    n = min(cfg.n, len(subject.data.examples(split)))
-    originals = torch.cat(list(subject.data.held_out(split, n, n)))
+    originals = subject.data.some(subject.data.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
     return Drawn(made, pictures.pairs(originals[:SHOWN], made[:SHOWN], cfg.columns))
 
@@ -181,9 +178,8 @@ def _by_activity(subject: ModelSubject) -> list[int]:
     model = subject.model
     if not isinstance(model, VAE):
         return list(range(model.prior.dim))
-    split = "test" if "test" in subject.data.source.splits else "train"
-    n = min(LOOKED_AT, len(subject.data.examples(split)))
-    posteriors = (model.posterior(x.to(model.device)).base_dist for x in subject.data.held_out(split, n, 250))
+    x = subject.data.some(subject.data.report_split, LOOKED_AT)
+    posteriors = (model.posterior(part.to(model.device)).base_dist for part in x.split(BATCH))
     activity = latent_activity((q.loc, q.scale) for q in posteriors)
     return activity.variance.argsort(descending=True).tolist()
 

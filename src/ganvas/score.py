@@ -22,7 +22,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.measures import check_names, measure
 from ganvas.scoring.references import Reference, find_reference
 from ganvas.scoring.stand_ins import check_ceiling
-from ganvas.scoring.subjects import ModelSubject, Subject, open_subject
+from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject
 from ganvas.scoring.table import print_scores
 from ganvas.scoring.task import Task
 from ganvas.tracking.log_scores import PROTOCOL_TAG, log_scores
@@ -52,7 +52,7 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     with _bad_input():
         check_names(cfg.metrics)
         check_ceiling(cfg.ceiling)
-        device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        device = device_of(cfg.device)
         subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)

@@ -112,6 +112,21 @@ class DataModule(pl.LightningDataModule):
         for index in chosen.split(batch_size):
             yield self.transform(model_input(examples.batch(index)), index, generator)
 
+    def some(self, split: str, n: int) -> Float[Tensor, " m *shape"]:
+        """``n`` examples spread over a split, or all where there are fewer, as one batch; see :meth:`held_out`.
+
+        Args:
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            n: at least 1.
+        """
+        n = min(n, len(self.examples(split)))
+        return torch.cat(list(self.held_out(split, n, n)))
+
+    @property
+    def report_split(self) -> str:
+        """What models are reported on: ``"test"``, or ``"train"`` where the data have no other."""
+        return "test" if "test" in self.source.splits else "train"
+
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of the content of every split that exists."""
         return {split: self.examples(split).fingerprint() for split in self.source.splits}

@@ -9,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-import torch
 from hydra import compose
 from omegaconf import DictConfig, open_dict
 
 from ganvas.papers.program import Desk
 from ganvas.quoting import quoted
 from ganvas.recording import Job
-from ganvas.scoring.subjects import ModelSubject, open_subject
+from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.tracking.checkpoints import LAST
 from ganvas.tracking.course import course
 from ganvas.train import train
@@ -38,7 +37,7 @@ class Trained:
     @cached_property
     def subject(self) -> ModelSubject:
         """The final weights and the data they were trained on, on the best device there is."""
-        found = open_subject(str(self.folder / LAST), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        found = open_subject(str(self.folder / LAST), device_of(None))
         assert isinstance(found, ModelSubject)
         return found
 

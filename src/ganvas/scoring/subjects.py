@@ -111,6 +111,15 @@ class ImagesSubject(Subject):
         yield from (self.examples.batch(index) for index in torch.arange(len(self.examples)).split(batch_size))
 
 
+def device_of(name: str | None) -> torch.device:
+    """Where a model is to be evaluated.
+
+    Args:
+        name: as torch has it; None takes a GPU where there is one.
+    """
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 def open_subject(source: str | None, device: torch.device) -> Subject:
     """Find what ``source`` names.
 

@@ -240,10 +240,10 @@ class TrackedRun:
 
     def _end(self, error: BaseException | None) -> None:
         with signals_wait():
-            status = _status(error)
+            word, status = outcomes.outcome(error), _status(error)
             if status != "FINISHED":
-                self.tags({OUTCOME_TAG: outcomes.outcome(error)})
-            if error is not None and outcomes.outcome(error) != outcomes.INTERRUPTED:
+                self.tags({OUTCOME_TAG: word})
+            if error is not None and word not in (outcomes.FINISHED, outcomes.INTERRUPTED):
                 self.tags({FAILURE_TAG: _one_line(error)})
             if error is not None and status == "FAILED":
                 self.text(FAILURE_FILE, "".join(traceback.format_exception(error)))
