@@ -82,7 +82,7 @@ class FinalScores:
     @property
     def split(self) -> str:
         """Which part of the data is the reference."""
-        return self.data.report_split
+        return self.data.source.report_split
 
     def of(self, model: Model) -> Scored:
         """Scores of one model.

@@ -99,7 +99,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     examples = subject.model.sample(cfg.n, cfg.seed).cpu()
     if len(subject.shape) == 3:
         return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
-    data = subject.data.some(subject.data.report_split, SCATTER_POINTS)
+    data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
     return Drawn(examples, pictures.scatter(examples, data))
 
 
@@ -146,7 +146,7 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     _require_images(subject, cfg)
     if not isinstance(subject.model, VAE):
         raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
-    originals = subject.data.some(subject.data.report_split, cfg.n)
+    originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
     return Drawn(made, pictures.pairs(originals[:SHOWN], made[:SHOWN], cfg.columns))
 
@@ -178,7 +178,7 @@ def _by_activity(subject: ModelSubject) -> list[int]:
     model = subject.model
     if not isinstance(model, VAE):
         return list(range(model.prior.dim))
-    x = subject.data.some(subject.data.report_split, LOOKED_AT)
+    x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     posteriors = (model.posterior(part.to(model.device)).base_dist for part in x.split(BATCH))
     activity = latent_activity((q.loc, q.scale) for q in posteriors)
     return activity.variance.argsort(descending=True).tolist()

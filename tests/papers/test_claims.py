@@ -10,7 +10,7 @@ from ganvas.config import ConfigError
 from ganvas.papers.claims import SCALES, Band, paper_names, parse, read_paper
 
 ENTRY = {"id": "a", "says": "s", "where": "Table 1", "value": 1.0, "source": "text", "scale": "cpu", "band": {"low": 0}}
-CONTENT = {"title": "t", "url": "u", "family": "GAN", "minutes": {"cpu": 1}, "claims": [ENTRY]}
+CONTENT = {"title": "t", "url": "u", "claim": "c", "family": "GAN", "minutes": {"cpu": 1}, "claims": [ENTRY]}
 
 
 def changed(**entry):

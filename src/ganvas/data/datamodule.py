@@ -122,11 +122,6 @@ class DataModule(pl.LightningDataModule):
         n = min(n, len(self.examples(split)))
         return torch.cat(list(self.held_out(split, n, n)))
 
-    @property
-    def report_split(self) -> str:
-        """What models are reported on: ``"test"``, or ``"train"`` where the data have no other."""
-        return "test" if "test" in self.source.splits else "train"
-
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of the content of every split that exists."""
         return {split: self.examples(split).fingerprint() for split in self.source.splits}

@@ -123,6 +123,11 @@ class Source(ABC):
     def splits(self) -> tuple[str, ...]:
         """The splits that exist, in the order of :data:`SPLITS`."""
 
+    @property
+    def report_split(self) -> str:
+        """What models are reported on: ``"test"``, or ``"train"`` where the data have no other."""
+        return "test" if "test" in self.splits else "train"
+
     @abstractmethod
     def _load(self, split: str) -> Examples:
         """Read one split that exists."""

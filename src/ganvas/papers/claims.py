@@ -112,6 +112,7 @@ class Paper:
         name: its folder under ``experiments/``.
         title: authors, year, title.
         url: where it can be read.
+        claim: what it says, in a line.
         family: GAN, WGAN, VAE, or several.
         minutes: on two cores (GPU hours for a full scale say so in its README), by scale that exists.
         claims: in the order of the table.
@@ -120,6 +121,7 @@ class Paper:
     name: str
     title: str
     url: str
+    claim: str
     family: str
     minutes: dict[str, float]
     claims: tuple[Claim, ...]

@@ -15,21 +15,28 @@ STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
 
 def listing(papers: Sequence[Paper], results: Path) -> Table:
-    """One row a paper and scale: claims, time, the last verdict here.
+    """A paper a row: its claim, and a line a scale with its time and the last verdict here.
 
     Args:
         papers: to list.
         results: folder with ``<paper>/results/<scale>.json``.
     """
-    table = Table("paper", "family", "scale", "minutes", "claims", "last verdict here")
+    table = Table(show_lines=True)
+    for header in ("paper", "claim", "scale", "minutes", "last verdict here"):
+        table.add_column(header, no_wrap=header != "claim")
     for paper in papers:
-        for i, (scale, minutes) in enumerate(paper.minutes.items()):
-            path = results / paper.name / "results" / f"{scale}.json"
-            last = json.loads(path.read_text()) if path.is_file() else None
-            shown = "" if last is None else f"{_coloured(last['verdict'])} {last['protocol']['date']}"
-            first = (paper.name, paper.family) if i == 0 else ("", "")
-            table.add_row(*first, scale, f"{minutes:g}", str(len(paper.at(scale))), shown)
+        last = [_last_verdict(results / paper.name / "results" / f"{scale}.json") for scale in paper.minutes]
+        minutes = [f"{minutes:g}" for minutes in paper.minutes.values()]
+        cells = ([paper.name, paper.family], [paper.claim], paper.minutes, minutes, last)
+        table.add_row(*("\n".join(lines) for lines in cells))
     return table
+
+
+def _last_verdict(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    last = json.loads(path.read_text())
+    return f"{_coloured(last['verdict'])} {last['protocol']['date']}"
 
 
 def verdicts(content: Mapping[str, Any]) -> Table:

@@ -134,7 +134,7 @@ def _described(cfg: DictConfig) -> DictConfig:
 
 
 def _of(source: Source, split: str | None, config: DictConfig) -> Reference:
-    chosen = split or ("test" if "test" in source.splits else "train")
+    chosen = split or source.report_split
     if chosen not in source.splits:
         raise ConfigError(f"split={chosen}: {source.name} has the splits {', '.join(source.splits)}")
     return Reference(source.name, chosen, source=source, config=config)
