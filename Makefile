@@ -53,4 +53,4 @@ $(RAY)/installed: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv $(RAY) build dist outputs mlruns mlflow.db
+	rm -rf .venv $(RAY) build dist outputs mlruns mlflow.db* sweeps.db*
