@@ -16,7 +16,7 @@ from ganvas.config import CONFIG_PATH
 from ganvas.metrics.atomic import write_json
 from ganvas.papers.claims import paper_names, read_paper
 from ganvas.papers.program import Desk, Program
-from ganvas.papers.record import record
+from ganvas.papers.record import record, results_file
 from ganvas.papers.table import listing, verdicts
 from ganvas.papers.verdict import judge
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
@@ -57,7 +57,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
         judged = {claim: (measured[claim.id], judge(claim, measured[claim.id])) for claim in claims}
         minutes = (time.monotonic() - started) / 60
         content = record(paper, cfg.scale, judged, desk.report, minutes, cfg.seed)
-        write_json(Path(cfg.paths.results) / paper.name / "results" / f"{cfg.scale}.json", content)
+        write_json(results_file(Path(cfg.paths.results), paper.name, cfg.scale), content)
         result = {"run_id": run.id, **content, "output": str(output.absolute())}
         write_json(output / "result.json", result)
         run.metrics({f"claim/{claim.id}": judgement.estimate for claim, (_, judgement) in judged.items()}, step=0)

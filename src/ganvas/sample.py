@@ -179,9 +179,7 @@ def _by_activity(subject: ModelSubject) -> list[int]:
     if not isinstance(model, VAE):
         return list(range(model.prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
-    posteriors = (model.posterior(part.to(model.device)).base_dist for part in x.split(BATCH))
-    activity = latent_activity((q.loc, q.scale) for q in posteriors)
-    return activity.variance.argsort(descending=True).tolist()
+    return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()
 
 
 def _at_rest(examples: Tensor) -> dict[str, np.ndarray]:

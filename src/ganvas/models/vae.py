@@ -8,7 +8,7 @@ beta-ELBO, importance-weighted); terms are sums over pixels and means over image
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, final
 
 import torch
@@ -103,6 +103,18 @@ class VAE(Model):
         with torch.no_grad(), evaluating(self):
             return self.part("encoder")(x)
 
+    def posterior_moments(
+        self, batches: Iterable[Float[Tensor, " n *shape"]]
+    ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
+        """Means and standard deviations of the posterior, batch by batch; see :meth:`posterior`.
+
+        Args:
+            batches: examples in [-1, 1], on any device.
+        """
+        for x in batches:
+            posterior = self.posterior(x.to(self.device)).base_dist
+            yield posterior.loc, posterior.scale
+
     def log_weights(self, x: Float[Tensor, " n *shape"], k: int) -> Float[Tensor, "k n"]:
         r"""Log importance weights of fresh draws from the posterior, by the weights the model is judged by.
 
@@ -129,8 +141,8 @@ class VAE(Model):
     ) -> tuple[Evidence, ...]:
         """The posterior of held-out examples; of training ones where there are no others."""
         x = train if held_out is None else held_out
-        posteriors = [self.posterior(chunk).base_dist for chunk in x.split(SAMPLE_BATCH)]
-        return (Posterior(torch.cat([q.loc for q in posteriors]), torch.cat([q.scale for q in posteriors])),)
+        locs, scales = zip(*self.posterior_moments(x.split(SAMPLE_BATCH)), strict=True)
+        return (Posterior(torch.cat(locs), torch.cat(scales)),)
 
     def _terms(self, x: Tensor, encoder: Any, decoder: Any) -> BoundTerms:
         posterior = encoder(x)

@@ -133,8 +133,7 @@ def _bounds(trained: Trained, k: int, n: int | None = None) -> Float[Tensor, " n
 def _active(trained: Trained) -> int:
     model = _vae(trained)
     batches = trained.subject.data.held_out("test", None, BATCH)
-    posteriors = (model.posterior(x.to(model.device)).base_dist for x in batches)
-    return latent_activity((q.loc, q.scale) for q in posteriors).active_units
+    return latent_activity(model.posterior_moments(batches)).active_units
 
 
 def _nll(bound: Tensor) -> Measured:

@@ -25,6 +25,17 @@ def overall(verdicts: Sequence[str]) -> Verdict:
     return Verdict.PASS
 
 
+def results_file(results: Path, paper: str, scale: str) -> Path:
+    """Where what :func:`record` made is kept.
+
+    Args:
+        results: folder of all papers' results.
+        paper: its name.
+        scale: at which it was run.
+    """
+    return results / paper / "results" / f"{scale}.json"
+
+
 def record(
     paper: Paper,
     scale: str,

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from ganvas.papers.claims import KINDS, SOURCES, Paper
+from ganvas.papers.record import results_file
 
 STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
@@ -25,7 +26,7 @@ def listing(papers: Sequence[Paper], results: Path) -> Table:
     for header in ("paper", "claim", "scale", "minutes", "last verdict here"):
         table.add_column(header, no_wrap=header != "claim")
     for paper in papers:
-        last = [_last_verdict(results / paper.name / "results" / f"{scale}.json") for scale in paper.minutes]
+        last = [_last_verdict(results_file(results, paper.name, scale)) for scale in paper.minutes]
         minutes = [f"{minutes:g}" for minutes in paper.minutes.values()]
         cells = ([paper.name, paper.family], [paper.claim], paper.minutes, minutes, last)
         table.add_row(*("\n".join(lines) for lines in cells))

@@ -51,8 +51,7 @@ def nll(task: Task) -> Found:
 def active_units(task: Task) -> Found:
     """Latents whose posterior mean moves with the image; the KL of each goes to ``active_units.npz``."""
     _, model = _vae(task, "active_units")
-    posteriors = (model.posterior(x).base_dist for x in _held_out(task, "active_units"))
-    activity = latent_activity((q.loc, q.scale) for q in posteriors)
+    activity = latent_activity(model.posterior_moments(_held_out(task, "active_units")))
     path = task.output / "active_units.npz"
     np.savez(path, variance=activity.variance.numpy(), kl=activity.kl.numpy())
     key = "score/likelihood/active_units"
