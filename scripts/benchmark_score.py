@@ -37,10 +37,10 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
+from ganvas.commands.score import score
 from ganvas.config import build
-from ganvas.metrics.features import extract
-from ganvas.metrics.mnist_extractor import MnistExtractor
-from ganvas.score import score
+from ganvas.extractors.features import extract
+from ganvas.extractors.mnist import MnistExtractor
 
 N = 10_000
 NOISE = 40.0

@@ -22,13 +22,13 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 from torch.nn.functional import softplus
 
+from ganvas.commands.train import make_trainer
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import GAN
-from ganvas.tracking.log_terms import LogTerms
-from ganvas.tracking.non_finite import StopWhenNotFinite
-from ganvas.tracking.silent import SilentRun
-from ganvas.train import make_trainer
+from ganvas.run.callbacks.non_finite import StopWhenNotFinite
+from ganvas.run.callbacks.silent import SilentRun
+from ganvas.run.callbacks.terms_logged import LogTerms
 
 WARM_UP = 50
 

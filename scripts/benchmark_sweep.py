@@ -30,7 +30,7 @@ from mlflow.tracking import MlflowClient
 from ganvas.cli import main as ganvas
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
-from ganvas.tracking.budget import Budget
+from ganvas.run.callbacks.budget import Budget
 from ganvas.tracking.store import tracking_uri
 
 STUDY = "overhead"

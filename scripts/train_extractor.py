@@ -6,7 +6,7 @@ learning rate:
     python scripts/train_extractor.py --data DIR --out src/ganvas/metrics/weights/mnist_cnn.safetensors
 
 ``DIR`` is a torchvision root, that is, it holds ``MNIST/raw``. Prints the test accuracy, and the SHA-256 that
-``ganvas.metrics.mnist_extractor`` pins: new weights are new numbers, so the two change together. The same seed,
+``ganvas.extractors.mnist`` pins: new weights are new numbers, so the two change together. The same seed,
 thread count and libraries give the same file.
 """
 
@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torchvision.datasets import MNIST
 
-from ganvas.metrics.mnist_cnn import MnistCNN
+from ganvas.extractors.mnist_cnn import MnistCNN
 from ganvas.types import to_float
 
 

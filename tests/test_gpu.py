@@ -7,8 +7,8 @@ import json
 import pytest
 import torch
 
-from ganvas.checkpoints import read
 from ganvas.cli import main
+from ganvas.run.checkpoints import read
 
 from .tiny import TINY
 

@@ -15,7 +15,7 @@ SEEN = """
 from importlib.resources import files
 from hydra import compose, initialize_config_module
 import ganvas.config
-from ganvas.metrics.mnist_extractor import MnistExtractor
+from ganvas.extractors.mnist import MnistExtractor
 MnistExtractor()
 assert files("ganvas.experiments").joinpath("article", "README.md").is_file()
 with initialize_config_module("ganvas.conf", version_base="1.3"):

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ganvas.quoting import quoted
+from ganvas.sweeps.quoting import quoted
 
 USAGE = """usage: ganvas COMMAND ...
 
@@ -38,7 +38,7 @@ def _train(arguments: list[str]) -> None:
     # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas train", *arguments]
-    from ganvas import train
+    from ganvas.commands import train
 
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = train.__spec__
@@ -49,7 +49,7 @@ def _score(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # The keys of a reference data set are its own: Hydra, which cannot know them, is told to add them.
     sys.argv = ["ganvas score", *(f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments))]
-    from ganvas import score
+    from ganvas.commands import score
 
     score.main()
 
@@ -57,7 +57,7 @@ def _score(arguments: list[str]) -> None:
 def _sample(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas sample", *_sample_overrides(arguments)]
-    from ganvas import sample
+    from ganvas.commands import sample
 
     sample.main()
 
@@ -80,7 +80,7 @@ def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) ->
 def _rerun(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
-    from ganvas import rerun
+    from ganvas.commands import rerun
 
     sys.modules["__main__"].__spec__ = rerun.__spec__  # of a distributed run, as in train
     rerun.main()
@@ -89,7 +89,7 @@ def _rerun(arguments: list[str]) -> None:
 def _report(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas report", *_studies_override(arguments)]
-    from ganvas import report
+    from ganvas.commands import report
 
     report.main()
 
@@ -112,7 +112,7 @@ def _source_override(arguments: list[str]) -> list[str]:
 def _reproduce(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas reproduce", *_paper_overrides(arguments)]
-    from ganvas import reproduce
+    from ganvas.commands import reproduce
 
     reproduce.main()
 
@@ -126,7 +126,7 @@ def _paper_overrides(arguments: list[str]) -> list[str]:
 
 
 def _ui(arguments: list[str]) -> None:
-    from ganvas.ui import main
+    from ganvas.commands.ui import main
 
     main(arguments)
 

@@ -264,7 +264,7 @@ def _share(fraction: float, *, _root_: DictConfig) -> int:
 
 
 def _npz_shape(path: str) -> ListConfig:
-    from ganvas.data.npz import npz_shape
+    from ganvas.data.sources.npz import npz_shape
 
     return ListConfig(npz_shape(path))
 

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from ganvas.data import SPLITS, DataError, Source
-from ganvas.data.densities import SwissRoll, grid, ring
-from ganvas.data.density_source import DensitySource
-from ganvas.data.folder import ImageFolder
-from ganvas.data.mnist5k import Mnist5k
-from ganvas.data.npz import NpzImages
-from ganvas.data.stacked_mnist import StackedMnist
-from ganvas.data.torchvision_sources import Mnist
+from ganvas.data.sources.densities import SwissRoll, grid, ring
+from ganvas.data.sources.density_source import DensitySource
+from ganvas.data.sources.folder import ImageFolder
+from ganvas.data.sources.mnist5k import Mnist5k
+from ganvas.data.sources.npz import NpzImages
+from ganvas.data.sources.stacked_mnist import StackedMnist
+from ganvas.data.sources.torchvision import Mnist
 
 
 def _pictures(n, seed=0):

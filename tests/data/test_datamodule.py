@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 import torch
 
 from ganvas.data import DataError, DataModule
-from ganvas.data.densities import ring
-from ganvas.data.density_source import DensitySource
-from ganvas.data.mnist5k import Mnist5k
+from ganvas.data.sources.densities import ring
+from ganvas.data.sources.density_source import DensitySource
+from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.data.transforms import DynamicBinarisation, FixedBinarisation, Identity
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from ganvas.data.densities import ring
+from ganvas.data.sources.densities import ring
 from ganvas.metrics.histogram import histogram_kl, sampling_floor
 from ganvas.metrics.modes import HIGH_QUALITY_CEILING, mode_coverage
 from ganvas.metrics.stacked_modes import stacked_modes

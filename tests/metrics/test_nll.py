@@ -11,7 +11,7 @@ from torch.distributions import MultivariateNormal, Normal
 
 from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import evidence_bounds, importance_bound
-from ganvas.objectives.importance import iwae_bound
+from ganvas.objectives.bounds.importance import iwae_bound
 
 
 class LinearGaussian:

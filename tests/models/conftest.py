@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from ganvas.latents.priors import Normal
 from ganvas.models import GAN, VAE, WGAN
 from ganvas.models.schedules import Constant
 from ganvas.networks import init, mlp
-from ganvas.networks.priors import Normal
 from ganvas.objectives import ELBO, Bernoulli, GradientPenalty, NonSaturating, Unconstrained, Wasserstein
 
 SHAPE = (1, 8, 8)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from ganvas.evidence import CriticScores, DiscriminatorLoss, GradientNorms, InputGradients, Logged, Posterior
+from ganvas.health.evidence import CriticScores, DiscriminatorLoss, GradientNorms, InputGradients, Logged, Posterior
 from ganvas.models import WGAN
 from ganvas.networks import Packed, init, mlp
 from ganvas.objectives import R1, Dragan, WeightClipping

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Independent, Normal, kl_divergence
 
-from ganvas.networks.priors import Uniform
+from ganvas.latents.priors import Uniform
 from ganvas.objectives import IWAE, DiscretisedLogistic, Gaussian, Wasserstein
 
 SHAPE = (1, 8, 8)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ganvas.cli import main
-from ganvas.metrics.verdicts import IN_TRAINING
+from ganvas.health.findings import IN_TRAINING
 
 from ..tiny import TINY
 

@@ -10,13 +10,14 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
-from ganvas.metrics.verdict import Verdict
+from ganvas.health.finding import Verdict
+from ganvas.run.callbacks.listeners import _listeners
 from ganvas.sweeps.aggregate import objective_of
-from ganvas.sweeps.claims import Claims, short
 from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
+from ganvas.sweeps.lease import Claims, short
 from ganvas.sweeps.owners import Owner
 from ganvas.sweeps.pruning import Report, Unhealthy
 from ganvas.sweeps.racing import Race
@@ -26,7 +27,6 @@ from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import open_storage, storage_url
 from ganvas.sweeps.study import OWNER, Job, Study
 from ganvas.sweeps.worker import Places, quoted
-from ganvas.tracking.listeners import _listeners
 from ganvas.tracking.outcomes import Pruned
 from ganvas.tracking.provenance import config_hash
 

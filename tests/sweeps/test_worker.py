@@ -6,9 +6,9 @@ from unittest.mock import Mock
 import pytest
 from optuna.trial import TrialState
 
-from ganvas.sweeps.claims import Claims
 from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.hierarchy import Hierarchy
+from ganvas.sweeps.lease import Claims
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space

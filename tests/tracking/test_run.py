@@ -68,7 +68,7 @@ SCRIPT = """
     import pytorch_lightning as pl
     from torch.utils.data import DataLoader, IterableDataset
     from ganvas.tracking.run import TrackedRun
-    from ganvas.tracking.checkpoints import Checkpoints
+    from ganvas.run.callbacks.checkpoints import Checkpoints
 
     class Endless(IterableDataset):
         def __iter__(self):

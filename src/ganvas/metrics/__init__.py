@@ -1,4 +1,4 @@
 """Scores: extractors, one feature pass, the metrics, and the protocol that every number carries.
 
-Nothing is imported here: ``ganvas.metrics.mnist_extractor`` does not pay for what ``ganvas.metrics.frechet`` needs.
+Nothing is imported here: ``ganvas.extractors.mnist`` does not pay for what ``ganvas.metrics.frechet`` needs.
 """

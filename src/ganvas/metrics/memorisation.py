@@ -23,9 +23,9 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy.stats import betabinom
 from torch import Tensor
 
+from ganvas.health.finding import Verdict, judge
 from ganvas.metrics.nearest import nearest
 from ganvas.metrics.validation import require_images
-from ganvas.metrics.verdict import Verdict, judge
 
 CONFIDENCE: Final = 0.99
 """Of the intervals of fresh images (ours): each of the two verdicts warns of one honest model in 200."""

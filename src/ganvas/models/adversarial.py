@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.evidence import InputGradients
+from ganvas.health.evidence import InputGradients
 from ganvas.models.base import Model, OptimizerFactory, frozen
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective

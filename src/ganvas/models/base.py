@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.evidence import Evidence, GradientNorms, Logged
+from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.schedules import Schedule
 from ganvas.types import Prior, Shape

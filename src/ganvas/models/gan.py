@@ -14,7 +14,7 @@ from typing import Any, final
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.evidence import DiscriminatorLoss, Evidence
+from ganvas.health.evidence import DiscriminatorLoss, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection

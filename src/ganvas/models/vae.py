@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from ganvas.evidence import Evidence, Posterior
+from ganvas.health.evidence import Evidence, Posterior
 from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective

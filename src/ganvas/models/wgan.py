@@ -14,7 +14,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.evidence import CriticScores, Evidence
+from ganvas.health.evidence import CriticScores, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Wasserstein

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from ganvas.objectives.adversarial import Adversarial, Divergence
-from ganvas.objectives.bernoulli import Bernoulli
-from ganvas.objectives.bound import Bound, BoundTerms
-from ganvas.objectives.constraint import Constraint, Penalty, Projection, Reparametrisation
-from ganvas.objectives.discretised_logistic import DiscretisedLogistic
-from ganvas.objectives.dragan import Dragan
-from ganvas.objectives.elbo import ELBO
-from ganvas.objectives.gaussian import Gaussian
-from ganvas.objectives.gradient_penalty import GradientPenalty
-from ganvas.objectives.hinge import Hinge
-from ganvas.objectives.importance import iwae_bound, log_weights
-from ganvas.objectives.iwae import IWAE
-from ganvas.objectives.jensen_shannon import JensenShannonTerms
-from ganvas.objectives.kl import normal_kl
-from ganvas.objectives.least_squares import LeastSquares
-from ganvas.objectives.likelihood import Likelihood
-from ganvas.objectives.minimax import Minimax
-from ganvas.objectives.non_saturating import NonSaturating
-from ganvas.objectives.r1 import R1
-from ganvas.objectives.spectral_norm import SpectralNorm
+from ganvas.objectives.adversarial.base import Adversarial, Divergence
+from ganvas.objectives.adversarial.hinge import Hinge
+from ganvas.objectives.adversarial.jensen_shannon import JensenShannonTerms
+from ganvas.objectives.adversarial.least_squares import LeastSquares
+from ganvas.objectives.adversarial.minimax import Minimax
+from ganvas.objectives.adversarial.non_saturating import NonSaturating
+from ganvas.objectives.adversarial.wasserstein import Wasserstein, WassersteinTerms
+from ganvas.objectives.bounds.base import Bound, BoundTerms
+from ganvas.objectives.bounds.elbo import ELBO
+from ganvas.objectives.bounds.importance import iwae_bound, log_weights
+from ganvas.objectives.bounds.iwae import IWAE
+from ganvas.objectives.bounds.kl import normal_kl
+from ganvas.objectives.constraints.base import Constraint, Penalty, Projection, Reparametrisation
+from ganvas.objectives.constraints.dragan import Dragan
+from ganvas.objectives.constraints.gradient_penalty import GradientPenalty
+from ganvas.objectives.constraints.r1 import R1
+from ganvas.objectives.constraints.spectral_norm import SpectralNorm
+from ganvas.objectives.constraints.unconstrained import Unconstrained
+from ganvas.objectives.constraints.weight_clipping import WeightClipping
+from ganvas.objectives.likelihoods.base import Likelihood
+from ganvas.objectives.likelihoods.bernoulli import Bernoulli
+from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
+from ganvas.objectives.likelihoods.gaussian import Gaussian
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
-from ganvas.objectives.unconstrained import Unconstrained
-from ganvas.objectives.wasserstein import Wasserstein, WassersteinTerms
-from ganvas.objectives.weight_clipping import WeightClipping
 
 __all__ = [
     "ELBO",

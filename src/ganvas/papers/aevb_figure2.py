@@ -12,11 +12,11 @@ import itertools
 
 from matplotlib.figure import Figure
 
-from ganvas.evaluation import likelihood_scores
 from ganvas.models import VAE
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, legs, run_preset
 from ganvas.papers.verdict import Measured
+from ganvas.scoring.evaluation import likelihood_scores
 
 LATENTS = {"cpu": (3, 10, 20), "full": (3, 5, 10, 20, 200)}
 SHORT = (100_000, 300_000, 1_000_000, 3_000_000)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganvas.objectives.spectral_norm import has_spectral_norm
+from ganvas.objectives.constraints.spectral_norm import has_spectral_norm
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
 from ganvas.papers.verdict import Measured

@@ -18,13 +18,13 @@ import torch
 from matplotlib.figure import Figure
 
 from ganvas.config import build
-from ganvas.metrics.calibration import uniform_noise
-from ganvas.metrics.features import Features, extract
+from ganvas.extractors.features import Features, extract
+from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.frechet import moments_distance
-from ganvas.metrics.mnist_extractor import MnistExtractor
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
 from ganvas.papers.verdict import Measured
+from ganvas.scoring.calibration import uniform_noise
 
 BATCH = 250
 Draw = Callable[[np.random.RandomState], dict[str, float]]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganvas.config import build
-from ganvas.data.densities import GaussianMixture
+from ganvas.data.sources.densities import GaussianMixture
 from ganvas.metrics.modes import ModeCoverage, mode_coverage
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from ganvas.data.pictures import grid
 from ganvas.papers.verdict import Measured
-from ganvas.tracking.pictures import grid
 
 
 @final

@@ -12,13 +12,13 @@ from typing import Any, final
 from hydra import compose
 from omegaconf import DictConfig, open_dict
 
+from ganvas.commands.train import train
 from ganvas.papers.program import Desk
-from ganvas.quoting import quoted
-from ganvas.recording import Job
+from ganvas.run.callbacks.checkpoints import LAST
+from ganvas.run.recording import Job
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
-from ganvas.tracking.checkpoints import LAST
+from ganvas.sweeps.quoting import quoted
 from ganvas.tracking.course import course
-from ganvas.train import train
 
 
 @final

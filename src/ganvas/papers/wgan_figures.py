@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ganvas.metrics.features import extract
+from ganvas.extractors.features import extract
+from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.histogram import histogram_kl
-from ganvas.metrics.mnist_extractor import MnistExtractor
 from ganvas.papers.optimal_transport import wasserstein1
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset

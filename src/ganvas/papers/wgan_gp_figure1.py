@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 from torch import Tensor, nn
 
-from ganvas.data.densities import Density, SwissRoll, grid, ring
+from ganvas.data.sources.densities import Density, SwissRoll, grid, ring
 from ganvas.networks.init import glorot_uniform_
 from ganvas.networks.mlp import Critic
 from ganvas.objectives import Constraint, GradientPenalty, Wasserstein, WeightClipping

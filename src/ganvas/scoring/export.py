@@ -9,11 +9,11 @@ import torch
 from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
-from ganvas.metrics.atomic import write_json
-from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.statistics_file import save_statistics
+from ganvas.extractors.base import Extractor
 from ganvas.scoring.references import Reference
+from ganvas.scoring.statistics_file import save_statistics
 from ganvas.scoring.task import Part, kept_features
+from ganvas.storage.atomic import write_json
 
 
 def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor | None) -> Path:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from ganvas.evaluation import values_and_intervals
-from ganvas.metrics.digest import digest
-from ganvas.metrics.protocol import Protocol
-from ganvas.metrics.score import Score
-from ganvas.metrics.verdict import Verdict
-from ganvas.metrics.verdicts import by_name
+from ganvas.health.finding import Verdict
+from ganvas.health.findings import by_name
+from ganvas.scoring.evaluation import values_and_intervals
+from ganvas.scoring.protocol import Protocol
+from ganvas.scoring.scores import Score
+from ganvas.storage.digest import digest
 
 
 @final

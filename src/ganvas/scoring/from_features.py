@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from ganvas.config import ConfigError
-from ganvas.metrics.calibration import Row, ceiling, floor
-from ganvas.metrics.features import Features
-from ganvas.metrics.protocol import Protocol, warnings_for
-from ganvas.metrics.score import GROUPS, check_metrics, expand, scores
-from ganvas.metrics.statistics_file import Statistics
-from ganvas.metrics.verdicts import verdict_on_classes
+from ganvas.extractors.features import Features
+from ganvas.health.findings import verdict_on_classes
+from ganvas.scoring.calibration import Row, ceiling, floor
 from ganvas.scoring.found import Found
 from ganvas.scoring.kept import kept_row, know_radii
+from ganvas.scoring.protocol import Protocol, warnings_for
+from ganvas.scoring.scores import GROUPS, check_metrics, expand, scores
 from ganvas.scoring.stand_ins import CEILINGS, training_images
+from ganvas.scoring.statistics_file import Statistics
 from ganvas.scoring.task import Part, Task
 
 ROWS: Mapping[str, Callable[..., Row]] = MappingProxyType({"floor": floor, "ceiling": ceiling})
@@ -26,7 +26,7 @@ def feature_scores(task: Task, names: Sequence[str]) -> Found:
 
     Args:
         task: what is scored, against what.
-        names: of metrics, see :data:`ganvas.metrics.score.METRICS`.
+        names: of metrics, see :data:`ganvas.scoring.scores.METRICS`.
     """
     check_metrics(names, task.require_extractor().name)
     _require_channels(task)

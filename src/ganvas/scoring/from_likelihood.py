@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from ganvas.config import ConfigError
-from ganvas.evaluation import LIKELIHOOD_SEED, likelihood_scores
+from ganvas.health.checks import posterior_collapse
 from ganvas.metrics.active_units import latent_activity
-from ganvas.metrics.health import posterior_collapse
 from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import evidence_bounds
-from ganvas.metrics.score import Score
 from ganvas.models import VAE
+from ganvas.scoring.evaluation import LIKELIHOOD_SEED, likelihood_scores
 from ganvas.scoring.found import Found
+from ganvas.scoring.scores import Score
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.scoring.task import Task
 

@@ -8,12 +8,12 @@ from PIL import Image
 
 from ganvas.config import ConfigError
 from ganvas.data.batches import model_input
-from ganvas.metrics.features import Features
+from ganvas.data.pictures import pairs
+from ganvas.extractors.features import Features
 from ganvas.metrics.memorisation import Memorisation, audit
-from ganvas.metrics.score import Score
 from ganvas.scoring.found import Found
+from ganvas.scoring.scores import Score
 from ganvas.scoring.task import Task
-from ganvas.tracking.pictures import pairs
 
 COLUMNS = 8
 

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.data.batches import model_input
-from ganvas.data.densities import GaussianMixture
-from ganvas.data.density_source import DensitySource
-from ganvas.metrics.features import extract
+from ganvas.data.sources.densities import GaussianMixture
+from ganvas.data.sources.density_source import DensitySource
+from ganvas.extractors.features import extract
+from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.histogram import sampling_floor
-from ganvas.metrics.mnist_extractor import MnistExtractor
 from ganvas.metrics.modes import ModeCoverage, mode_coverage
-from ganvas.metrics.score import Score
 from ganvas.metrics.stacked_modes import stacked_modes
 from ganvas.scoring.found import Found
+from ganvas.scoring.scores import Score
 from ganvas.scoring.stand_ins import members, one_mode_source
 from ganvas.scoring.task import Task
 

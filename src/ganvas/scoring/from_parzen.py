@@ -8,8 +8,8 @@ from torch import Tensor
 from ganvas.config import ConfigError
 from ganvas.data.source import Examples
 from ganvas.metrics.parzen import parzen, unit_pixels
-from ganvas.metrics.score import Score
 from ganvas.scoring.found import Found
+from ganvas.scoring.scores import Score
 from ganvas.scoring.task import Task
 
 KEY = "score/parzen/log_likelihood"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from ganvas.metrics.cache import metric_code_version
-from ganvas.metrics.calibration import Row
-from ganvas.metrics.digest import digest
-from ganvas.metrics.features import Features
+from ganvas.extractors.features import Features
 from ganvas.metrics.neighbours import Radii
-from ganvas.metrics.score import Score, expand
-from ganvas.metrics.store import Kept
+from ganvas.scoring.cache import metric_code_version
+from ganvas.scoring.calibration import Row
+from ganvas.scoring.scores import Score, expand
 from ganvas.scoring.task import Part, Task
+from ganvas.storage.digest import digest
+from ganvas.storage.store import Kept
 
 
 def know_radii(task: Task, real: Features) -> None:

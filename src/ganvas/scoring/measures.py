@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from ganvas.config import ConfigError, closest
-from ganvas.metrics.score import GROUPS, METRICS, standard_metrics
 from ganvas.models import VAE
 from ganvas.scoring.found import Found, together
 from ganvas.scoring.from_features import feature_scores
@@ -18,6 +17,7 @@ from ganvas.scoring.from_likelihood import active_units, elbo, nll
 from ganvas.scoring.from_memorisation import memorisation
 from ganvas.scoring.from_modes import modes, stacked
 from ganvas.scoring.from_parzen import parzen_score
+from ganvas.scoring.scores import GROUPS, METRICS, standard_metrics
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.scoring.task import Task
 

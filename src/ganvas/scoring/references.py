@@ -11,9 +11,9 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, closest
-from ganvas.data.npz import read_images
 from ganvas.data.source import Examples, Source, TensorExamples
-from ganvas.data.unchanged import read_folder
+from ganvas.data.sources.npz import read_images
+from ganvas.data.sources.unchanged import read_folder
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 NEED_PATH = frozenset({"folder", "npz"})

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.data.source import Examples, TensorExamples
-from ganvas.metrics.calibration import uniform_noise
+from ganvas.scoring.calibration import uniform_noise
 from ganvas.scoring.task import Part, Task
 
 

@@ -12,14 +12,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.checkpoints import read
 from ganvas.config import ConfigError, build
 from ganvas.data.datamodule import DataModule
-from ganvas.data.npz import read_images
 from ganvas.data.source import Examples, TensorExamples
-from ganvas.data.unchanged import read_folder
+from ganvas.data.sources.npz import read_images
+from ganvas.data.sources.unchanged import read_folder
 from ganvas.models import Model
-from ganvas.tracking.checkpoints import LAST
+from ganvas.run.callbacks.checkpoints import LAST
+from ganvas.run.checkpoints import read
 from ganvas.types import Shape, to_uint8
 
 ARRAYS = (".npz", ".npy")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from ganvas.metrics.score import Score
 from ganvas.scoring.found import Found
+from ganvas.scoring.scores import Score
 from ganvas.scoring.task import Task
 
 

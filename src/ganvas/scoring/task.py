@@ -14,14 +14,14 @@ from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.data.source import Examples
-from ganvas.metrics.cache import CacheKey, FeatureCache
-from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.features import Features, extract
-from ganvas.metrics.settings import MetricSettings
-from ganvas.metrics.statistics_file import Statistics, load_statistics
-from ganvas.metrics.store import Store
+from ganvas.extractors.base import Extractor
+from ganvas.extractors.features import Features, extract
+from ganvas.scoring.cache import CacheKey, FeatureCache
 from ganvas.scoring.references import Reference
+from ganvas.scoring.settings import MetricSettings
+from ganvas.scoring.statistics_file import Statistics, load_statistics
 from ganvas.scoring.subjects import Subject
+from ganvas.storage.store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any, final
 from mlflow.entities import Metric, Run
 from mlflow.utils.time import get_current_time_millis
 
-from ganvas.sweeps.statistics import seed_summary
+from ganvas.reports.statistics.statistics import seed_summary
 from ganvas.sweeps.study import Configuration
 from ganvas.tracking import limits
 from ganvas.tracking.hierarchy import (

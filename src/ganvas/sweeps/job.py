@@ -13,14 +13,14 @@ from typing import Any, final
 import torch
 from omegaconf import DictConfig
 
+from ganvas.run.callbacks.checkpoints import LAST
+from ganvas.run.callbacks.listeners import Listener, listening
 from ganvas.sweeps.heart import beating
 from ganvas.sweeps.owners import Owner
 from ganvas.sweeps.pruning import Report, Unhealthy
 from ganvas.sweeps.samplers import make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
-from ganvas.tracking.checkpoints import LAST
-from ganvas.tracking.listeners import Listener, listening
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
 
 

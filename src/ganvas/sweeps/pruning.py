@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from ganvas.metrics.verdict import Verdict
+from ganvas.health.finding import Verdict
 from ganvas.sweeps.study import Study
 from ganvas.tracking.outcomes import Pruned
 
@@ -57,7 +57,7 @@ class Unhealthy:
     """Ends a run at the first warning of some health checks.
 
     Args:
-        checks: names, of :data:`ganvas.metrics.verdicts.IN_TRAINING`.
+        checks: names, of :data:`ganvas.health.findings.IN_TRAINING`.
     """
 
     checks: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from ganvas.metrics.verdicts import IN_TRAINING
+from ganvas.health.findings import IN_TRAINING
 from ganvas.sweeps.aggregate import AGGREGATES
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.samplers import ONE_OBJECTIVE, PRUNERS, SAMPLERS

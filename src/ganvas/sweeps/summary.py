@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganvas.metrics.atomic import write_json
+from ganvas.storage.atomic import write_json
 from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.study import NOTE, Configuration, Job, Study

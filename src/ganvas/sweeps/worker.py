@@ -11,12 +11,12 @@ from typing import Any, final
 
 from optuna.trial import TrialState
 
-from ganvas.quoting import quoted
 from ganvas.sweeps.aggregate import objective_of
-from ganvas.sweeps.claims import Claims
 from ganvas.sweeps.heart import beating
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import checkpoint
+from ganvas.sweeps.lease import Claims
+from ganvas.sweeps.quoting import quoted
 from ganvas.sweeps.racing import FIRST, Race
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.study import Configuration, Job, Study

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-from ganvas.tracking.checkpoints import BEST, LAST
+from ganvas.run.callbacks.checkpoints import BEST, LAST
 from ganvas.tracking.store import impatient, tracking_uri
 
 

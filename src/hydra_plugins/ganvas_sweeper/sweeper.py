@@ -66,6 +66,6 @@ class GanvasSweeper(Sweeper):
         Args:
             arguments: its overrides.
         """
-        from ganvas.multirun import multirun
+        from ganvas.sweeps.multirun import multirun
 
         return multirun(*self._arguments, arguments)

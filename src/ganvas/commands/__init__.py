@@ -1,0 +1,1 @@
+"""The commands of ``ganvas``: one main function each, read top to bottom."""

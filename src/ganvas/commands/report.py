@@ -1,0 +1,127 @@
+"""``ganvas report``: from the runs of a study to a page that concludes, top to bottom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pandas as pd
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from ganvas import __version__
+from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.reports.collect import protocol_fingerprint
+from ganvas.reports.page import Facts, render
+from ganvas.reports.protocols import how_they_differ
+from ganvas.reports.publish import publish
+from ganvas.reports.ranking import rankings
+from ganvas.reports.section import Section, make_section
+from ganvas.reports.studies import Studies, choose_score, load
+from ganvas.reports.tables import comparison_rows, configuration_rows, runs_table
+from ganvas.storage.atomic import write_json
+from ganvas.tracking.store import existing_store
+
+PAGE = "report.html"
+
+
+@hydra.main(config_path=CONFIG_PATH, config_name="report", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Hydra's entry."""
+    report(cfg, Path(HydraConfig.get().runtime.output_dir))
+
+
+def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
+    """Collect, judge, draw, write and log a report on studies.
+
+    Args:
+        cfg: root of ``conf/report.yaml``.
+        output: folder for ``report.html``, its pictures, tables and ``result.json``.
+
+    Returns:
+        What ``result.json`` holds.
+
+    Raises:
+        StudyError: a study that the store does not have, or that has nothing to rank.
+        ConfigError: a value that the report does not take.
+        StoreError: a store that cannot be read, or does not take the report.
+    """
+    if cfg.direction not in (None, "lower", "higher") or cfg.shown < 1:
+        raise ConfigError(f"direction is lower or higher, got {cfg.direction}; shown is at least 1, got {cfg.shown}")
+    client = existing_store()
+    studies = load(client, list(cfg.studies))
+    score, lower = choose_score(studies, cfg.score, cfg.direction)
+    digits = protocol_fingerprint(studies.table, score)
+    ranked = rankings(studies.table, digits, score, lower, cfg.baseline)
+    sections = [make_section(client, ranking, cfg.shown) for ranking in ranked]
+    protocols = [section.protocol for section in sections if section.protocol is not None]
+    refusal = how_they_differ(protocols) if len(sections) > 1 else ""
+    made = datetime.now().strftime("%Y-%m-%d %H:%M")
+    page = render(Facts(studies.names, score, lower, made, __version__, refusal), sections)
+    told = [_as_dict(section) for section in sections]
+    files = _write(output, page, sections, told, studies)
+    result = {
+        "studies": list(studies.names),
+        "score": score,
+        "lower_is_better": lower,
+        "refusal": refusal,
+        "rankings": told,
+        "page": str((output / PAGE).absolute()),
+        "output": str(output.absolute()),
+    }
+    path = output / "result.json"
+    write_json(path, result)
+    publish(client, studies, [*files, path])
+    _say(sections, refusal, output / PAGE, Console())
+    return result
+
+
+def _write(
+    output: Path, page: str, sections: list[Section], told: list[dict[str, Any]], studies: Studies
+) -> list[Path]:
+    """The page, a PNG a picture, and three tables."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / PAGE).write_text(page, encoding="utf-8")
+    files = [output / PAGE]
+    for section in sections:
+        suffix = f"-{section.ranking.fingerprint}" if len(sections) > 1 else ""
+        for picture in section.pictures.values():
+            files.append(output / f"{picture.name}{suffix}.png")
+            files[-1].write_bytes(picture.light)
+    tables = {
+        "runs": runs_table(studies.table),
+        "configurations": pd.DataFrame([row for ranking in told for row in ranking["configurations"]]),
+        "comparisons": pd.DataFrame([row for ranking in told for row in ranking["comparisons"]]),
+    }
+    for name, table in tables.items():
+        files.append(output / f"{name}.csv")
+        table.to_csv(files[-1], index=False)
+    return files
+
+
+def _as_dict(section: Section) -> dict[str, Any]:
+    ranking = section.ranking
+    return {
+        "fingerprint": ranking.fingerprint,
+        "conclusion": section.sentences,
+        "configurations": configuration_rows(ranking),
+        "comparisons": comparison_rows(ranking),
+        "failures": [vars(failure) for failure in ranking.failures],
+        "protocol": section.protocol and section.protocol.as_dict(),
+    }
+
+
+def _say(sections: list[Section], refusal: str, page: Path, console: Console) -> None:
+    if refusal:
+        console.print(f"{len(sections)} protocols, {len(sections)} rankings: {refusal}", soft_wrap=True)
+    for section in sections:
+        for sentence in section.sentences:
+            console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+    console.print(f"Report: {page.absolute()}", soft_wrap=True, markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""``ganvas reproduce``: a paper's claims, measured and judged, top to bottom."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from ganvas.config import CONFIG_PATH
+from ganvas.papers.claims import paper_names, read_paper
+from ganvas.papers.program import Desk, Program
+from ganvas.papers.record import record, results_file
+from ganvas.papers.table import listing, verdicts
+from ganvas.papers.verdict import judge
+from ganvas.storage.atomic import write_json
+from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.run import TrackedRun
+
+
+@hydra.main(config_path=CONFIG_PATH, config_name="reproduce", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Hydra's entry: the list, or one paper."""
+    if cfg.paper is None:
+        Console().print(listing([read_paper(name) for name in paper_names()], Path(cfg.paths.results)))
+    else:
+        reproduce(cfg, Path(HydraConfig.get().runtime.output_dir))
+
+
+def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
+    """Run one paper's program at one scale and judge its claims.
+
+    Args:
+        cfg: root of ``conf/reproduce.yaml``.
+        output: folder for ``result.json``, figures and runs.
+
+    Returns:
+        What ``result.json`` holds.
+
+    Raises:
+        ConfigError: no such paper or scale.
+    """
+    paper = read_paper(cfg.paper)
+    claims = paper.at(cfg.scale)
+    study, started = f"{paper.name}-{cfg.scale}", time.monotonic()
+    tags = {ROLE: STUDY, STUDY_TAG: study, "ganvas.paper": paper.name}
+    output.mkdir(parents=True, exist_ok=True)
+    with TrackedRun.start(cfg.tracking.experiment, study, tags) as run:
+        desk = Desk(output, cfg.seed, cfg.paths.data, study, run.id, cfg.tracking.experiment)
+        program: Program = importlib.import_module(f"ganvas.papers.{paper.name}").measure
+        measured = program(cfg.scale, desk)
+        judged = {claim: (measured[claim.id], judge(claim, measured[claim.id])) for claim in claims}
+        minutes = (time.monotonic() - started) / 60
+        content = record(paper, cfg.scale, judged, desk.report, minutes, cfg.seed)
+        write_json(results_file(Path(cfg.paths.results), paper.name, cfg.scale), content)
+        result = {"run_id": run.id, **content, "output": str(output.absolute())}
+        write_json(output / "result.json", result)
+        run.metrics({f"claim/{claim.id}": judgement.estimate for claim, (_, judgement) in judged.items()}, step=0)
+        run.tags(
+            {"ganvas.verdict": content["verdict"]}
+            | {f"ganvas.verdict.{c.id}": j.verdict.value for c, (_, j) in judged.items()}
+        )
+        for path in [output / "result.json", *sorted(output.glob("*.png"))]:
+            run.artifact(path)
+    console = Console()
+    console.print(verdicts(content))
+    console.print(f"{content['verdict']}: run, figures and protocol in {output}; all runs: ganvas ui", soft_wrap=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""``ganvas sample``: examples of a trained model as an array and a picture, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import hydra
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from PIL import Image
+from torch import Tensor
+
+from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.data import pictures
+from ganvas.metrics.active_units import latent_activity
+from ganvas.models import VAE
+from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
+from ganvas.storage.atomic import write_json
+from ganvas.types import to_uint8
+
+SHOWN = 256
+"""Examples in a picture, at most: of ten thousand nobody sees one."""
+SCATTER_POINTS = 2000
+BATCH = 250
+LOOKED_AT = 1000
+"""Held-out examples that tell which latent units are active."""
+
+
+class Drawn(NamedTuple):
+    """What one kind of sampling made.
+
+    Args:
+        examples: as the model makes them: images in [-1, 1], or points.
+        picture: of them, ``uint8`` of three channels.
+    """
+
+    examples: Tensor
+    picture: Tensor
+
+
+@hydra.main(config_path=CONFIG_PATH, config_name="sample", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Hydra's entry."""
+    sample(cfg, Path(HydraConfig.get().runtime.output_dir))
+
+
+def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
+    """Draw, show and write examples of one model.
+
+    Args:
+        cfg: root of ``conf/sample.yaml``.
+        output: folder for ``samples.npz``, the picture and ``result.json``.
+
+    Returns:
+        What ``result.json`` holds.
+
+    Raises:
+        ConfigError: a source that is no model, or what it cannot give.
+    """
+    if cfg.kind not in KINDS:
+        raise ConfigError(f"kind={cfg.kind}: expected {', '.join(KINDS)}")
+    if cfg.n < 1 or cfg.columns < 1:
+        raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
+    subject = open_subject(cfg.source, device_of(cfg.device))
+    if not isinstance(subject, ModelSubject):
+        raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
+    drawn = KINDS[cfg.kind](subject, cfg)
+    output.mkdir(parents=True, exist_ok=True)
+    files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
+    np.savez_compressed(files["array"], **_at_rest(drawn.examples))  # type: ignore[arg-type]
+    Image.fromarray(drawn.picture.permute(1, 2, 0).contiguous().numpy()).save(files["picture"])
+    result = {
+        "source": cfg.source,
+        "kind": cfg.kind,
+        "n": len(drawn.examples),
+        "seed": cfg.seed,
+        "weights": subject.weights,
+        "images_seen": subject.images_seen,
+        **{name: str(path.absolute()) for name, path in files.items()},
+        "output": str(output.absolute()),
+    }
+    write_json(output / "result.json", result)
+    print(f"{result['n']} examples: {result['array']}\n{cfg.kind}: {result['picture']}")
+    return result
+
+
+def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
+    """Independent draws: the very examples that ``ganvas score`` scores with the same n and seed.
+
+    Args:
+        subject: the model.
+        cfg: root of ``conf/sample.yaml``.
+    """
+    examples = subject.model.sample(cfg.n, cfg.seed).cpu()
+    if len(subject.shape) == 3:
+        return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
+    data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
+    return Drawn(examples, pictures.scatter(examples, data))
+
+
+def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
+    """Rows that lead from one draw to another, along latents that the prior could have drawn.
+
+    Args:
+        subject: the model.
+        cfg: root of ``conf/sample.yaml``.
+    """
+    prior, rows = subject.model.prior, _rows(subject, cfg)
+    ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
+    steps = torch.linspace(0, 1, cfg.columns)
+    paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
+    return _decoded(subject, torch.cat(paths), cfg.columns)
+
+
+def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
+    """A row for each latent coordinate, moved through the prior's range with all others fixed; active ones first.
+
+    Args:
+        subject: the model.
+        cfg: root of ``conf/sample.yaml``.
+    """
+    prior, rows = subject.model.prior, _rows(subject, cfg)
+    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    coordinates = _by_activity(subject)[:rows]
+    z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
+    for row, coordinate in enumerate(coordinates):
+        z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
+    return _decoded(subject, z.flatten(0, 1), cfg.columns)
+
+
+def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
+    """Held-out images above their reconstructions; the array holds the latter.
+
+    Args:
+        subject: the model.
+        cfg: root of ``conf/sample.yaml``.
+
+    Raises:
+        ConfigError: the model has no encoder, or makes no images.
+    """
+    _require_images(subject, cfg)
+    if not isinstance(subject.model, VAE):
+        raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
+    originals = subject.data.some(subject.data.source.report_split, cfg.n)
+    made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
+    return Drawn(made, pictures.pairs(originals[:SHOWN], made[:SHOWN], cfg.columns))
+
+
+KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyType(
+    {"grid": draw, "interpolation": interpolate, "traversal": traverse, "reconstruction": reconstruct}
+)
+
+
+def _decoded(subject: ModelSubject, z: Tensor, columns: int) -> Drawn:
+    examples = subject.model.decoded(z).cpu()
+    return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
+
+
+def _rows(subject: ModelSubject, cfg: DictConfig) -> int:
+    _require_images(subject, cfg)
+    if cfg.columns < 2 or cfg.n < cfg.columns:
+        raise ConfigError(f"kind={cfg.kind}: rows of columns={cfg.columns} need at least 2, and n={cfg.n} to fill one")
+    return cfg.n // cfg.columns
+
+
+def _require_images(subject: ModelSubject, cfg: DictConfig) -> None:
+    if len(subject.shape) != 3:
+        raise ConfigError(f"kind={cfg.kind} shows images, {cfg.source} makes points; write --kind grid")
+
+
+def _by_activity(subject: ModelSubject) -> list[int]:
+    """Coordinates of the latents, for a VAE the most active first."""
+    model = subject.model
+    if not isinstance(model, VAE):
+        return list(range(model.prior.dim))
+    x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
+    return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()
+
+
+def _at_rest(examples: Tensor) -> dict[str, np.ndarray]:
+    """As ``ganvas score`` and ``data=npz`` read them: channels last, none of grey."""
+    if examples.ndim != 4:
+        return {"points": examples.numpy()}
+    images = to_uint8(examples).permute(0, 2, 3, 1).numpy()
+    return {"images": images[..., 0] if images.shape[-1] == 1 else images}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Examples that are image files: decoded into memory when they fit, on access when they do not, in the same order."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from ganvas.data.source import DataError, Examples, TensorExamples
+from ganvas.data.sources.decoding import Decoder
+
+
+@final
+class FileExamples(Examples):
+    """Image files, decoded each time they are asked for.
+
+    Args:
+        root: folder.
+        names: paths relative to it, in the order of the examples.
+        decoder: file to array.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], decoder: Decoder) -> None:
+        self.root, self.names, self.decoder = root, tuple(names), decoder
+        self.shape = (decoder.channels, decoder.size, decoder.size)
+        self.labels = None
+        self.in_memory = False
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def decode(self, name: str) -> UInt8[np.ndarray, "c h w"]:
+        """One image.
+
+        Raises:
+            DataError: naming the file.
+        """
+        return self.decoder(self.root / name)
+
+    def batch(self, index: Int64[Tensor, " n"]) -> UInt8[Tensor, "n c h w"]:
+        """See :meth:`~ganvas.data.source.Examples.batch`; decodes."""
+        images = np.empty((len(index), *self.shape), dtype=np.uint8)
+        for row, position in enumerate(index.tolist()):
+            images[row] = self.decode(self.names[position])
+        return torch.from_numpy(images)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the preprocessing and of every file's bytes, in order.
+
+        The bytes and not the pixels: reading a large tree takes seconds where decoding it takes minutes, and JPEG
+        decoders may differ by a grey level between machines.
+        """
+        digest = hashlib.sha256(f"{self.decoder!r} {len(self)}\n".encode())
+        for name in self.names:
+            digest.update(hashlib.sha256((self.root / name).read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def open_files(
+    root: Path, names: Sequence[str], decoder: Decoder, *, skip_corrupt: bool, memory_limit_gb: float
+) -> Examples:
+    """Image files as one tensor where it fits, else decoded on access; either way with the same fingerprint.
+
+    Args:
+        root: folder.
+        names: paths relative to it, in the order of the examples.
+        decoder: file to array.
+        skip_corrupt: decode every file once beforehand and leave out, with a warning, those that fail.
+        memory_limit_gb: largest tensor to hold, in 10^9 bytes.
+
+    Raises:
+        DataError: naming the first corrupt file, unless they are skipped.
+    """
+    files = FileExamples(root, _readable(root, names, decoder) if skip_corrupt else names, decoder)
+    if len(files) * math.prod(files.shape) > memory_limit_gb * 1e9:
+        return files
+    images = np.empty((len(files), *files.shape), dtype=np.uint8)
+    with ThreadPoolExecutor() as pool:
+        for row, image in enumerate(pool.map(files.decode, files.names)):
+            images[row] = image
+    return TensorExamples(torch.from_numpy(images), digest=files.fingerprint())
+
+
+def _readable(root: Path, names: Sequence[str], decoder: Decoder) -> list[str]:
+    """The files that decode; one warning names the others."""
+    with ThreadPoolExecutor() as pool:
+        good = list(pool.map(lambda name: _decodes(decoder, root / name), names))
+    bad = [name for name, ok in zip(names, good, strict=True) if not ok]
+    if bad:
+        warnings.warn(f"{root}: {len(bad)} corrupt image(s) left out: {', '.join(bad)}", stacklevel=3)
+    return [name for name, ok in zip(names, good, strict=True) if ok]
+
+
+def _decodes(decoder: Decoder, path: Path) -> bool:
+    try:
+        decoder(path)
+    except DataError:
+        return False
+    return True

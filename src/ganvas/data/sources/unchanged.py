@@ -1,0 +1,50 @@
+"""Images that were made elsewhere and are to be judged as they are: one size, nothing cropped, nothing resized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from ganvas.data.source import DataError, Examples
+from ganvas.data.sources.decoding import FORMATS, RESIZE, Decoder
+from ganvas.data.sources.files import open_files
+from ganvas.data.sources.folder import image_names
+
+GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16B"})
+MEMORY_LIMIT_GB = 4.0
+"""Above it files are decoded on access."""
+
+
+def read_folder(root: Path) -> Examples:
+    """All images of a tree, in the order of their paths; grey where every file is, else RGB.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        DataError: no image, one that cannot be read, mixed sizes, or images that are not square.
+    """
+    names = image_names(root)
+    found = [_header(root / name) for name in names]
+    sizes = {size: name for name, (size, _) in zip(names, found, strict=True)}
+    if len(sizes) > 1:
+        (a, first), (b, second) = list(sizes.items())[:2]
+        raise DataError(
+            f"{root}: images of different sizes, {first} is {a[0]}x{a[1]} and {second} {b[0]}x{b[1]}; bring them to one"
+        )
+    width, height = next(iter(sizes))
+    if width != height:
+        raise DataError(f"{root}: expected square images, got {width}x{height}; crop or resize them")
+    channels = 1 if all(mode in GREY_MODES for _, mode in found) else 3
+    decoder = Decoder(channels=channels, size=width, resize=RESIZE["stretch"])
+    return open_files(root, names, decoder, skip_corrupt=False, memory_limit_gb=MEMORY_LIMIT_GB)
+
+
+def _header(path: Path) -> tuple[tuple[int, int], str]:
+    """Size and mode of one file, without decoding it."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.size, image.mode
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: not a readable image ({type(error).__name__}: {error}); mend or delete it") from error

@@ -1,0 +1,1 @@
+"""Extractors: images to features, each stating how it reads an image."""

@@ -1,0 +1,125 @@
+r"""The user's own extractor: an importable module, or a TorchScript or ONNX file.
+
+.. math:: f = \mathrm{module} \Big( \frac{\mathrm{resize}(u) / 255 - \mathrm{mean}}{\mathrm{std}} \Big)
+
+where the module returns features ``(n, d)``, or a pair of features and class logits ``(n, k)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from ganvas.extractors.base import Extracted, Extractor
+from ganvas.extractors.fidelity import FAMILIES
+from ganvas.extractors.modules import load_module
+from ganvas.extractors.resize import TF1_GRID, tf1_resize
+
+_TAKEN: Final = ("inception", "mnist", *FAMILIES)
+
+
+@final
+class CustomExtractor(Extractor):
+    """A user's network behind the common preprocessing.
+
+    Args:
+        name: part of the scores' keys, ``score/<name>/fd``: small letters, digits, dashes; not a shipped extractor's.
+        module: importable path of a class or function that is called without arguments and returns the module, or path
+            of a TorchScript (``.pt``, ``.ts``) or ONNX (``.onnx``) file.
+        size: side of the square images the module takes, in pixels.
+        channels: 1 (grey images only) or 3 (grey is replicated).
+        mean: subtracted after division by 255; one number a channel.
+        std: divided by then; one number a channel, above 0.
+
+    Raises:
+        ValueError: an argument out of range, no such module, or one that does not return features.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, name: str, module: str, size: int, channels: int, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        _check_arguments(name, size, channels, mean, std)
+        self.name, self.size, self.channels = name, size, channels
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+        self.module, self.weights_hash = load_module(module)
+        self.requires_grad_(False).train(False)
+        self.preprocessing = (
+            f"{'grey replicated to RGB' if channels == 3 else 'grey'}; {TF1_GRID.format(size)}; "
+            f"(u / 255 - {list(mean)}) / {list(std)}; {module}"
+        )
+        self.num_features, self.num_classes = self._widths()
+
+    def check(self, images: Tensor) -> None:
+        """Grey images, and RGB where the module takes three channels; any size.
+
+        Args:
+            images: ``(n, c, h, w)``.
+
+        Raises:
+            ValueError: another number of channels.
+        """
+        if images.shape[1] not in (1, self.channels):
+            raise ValueError(
+                f"images: extractor '{self.name}' expects {'1' if self.channels == 1 else '1 or 3'} channels, "
+                f"got {tuple(images.shape)}; convert the images, or use a module with channels={images.shape[1]}"
+            )
+
+    def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
+        """Preprocess, run the module, and check what it returns.
+
+        Args:
+            images: ``(n, 1 or channels, h, w)``.
+
+        Returns:
+            Features ``(n, d)``, and logits ``(n, k)`` or None.
+
+        Raises:
+            ValueError: the module does not return features, or a pair.
+        """
+        x = tf1_resize(images.expand(-1, self.channels, -1, -1).float(), self.size)
+        return _pair(self.name, self.module((x / 255 - self.mean) / self.std), len(images))
+
+    def _widths(self) -> tuple[int, int | None]:
+        """Numbers of features and classes, by running two images."""
+        values, logits = self(torch.zeros(2, self.channels, self.size, self.size, dtype=torch.uint8))
+        return values.shape[1], None if logits is None else logits.shape[1]
+
+
+def _pair(name: str, out: object, n: int) -> Extracted:
+    """Features and logits from what a module returned."""
+    parts: list[Any] = list(out) if isinstance(out, (tuple, list)) else [out]
+    good = [isinstance(x, Tensor) and x.ndim == 2 and len(x) == n and x.is_floating_point() for x in parts]
+    if len(parts) not in (1, 2) or not all(good):
+        shapes = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in parts]
+        raise ValueError(
+            f"module: '{name}' must return float features (n, d), or a pair of features and logits (n, k), got "
+            f"{shapes} for n={n}; flatten or pool inside the module"
+        )
+    return parts[0], parts[1] if len(parts) == 2 else None
+
+
+def _check_arguments(name: str, size: int, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name in _TAKEN:
+        raise ValueError(
+            f"name: expected small letters, digits and dashes, and none of {', '.join(_TAKEN)}, got '{name}'; "
+            "choose a name of its own, since scores are named by it"
+        )
+    if size < 1:
+        raise ValueError(f"size: expected at least 1 pixel, got {size}; write the side the module was trained with")
+    if channels not in (1, 3):
+        raise ValueError(f"channels: expected 1 or 3, got {channels}; write what the module was trained with")
+    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+        raise ValueError(
+            f"mean, std: expected {channels} numbers each, std above 0, got {list(mean)} and {list(std)}; "
+            f"{[0.5] * channels} for both gives [-1, 1]"
+        )

@@ -1,0 +1,98 @@
+"""Torch-fidelity's other extractors: DINOv2, CLIP and VGG16, each with its own preprocessing, as registered there.
+
+Reference: Stein et al. 2023 (DINOv2 as the better judge), https://arxiv.org/abs/2306.04675; the ports:
+https://github.com/toshas/torch-fidelity.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, final
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+from ganvas.extractors.base import ColourExtractor, Extracted
+from ganvas.extractors.checksum import WeightsError, state_sha256
+from ganvas.extractors.inception import local
+from ganvas.extractors.resize import TF1_GRID
+
+FAMILIES: Final = ("dinov2", "clip", "vgg16")
+
+
+def _network(model: str, layer: str, weights: str | None) -> nn.Module:
+    """Torch-fidelity's network; its throw-away initialisation must not consume the global random state."""
+    family = model.split("-", 1)[0]
+    path = None if weights is None else str(_LOCAL[family](Path(weights).expanduser()))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return FEATURE_EXTRACTORS_REGISTRY[model](
+                model, [layer], feature_extractor_weights_path=path, verbose=False
+            )
+    except OSError as error:
+        raise WeightsError(
+            f"extractor.model={model}: downloading its weights failed ({error}). Connect to the internet, or give a "
+            "local copy with extractor.weights=PATH (clip, vgg16), or use extractor=mnist or extractor=custom."
+        ) from error
+    except (RuntimeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"extractor.weights={weights}: not what '{model}' reads ({str(error)[:300]}); null downloads the weights"
+        ) from error
+
+
+def _no_local(path: Path) -> Path:
+    raise ValueError(
+        f"extractor.weights: torch-fidelity's DINOv2 takes no local file, got {path}; null downloads it through "
+        "torch.hub (a copy in torch's hub folder is used), or export it to TorchScript and use extractor=custom"
+    )
+
+
+def _archive(path: Path) -> Path:
+    """A TorchScript archive, which is what CLIP's weights come in; loading one runs no Python code."""
+    if not path.is_file():
+        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+    return path
+
+
+_LOCAL: Final = {"dinov2": _no_local, "clip": _archive, "vgg16": local}
+
+
+@final
+class FidelityExtractor(ColourExtractor):
+    """Features of one of torch-fidelity's registered networks; none of them is a classifier, so there is no ``is``.
+
+    Args:
+        model: as registered in torch-fidelity: ``dinov2-vit-l-14``, ``clip-vit-b-32``, ``vgg16``, ...
+        layer: which of its features: ``dinov2``, ``clip``, ``fc2_relu``.
+        weights: path of local weights (clip: TorchScript archive; vgg16: state dict), None downloads them.
+
+    Raises:
+        WeightsError: the download failed.
+        ValueError: no such model, or other weights than it reads.
+    """
+
+    num_classes = None
+
+    def __init__(self, model: str, layer: str, weights: str | None) -> None:
+        super().__init__()
+        offered = [name for name in FEATURE_EXTRACTORS_REGISTRY if name.split("-", 1)[0] in FAMILIES]
+        if model not in offered:
+            raise ValueError(f"model: expected one of {', '.join(offered)}, got '{model}'; choose one of these")
+        layers = FEATURE_EXTRACTORS_REGISTRY[model].get_provided_features_list()
+        if layer not in layers:
+            raise ValueError(f"layer: '{model}' offers {', '.join(layers)}, got '{layer}'; choose one of these")
+        self.name = model.split("-", 1)[0]
+        self.model = _network(model, layer, weights).requires_grad_(False).eval()
+        self.weights_hash = state_sha256(self.model)
+        size = getattr(self.model, "resolution", None) or self.model.INPUT_IMAGE_SIZE
+        self.preprocessing = (
+            f"{model} {layer}; grey replicated to RGB; {TF1_GRID.format(size)}; the network's own mean and deviation"
+        )
+        with torch.inference_mode():
+            self.num_features = self.model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))[0].shape[1]
+
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Features ``(n, d)``, and no logits."""
+        return self.model(images)[0], None

@@ -1,0 +1,123 @@
+"""The 2015 TF-Inception, as torch-fidelity ported it: the extractor that ``fid``, ``is`` and ``kid`` are defined by.
+
+Reference: Heusel et al. 2017, section 4, https://arxiv.org/abs/1706.08500; the port and its weights:
+https://github.com/toshas/torch-fidelity.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Final, final
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+from ganvas.extractors.base import ColourExtractor, Extracted
+from ganvas.extractors.checksum import WeightsError, sha256, verify
+from ganvas.extractors.resize import TF1_GRID
+
+WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+"""Of the file at torch-fidelity's URL; its name ends with the first eight digits."""
+_NO_STATE_DICT: Final = "is no state dict of torch-fidelity's InceptionV3; null downloads the weights"
+
+
+def download() -> Path:
+    """The 2015 weights in torch's hub folder: fetched if absent, verified every time.
+
+    Returns:
+        Path of the verified file.
+
+    Raises:
+        WeightsError: the download failed, or the file is not the pinned one.
+    """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[-1]
+    if not path.exists():
+        _fetch(path)
+    fix = f"Delete {path} and try again, or give a local copy with extractor.weights=PATH."
+    verify(path.read_bytes(), WEIGHTS_SHA256, what=f"Inception weights {path}", fix=fix)
+    return path
+
+
+def _fetch(path: Path) -> None:
+    """Download to a temporary file beside ``path`` and move it there when it is whole."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=WEIGHTS_SHA256[:8])
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"extractor 'inception': downloading {URL_INCEPTION_V3} failed ({error}). Connect to the internet, or "
+            "fetch that file elsewhere and give it with extractor.weights=PATH, or "
+            "use extractor=mnist for 28x28 grey images."
+        ) from error
+
+
+def local(path: Path) -> Path:
+    """A user's own state dict, read without unpickling code, since torch-fidelity itself would run any.
+
+    Args:
+        path: file written by ``torch.save(state_dict)``.
+
+    Returns:
+        The path, which now is known to hold tensors only.
+
+    Raises:
+        ValueError: no such file, or not a plain state dict.
+    """
+    if not path.is_file():
+        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+    try:
+        tensors = torch.load(path, map_location="meta", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"extractor.weights: {path} {_NO_STATE_DICT} ({type(error).__name__})") from error
+    if not isinstance(tensors, dict):
+        raise ValueError(f"extractor.weights: {path} {_NO_STATE_DICT} ({type(tensors).__name__})")
+    return path
+
+
+def _network(path: Path) -> FeatureExtractorInceptionV3:
+    """Torch-fidelity's network; its throw-away initialisation must not consume the global random state."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return FeatureExtractorInceptionV3(
+                "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+            )
+    except RuntimeError as error:
+        raise ValueError(f"extractor.weights: {path} {_NO_STATE_DICT} ({str(error)[:300]})") from error
+
+
+@final
+class InceptionExtractor(ColourExtractor):
+    """Pool features (2048) and logits without the last bias (1008) of the 2015 Inception.
+
+    Args:
+        weights: path of a local state dict; None downloads the 2015 weights once. Other weights than those of 2015 are
+            accepted with a warning: their scores carry another weight hash and so another fingerprint.
+
+    Raises:
+        WeightsError: the download failed, or gave other bytes than the pinned ones.
+        ValueError: ``weights`` is no such state dict.
+    """
+
+    name = "inception"
+    preprocessing = f"grey replicated to RGB; {TF1_GRID.format(299)}; (u - 128) / 128"
+    num_features = 2048
+    num_classes = 1008
+
+    def __init__(self, weights: str | None) -> None:
+        super().__init__()
+        path = download() if weights is None else local(Path(weights).expanduser())
+        self.weights_hash = sha256(path.read_bytes())
+        self.model = _network(path)
+        if self.weights_hash != WEIGHTS_SHA256:
+            warnings.warn(
+                f"extractor.weights={weights} (SHA-256 {self.weights_hash[:8]}...) are not the 2015 Inception weights "
+                f"({WEIGHTS_SHA256[:8]}...): these scores compare with no published FID, IS or KID",
+                stacklevel=2,
+            )
+
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Features ``(n, 2048)`` and logits ``(n, 1008)``."""
+        return self.model(images)

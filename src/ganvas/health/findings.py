@@ -1,0 +1,139 @@
+"""From what a model shows of its state to a verdict: one check for each kind of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import singledispatch
+from typing import Final
+
+from jaxtyping import Int64
+from torch import Tensor
+
+from ganvas.extractors.features import Features
+from ganvas.health.adversarial import critic_gap, critic_gradient, discriminator_saturation
+from ganvas.health.checks import class_coverage, finite, gradient_norms, posterior_collapse
+from ganvas.health.evidence import (
+    CriticScores,
+    DiscriminatorLoss,
+    Evidence,
+    GradientNorms,
+    InputGradients,
+    Logged,
+    Posterior,
+)
+from ganvas.health.finding import Verdict
+from ganvas.metrics.active_units import latent_activity
+
+IN_TRAINING: Final = (
+    "finite",
+    "generator_gradient_norms",
+    "critic_gradient_norms",
+    "vae_gradient_norms",
+    "class_coverage",
+    "discriminator_saturation",
+    "critic_gap",
+    "critic_gradient",
+    "active_units",
+)
+"""Names of all verdicts that a run can get while it trains."""
+
+
+@singledispatch
+def verdict_on(evidence: Evidence) -> Verdict:
+    """The verdict that a piece of evidence gives.
+
+    Args:
+        evidence: of a kind that a check is registered for below.
+
+    Raises:
+        TypeError: there is no check for it.
+    """
+    raise TypeError(f"evidence: no check for {type(evidence).__name__}; register one in ganvas.health.findings")
+
+
+@verdict_on.register
+def _(evidence: Logged) -> Verdict:
+    return finite(evidence.series)
+
+
+@verdict_on.register
+def _(evidence: GradientNorms) -> Verdict:
+    return replace(gradient_norms(evidence.norms), name=f"{evidence.player}_gradient_norms")
+
+
+@verdict_on.register
+def _(evidence: DiscriminatorLoss) -> Verdict:
+    return discriminator_saturation(evidence.loss, evidence.real_score, evidence.fake_score, evidence.chance)
+
+
+@verdict_on.register
+def _(evidence: CriticScores) -> Verdict:
+    return critic_gap(evidence.train, evidence.held_out, evidence.fake)
+
+
+@verdict_on.register
+def _(evidence: InputGradients) -> Verdict:
+    return critic_gradient(evidence.norms, evidence.target, evidence.one_sided)
+
+
+@verdict_on.register
+def _(evidence: Posterior) -> Verdict:
+    return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)]))
+
+
+def verdict_on_classes(real: Features, fake: Features) -> tuple[Verdict, ...]:
+    """Whether the samples have all classes, where the extractor's classes are those of the reference's images.
+
+    Args:
+        real: features of the reference.
+        fake: features of the samples, by the same extractor.
+
+    Returns:
+        One verdict; none without logits, or where the reference lacks a class of the extractor.
+    """
+    if real.logits is None or fake.logits is None:
+        return ()
+    counts = real.logits.argmax(1).bincount(minlength=real.logits.shape[1])
+    return verdict_on_predictions(counts, fake.logits.argmax(1))
+
+
+def verdict_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"]) -> tuple[Verdict, ...]:
+    """The same from predicted classes.
+
+    Args:
+        real: how often each class is predicted for the reference.
+        fake: predicted class of each sample.
+
+    Returns:
+        One verdict; none without samples, or where the reference lacks a class of the extractor.
+    """
+    # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
+    return (class_coverage(fake, real),) if len(fake) and bool((real > 0).all()) else ()
+
+
+def by_name(verdicts: Iterable[Verdict]) -> dict[str, dict[str, float | str]]:
+    """Verdicts as ``result.json`` holds them.
+
+    Args:
+        verdicts: with different names.
+    """
+    return {v.name: {"value": v.value, "verdict": v.verdict, "reason": v.reason} for v in verdicts}
+
+
+def health_metrics(verdicts: Iterable[Verdict]) -> dict[str, float]:
+    """The judged numbers by key ``health/<name>``.
+
+    Args:
+        verdicts: with different names.
+    """
+    return {f"health/{v.name}": v.value for v in verdicts}
+
+
+def health_tags(verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """``ok`` or ``warn`` by tag ``ganvas.health.<name>``.
+
+    Args:
+        verdicts: with different names.
+    """
+    return {f"ganvas.health.{v.name}": v.verdict for v in verdicts}

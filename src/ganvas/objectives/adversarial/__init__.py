@@ -1,0 +1,1 @@
+"""Losses of the adversarial game: one objective a file."""

@@ -1,0 +1,82 @@
+r"""Gradient penalty: the critic's gradient is pulled towards norm one on the lines between real and generated examples.
+
+.. math::
+    \Omega = \lambda\, \mathbb{E}_{\hat x} \big(\|\nabla_{\hat x} D(\hat x)\|_2 - t\big)^2, \qquad
+    \hat x = x + \epsilon\,(G(z) - x), \quad \epsilon \sim U[0, 1] \text{ for each example}.
+
+One-sided, only what exceeds :math:`t` counts: :math:`\max(0, \|\nabla D\|_2 - t)^2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ganvas.health.evidence import InputGradients
+from ganvas.objectives.constraints.base import Penalty, Score
+from ganvas.objectives.constraints.gradients import distance_to_target, input_gradients, norms_at
+from ganvas.objectives.precision import widen
+from ganvas.objectives.validation import require
+
+
+def interpolate(real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
+    """One point, uniform on the line between each real example and the generated one beside it.
+
+    Args:
+        real: shape ``(n, *shape)``.
+        fake: same shape.
+
+    Returns:
+        Points of at least ``float32``, without a graph.
+    """
+    real, fake = widen(real.detach()), widen(fake.detach())
+    position = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
+    return torch.lerp(real, fake, position)
+
+
+@final
+@dataclass(frozen=True)
+class GradientPenalty(Penalty):
+    r"""WGAN-GP's penalty: :math:`\lambda\, E(\|\nabla D(\hat x)\|_2 - t)^2`.
+
+    Batch normalisation in the critic couples examples and makes the gradient of one score depend on the others:
+    use layer or instance normalisation, or none.
+
+    Reference:
+        Gulrajani et al. 2017, eq. 3, https://arxiv.org/abs/1704.00028; the one-sided form is Petzka et al. 2018
+        (WGAN-LP), section 5, https://arxiv.org/abs/1709.08894
+
+    Args:
+        weight: :math:`\lambda`, positive.
+        target: :math:`t`, the norm asked for, positive.
+        one_sided: whether norms below the target are free.
+
+    Raises:
+        ValueError: if ``weight`` or ``target`` is not positive.
+    """
+
+    weight: float
+    target: float
+    one_sided: bool
+    lipschitz: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require(self.weight > 0, "weight", self.weight, "a positive number", "Use 10, or constraint=none for none.")
+        require(self.target > 0, "target", self.target, "a positive number", "Use 1; constraint=r1 pulls towards 0.")
+
+    def penalty(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> Float[Tensor, ""]:
+        """Return the weighted penalty at one random point for each pair, see the class."""
+        gradients = input_gradients(critic, interpolate(real, fake))
+        return self.weight * distance_to_target(gradients, self.target, one_sided=self.one_sided)
+
+    def input_gradients(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> InputGradients:
+        """Return the norms at one random point for each pair."""
+        return InputGradients(norms_at(critic, interpolate(real, fake)), self.target, self.one_sided)

@@ -1,0 +1,79 @@
+r"""Spectral normalisation: every layer's weight is divided by its largest singular value.
+
+.. math:: \bar W = W / \sigma(W), \qquad \sigma(W) = \max_{\|h\|_2 \le 1} \|W h\|_2,
+
+estimated by power iteration, one or a few steps at each forward pass in training. A convolution's :math:`W` is its
+kernel as a matrix of ``out_channels`` rows. A critic of such layers with 1-Lipschitz activations is Lipschitz; a
+normalisation layer between them undoes that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils import parametrizations
+
+from ganvas.objectives.constraints.base import Reparametrisation
+from ganvas.objectives.validation import require
+
+
+def has_spectral_norm(layer: nn.Module) -> bool:
+    """Whether the layer's weight is spectrally normalised already, by torch's parametrisation.
+
+    Args:
+        layer: any module.
+
+    Returns:
+        True only for torch's spectral norm; another parametrisation (weight norm, say) does not count.
+    """
+    return any(isinstance(module, parametrizations._SpectralNorm) for module in layer.modules())
+
+
+@final
+@dataclass(frozen=True)
+class SpectralNorm(Reparametrisation):
+    r"""SN-GAN's constraint: :math:`W / \sigma(W)` in every linear and convolutional layer of the critic.
+
+    Applied twice it does nothing the second time; layers that their network normalised itself are left alone. The
+    state dict then holds ``parametrizations.weight.original`` in place of ``weight``.
+
+    Reference:
+        Miyato et al. 2018, eq. 8 and algorithm 1, https://arxiv.org/abs/1802.05957
+
+    Args:
+        n_power_iterations: steps of power iteration at each forward pass, at least 1.
+
+    Raises:
+        ValueError: if ``n_power_iterations`` is below 1.
+    """
+
+    n_power_iterations: int
+    lipschitz: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        steps = self.n_power_iterations
+        require(steps >= 1, "n_power_iterations", steps, "an integer of at least 1", "Use 1, the paper's.")
+
+    def prepare(self, critic: nn.Module) -> None:
+        """Normalise every linear and convolutional layer, in place.
+
+        Args:
+            critic: the network.
+
+        Raises:
+            ValueError: if it has no such layer.
+        """
+        layers = [module for module in critic.modules() if isinstance(module, (nn.Linear, _ConvNd))]
+        require(
+            len(layers) > 0,
+            "critic",
+            type(critic).__name__,
+            "a network with linear or convolutional layers",
+            "Choose another network, or another constraint than spectral_norm.",
+        )
+        for layer in layers:
+            if not has_spectral_norm(layer):
+                parametrizations.spectral_norm(layer, n_power_iterations=self.n_power_iterations)

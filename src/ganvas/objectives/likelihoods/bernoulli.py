@@ -1,0 +1,50 @@
+r"""Bernoulli likelihood of black-and-white pixels; the decoder's output is a logit.
+
+.. math::
+    \log p(x \mid z) = \sum_j t_j \log \sigma(\ell_j) + (1 - t_j) \log(1 - \sigma(\ell_j)), \qquad
+    t = (x + 1) / 2 \in [0, 1].
+
+For binary :math:`t` it is a normalised likelihood. Grey targets are allowed, as many papers train on them: the value
+is then minus a cross-entropy, no likelihood of the image, and comparable with nothing but itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ganvas.objectives.likelihoods.base import Likelihood, sum_coordinates
+from ganvas.objectives.precision import widen
+from ganvas.objectives.validation import require
+
+
+@final
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    r"""Independent Bernoulli pixels with logits :math:`\ell`; see the module on grey targets.
+
+    Reference:
+        Kingma and Welling 2014, appendix C.1, eq. 11, https://arxiv.org/abs/1312.6114
+    """
+
+    @property
+    def learned_scale(self) -> bool:
+        """A Bernoulli has no scale."""
+        return False
+
+    def log_prob(
+        self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
+    ) -> Float[Tensor, "*k n"]:
+        """Return minus the cross-entropy in nats, see :meth:`Likelihood.log_prob`; ``x`` is read as ``(x + 1) / 2``."""
+        require(log_scale is None, "log_scale", log_scale, "None", "A Bernoulli has no scale: pass None.")
+        target, logits = (widen(x) + 1) / 2, widen(location)
+        return sum_coordinates(target * logits - softplus(logits), x)
+
+    def mean(self, location: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        r"""Return :math:`2 \sigma(\ell) - 1`, in [-1, 1]."""
+        return 2 * torch.sigmoid(location) - 1

@@ -1,0 +1,114 @@
+"""One configuration of a study: its seeds' scores, what failed, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from ganvas.reports.collect import PARAM, SCORE
+from ganvas.reports.statistics.interval import Interval, mean_interval
+from ganvas.reports.statistics.statistics import Summary, seed_summary
+
+NOT_YET = ("running",)
+"""Outcomes that are no failures."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The rows of one configuration, judged by one score.
+
+    Args:
+        label: what was swept.
+        rows: of the tidy table, a row a seed.
+        score: key of the score.
+    """
+
+    label: str
+    rows: pd.DataFrame
+    score: str
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Rows that count: finished, with a finite score."""
+        if self.score not in self.rows:
+            return self.rows.iloc[:0]
+        return self.rows[(self.rows["outcome"] == "finished") & np.isfinite(self.rows[self.score].astype(float))]
+
+    @cached_property
+    def values(self) -> dict[int, float]:
+        """Score by seed."""
+        return dict(zip(self.scored["seed"], self.scored[self.score], strict=True)) if len(self.scored) else {}
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean, deviation and t interval of the score."""
+        return seed_summary(list(self.values.values()))
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Of the mean: t, or bootstrap for many seeds."""
+        return mean_interval(list(self.values.values()))
+
+    @property
+    def unfinished(self) -> int:
+        """Seeds that are still running."""
+        return int(self.rows["outcome"].isin(NOT_YET).sum())
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """Seeds without a score, each with what it came to."""
+        return list(self._failures())
+
+    def _failures(self) -> Iterator[Failure]:
+        for _, row in self.rows.drop(self.scored.index).iterrows():
+            if row["outcome"] == "finished":
+                reason = f"{self.score} is {row[self.score]}" if self.score in row else f"no {self.score}"
+                yield Failure(self.label, row["seed"], "no score", reason, row["run_id"])
+            elif row["outcome"] not in NOT_YET:
+                yield Failure(self.label, row["seed"], row["outcome"], row["reason"], row["run_id"])
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        """Swept values by key; a key that the configuration does not have is absent."""
+        first = self.rows.iloc[0]
+        return {key.removeprefix(PARAM): first[key] for key in first.index if key.startswith(PARAM) and first[key]}
+
+    def mean(self, column: str) -> float:
+        """Mean of a column over the seeds that count; NaN where none has it."""
+        return float(self.scored[column].mean()) if column in self.scored and len(self.scored) else float("nan")
+
+    def total(self, column: str) -> float:
+        """Sum of a column over all seeds, failed ones included: they cost too. NaN where none has it."""
+        return float(self.rows[column].sum(min_count=1)) if column in self.rows else float("nan")
+
+    def other_scores(self) -> dict[str, Summary]:
+        """Summary of every further final score."""
+        found = {}
+        for key in (key for key in self.scored.columns if key.startswith(SCORE) and key != self.score):
+            values = self.scored[key].astype(float)
+            if np.isfinite(values).any():
+                found[key] = seed_summary(list(values[np.isfinite(values)]))
+        return found
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A seed without a score.
+
+    Args:
+        label: of its configuration.
+        seed: which.
+        outcome: ``nan``, ``error``, ``pruned``, ``interrupted`` or ``no score``.
+        reason: one line; empty where nothing was recorded.
+        run_id: where the whole stands.
+    """
+
+    label: str
+    seed: int
+    outcome: str
+    reason: str
+    run_id: str

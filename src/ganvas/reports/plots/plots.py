@@ -1,0 +1,135 @@
+"""Pictures of scores: configurations with their intervals, budget curves, scores over images and over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from ganvas.reports.configuration import Configuration
+from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
+from ganvas.reports.ranking import Ranking
+from ganvas.reports.statistics.best_of import expected_best
+
+WIDTH = 8.6
+WIDE = 5.0
+"""Ratio of the ends of an axis from which it is logarithmic."""
+
+
+def is_wide(low: float, high: float) -> bool:
+    """Whether one configuration would push the others together on a linear axis."""
+    return bool(low > 0 and high / low >= WIDE)
+
+
+def log_if_wide(panels: Sequence[Axes]) -> None:
+    """Logarithmic vertical axes, where the first panel's is wide, for all panels that share it."""
+    if is_wide(*panels[0].get_ylim()):
+        for axes in panels:
+            axes.set_yscale("log")
+            plain_ticks(axes.yaxis)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def axis_name(ranking: Ranking) -> str:
+    """Score and its direction, for an axis."""
+    return f"{ranking.score.removeprefix('score/')} ({'lower' if ranking.lower_is_better else 'higher'} is better)"
+
+
+def ranking_plot(ranking: Ranking, shown: Sequence[Configuration]) -> Picture:
+    """Mean, 95% interval and the seeds of each configuration, the best on top."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for y, (c, color) in enumerate(zip(shown, colors(len(shown)), strict=True)):
+            values = list(c.values.values())
+            axes.scatter(values, np.full(len(values), y + 0.24), s=16, color=color, alpha=0.6, linewidths=0)
+            axes.plot([c.interval.low, c.interval.high], [y, y], color=color, linewidth=2.2)
+            axes.scatter([c.summary.mean], [y], s=56, color=color, zorder=3)
+        axes.set_yticks(range(len(shown)), [folded(c.label) for c in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_xlabel(axis_name(ranking))
+        if is_wide(*axes.get_xlim()):
+            axes.set_xscale("log")
+            plain_ticks(axes.xaxis)
+        tidy_axes(axes, "x")
+
+    size = (WIDTH, 0.9 + 0.42 * len(shown))
+    return paint("ranking", "Mean score, interval and seeds of each configuration", size, draw)
+
+
+def budget_groups(ranking: Ranking) -> dict[str, list[float]]:
+    """Mean score of each configuration, by model where several models have two or more, else of all together."""
+    groups: dict[str, list[float]] = {}
+    for c in ranking.ranked:
+        groups.setdefault(str(c.rows["model"].iloc[0]), []).append(c.summary.mean)
+    groups = {model: means for model, means in groups.items() if len(means) > 1}
+    return groups if len(groups) > 1 else {"all configurations": [c.summary.mean for c in ranking.ranked]}
+
+
+def budget_plot(ranking: Ranking) -> Picture:
+    """Expected best of k trials, with its interval."""
+    groups = budget_groups(ranking)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (name, means), color in zip(groups.items(), colors(len(groups)), strict=True):
+            curve = expected_best(means, ranking.lower_is_better)
+            axes.plot(curve.k, curve.expected, color=color, label=name, marker="o", markersize=4)
+            axes.fill_between(curve.k, curve.low, curve.high, color=color, alpha=0.16, linewidth=0)
+        axes.set_xlabel("trials (configurations tried)")
+        axes.set_ylabel(f"expected best\n{axis_name(ranking)}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        log_if_wide([axes])
+        axes.legend()
+        tidy_axes(axes, "both")
+
+    return paint("budget", "Expected best score after k trials", (WIDTH, 3.5), draw)
+
+
+def curves_plot(ranking: Ranking, shown: Sequence[Configuration], history: pd.DataFrame) -> Picture:
+    """Scores in training against images seen and against wall-clock: seeds thin, their mean thick.
+
+    Args:
+        ranking: for the direction.
+        shown: configurations.
+        history: columns ``run_id``, ``step``, ``seconds``, ``value``.
+    """
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, sharey=True)
+        for c, color in zip(shown, colors(len(shown)), strict=True):
+            runs = history[history["run_id"].isin(c.scored["run_id"])]
+            for _, run in runs.groupby("run_id"):
+                left.plot(run["step"], run["value"], color=color, alpha=0.35, linewidth=0.9)
+                right.plot(run["seconds"] / 60, run["value"], color=color, alpha=0.35, linewidth=0.9)
+            mean = runs.groupby("step")[["seconds", "value"]].mean()
+            label = folded(c.label, 44)
+            left.plot(mean.index, mean["value"], "o-", color=color, markersize=3.5, linewidth=2)
+            right.plot(mean["seconds"] / 60, mean["value"], "o-", color=color, markersize=3.5, linewidth=2, label=label)
+        _finish_curves(left, right, ranking)
+        figure.legend(loc="outside lower left", ncols=2)
+
+    rows = (len(shown) + 1) // 2
+    return paint(
+        "curves", "Score in training against images seen and against minutes", (WIDTH, 3.4 + 0.24 * rows), draw
+    )
+
+
+def _finish_curves(left: Axes, right: Axes, ranking: Ranking) -> None:
+    left.set_xlabel("images seen")
+    right.set_xlabel("minutes")
+    left.set_ylabel(axis_name(ranking).replace("score/", ""))
+    log_if_wide([left, right])
+    for axes in (left, right):
+        tidy_axes(axes, "both")

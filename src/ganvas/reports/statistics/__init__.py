@@ -1,0 +1,1 @@
+"""Statistics of a report: intervals, paired tests, corrections and power."""

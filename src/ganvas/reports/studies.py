@@ -1,0 +1,102 @@
+"""Studies as they lie in the store: one table of all their runs, and what they are ranked by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from ganvas.metrics.direction import lower_is_better
+from ganvas.reports.collect import SCORE, StudyError, study_runs, tidy
+from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
+
+_FIRST = ("fid", "fd")
+"""Metrics that a study is ranked by where it does not say."""
+
+
+@dataclass(frozen=True)
+class Studies:
+    """One study or several, read together.
+
+    Args:
+        names: of the studies.
+        table: tidy, of all seed runs; labels are unique to a configuration.
+        records: the study run of each study that has one, by name.
+    """
+
+    names: tuple[str, ...]
+    table: pd.DataFrame
+    records: dict[str, Run]
+
+
+def load(client: MlflowClient, names: Sequence[str]) -> Studies:
+    """Read studies.
+
+    Args:
+        client: of the store.
+        names: at least one.
+
+    Raises:
+        StudyError: no name, or a study without a run.
+    """
+    if not names:
+        raise StudyError("no study named; write ganvas report STUDY, the name that study=NAME gave to the runs")
+    runs = {name: study_runs(client, name) for name in dict.fromkeys(names)}
+    tables = {name: tidy(found) for name, found in runs.items()}
+    if empty := [name for name, table in tables.items() if table.empty]:
+        raise StudyError(f"no run of study {empty[0]!r}{_known(client)}")
+    records = {name: run for name, found in runs.items() for run in found if run.data.tags.get(ROLE) == STUDY}
+    return Studies(tuple(runs), _unique_labels(pd.concat(tables.values(), ignore_index=True)), records)
+
+
+def choose_score(studies: Studies, score: str | None, direction: str | None) -> tuple[str, bool]:
+    """What to rank by, and whether less of it is better.
+
+    Args:
+        studies: what is reported.
+        score: key that was asked for; None takes the study's objective, else its Fréchet distance.
+        direction: ``lower`` or ``higher``; None takes the study's, else that of the metric.
+
+    Raises:
+        StudyError: no run has the score, or its direction is not known.
+    """
+    tags = next(iter(studies.records.values())).data.tags if studies.records else {}
+    objectives = dict(zip(tags.get(OBJECTIVE_TAG, "").split(","), tags.get(DIRECTION_TAG, "").split(","), strict=False))
+    table = studies.table
+    has = [key for key in table.columns if key.startswith(("score/", "best/")) and table[key].notna().any()]
+    candidates = [key for key in objectives if key in has] + sorted(
+        (key for key in has if key.startswith(SCORE) and lower_is_better(key) is not None),
+        key=lambda key: (key.rpartition("/")[2] not in _FIRST, -table[key].count()),
+    )
+    chosen = score or next(iter(candidates), None)
+    if chosen is None or chosen not in has:
+        what = "" if chosen is None else f" {chosen}"
+        raise StudyError(f"score: no finished run of {', '.join(studies.names)} has a score{what}; {_offered(has)}")
+    named = direction or {"minimize": "lower", "maximize": "higher"}.get(objectives.get(chosen, ""))
+    lower = named == "lower" if named else lower_is_better(chosen)
+    if lower is None:
+        raise StudyError(f"direction: not known for {chosen}; write direction=lower or direction=higher")
+    return chosen, lower
+
+
+def _offered(keys: list[str]) -> str:
+    return f"write score=KEY with one of {', '.join(keys)}" if keys else "see the failures in `ganvas ui`"
+
+
+def _known(client: MlflowClient) -> str:
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    runs = client.search_runs(experiments, f"tags.`{STUDY_TAG}` != ''", max_results=1000) if experiments else []
+    names = sorted({run.data.tags[STUDY_TAG] for run in runs})
+    return f"; the store has {', '.join(names)}" if names else "; the store has no study at all: train with study=NAME"
+
+
+def _unique_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Labels with the study's name where there are several, and with the hash where two configurations share one."""
+    if table["study"].nunique() > 1:
+        table["label"] = table["study"] + ": " + table["label"]
+    hashes = table.groupby("label")["configuration"].transform("nunique")
+    table["label"] = table["label"].where(hashes == 1, table["label"] + " (" + table["configuration"] + ")")
+    return table

@@ -1,0 +1,133 @@
+"""Checkpoints that are whole or not there: written beside their place, forced to disk, then moved over the old one.
+
+A full disk or a kill in the middle of a write leaves the previous ``last.ckpt`` untouched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ganvas.run.callbacks.every import Every
+from ganvas.run.callbacks.non_finite import raise_if_not_finite
+from ganvas.run.callbacks.watched import Watched
+from ganvas.tracking.signals import is_interruption
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
+"""Written by :class:`~ganvas.run.callbacks.selection.Selection`."""
+
+
+class Checkpoints(Callback):
+    """Saves ``last.ckpt`` in training, at its end, and when somebody stops it; never from weights after a NaN.
+
+    Args:
+        folder: where; created.
+        every: images between two saves.
+        keep: how many older saves to keep as ``images-<n>.ckpt``; 0 keeps ``last.ckpt`` alone.
+    """
+
+    def __init__(self, folder: str | Path, every: int, keep: int) -> None:
+        if keep < 0:
+            raise ValueError(f"keep must be 0 or more, got {keep}; 0 keeps {LAST} alone")
+        self._folder = Path(folder)
+        self._every = Every(every)
+        self._keep = keep
+        self._saved: int | None = None
+
+    @property
+    def last(self) -> Path:
+        """Path of the newest checkpoint."""
+        return self._folder / LAST
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self._every.start(pl_module.images_seen)
+        self._saved = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save when due, and after the last batch."""
+        # The last save is made here, not in on_train_end: Lightning's counters would there say that the epoch is over,
+        # and a run resumed with a larger budget would not train.
+        if self._every.due(pl_module.images_seen) or trainer.should_stop:
+            self._save(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Save where training ended without being told to stop: the data ran out, or there was nothing to do."""
+        self._save(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Save what there is when somebody stops the training."""
+        if is_interruption(exception) and pl_module.images_seen > 0:
+            self._save(trainer, pl_module)
+
+    def _save(self, trainer: Trainer, model: Watched) -> None:
+        if model.images_seen == self._saved:
+            return
+        raise_if_not_finite(model)
+        write_atomically(trainer, self.last)
+        if trainer.is_global_zero and self._keep:
+            self._keep_as(self._folder / f"images-{model.images_seen:012d}.ckpt")
+        self._saved = model.images_seen
+
+    def _keep_as(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        try:
+            os.link(self.last, path)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(self.last, path)
+        for old in sorted(self._folder.glob("images-*.ckpt"))[: -self._keep]:
+            old.unlink()
+
+
+def write_atomically(trainer: Trainer, path: Path) -> None:
+    """Save the trainer's state to ``path``, which holds the old or the new state at every moment.
+
+    Args:
+        trainer: all its processes call this together.
+        path: of the checkpoint.
+
+    Raises:
+        OSError: it cannot be written; the message names it, and the room there is.
+    """
+    try:
+        _write(trainer, path)
+    except OSError as error:
+        raise _explained(error, path) from error
+
+
+def _write(trainer: Trainer, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        trainer.save_checkpoint(partial, weights_only=False)
+        if trainer.is_global_zero:
+            _sync(partial)
+            os.replace(partial, path)
+            _sync(path.parent)
+    finally:
+        if trainer.is_global_zero:
+            partial.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explained(error: OSError, path: Path) -> OSError:
+    free = {folder: shutil.disk_usage(folder).free / 1e6 for folder in (str(path.parent), tempfile.gettempdir())}
+    room = ", ".join(f"{megabytes:,.0f} MB in {folder}" for folder, megabytes in free.items())
+    kept = "The previous checkpoint is intact. " if path.exists() else ""
+    message = f"cannot write the checkpoint {path}: {error.strerror or error} (free: {room}). {kept}"
+    return OSError(error.errno, f"{message}Make room, or set paths.output to another disk and TMPDIR likewise")

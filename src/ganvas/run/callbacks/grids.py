@@ -1,0 +1,82 @@
+"""What the model makes, over and over from the same noise, as step-wise pictures in MLflow's gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor
+
+from ganvas.data import pictures
+from ganvas.run.callbacks.every import Every
+from ganvas.run.callbacks.sink import Sink
+from ganvas.run.callbacks.watched import Watched
+
+
+class SampleGrids(Callback):
+    """Logs ``samples``, and ``reconstructions`` of models that have them; the latest also as PNG in ``folder``.
+
+    Args:
+        run: where to.
+        every: images between two grids.
+        rows: of the grid.
+        columns: of the grid.
+        seed: of the noise, the same for every grid.
+        held_out: ``(n, *shape)`` examples in [-1, 1] the model is not trained on; images are reconstructed (half the
+            grid's cells), points are the background of the scatter.
+        folder: of ``samples.png`` and ``reconstructions.png``; created.
+    """
+
+    def __init__(
+        self,
+        run: Sink,
+        every: int,
+        rows: int,
+        columns: int,
+        seed: int,
+        held_out: Tensor,
+        folder: str | Path,
+    ) -> None:
+        if rows < 1 or columns < 1:
+            raise ValueError(f"grid.rows and grid.columns must be at least 1, got {rows} x {columns}")
+        self._run = run
+        self._every = Every(every)
+        self._rows, self._columns = rows, columns
+        self._seed = seed
+        self._held_out = held_out
+        self._folder = Path(folder)
+        self._drawn: int | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self._every.start(pl_module.images_seen)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Draw when due."""
+        if self._every.due(pl_module.images_seen):
+            self._draw(pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Draw where training ended."""
+        if self._drawn != pl_module.images_seen:
+            self._draw(pl_module)
+
+    def _draw(self, model: Watched) -> None:
+        self._drawn = model.images_seen
+        if self._held_out.ndim == 2:
+            points = model.sample(len(self._held_out), self._seed)
+            self._show("samples", pictures.scatter(points, self._held_out), model.images_seen)
+            return
+        samples = model.sample(self._rows * self._columns, self._seed)
+        self._show("samples", pictures.grid(samples, self._columns), model.images_seen)
+        if hasattr(model, "reconstruct"):
+            originals = self._held_out[: max(1, self._rows // 2) * self._columns].to(model.device)
+            pairs = pictures.pairs(originals, model.reconstruct(originals), self._columns)
+            self._show("reconstructions", pairs, model.images_seen)
+
+    def _show(self, key: str, picture: Tensor, seen: int) -> None:
+        self._run.image(key, picture, step=seen)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(self._folder / f"{key}.png")

@@ -1,0 +1,68 @@
+"""Verdicts on a run while it trains: tags ``ganvas.health.<name>`` (ok or warn) and metrics ``health/<name>``."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor
+
+from ganvas.health.finding import Verdict
+from ganvas.health.findings import health_metrics, health_tags, verdict_on
+from ganvas.run.callbacks.every import Every
+from ganvas.run.callbacks.history import History
+from ganvas.run.callbacks.listeners import announce
+from ganvas.run.callbacks.silent import SilentRun
+from ganvas.run.callbacks.watched import Watched
+from ganvas.tracking.run import TrackedRun
+
+
+@final
+class Health(Callback):
+    """Judges what the model shows of itself, every so often and at the end; the first process does it for all.
+
+    Args:
+        run: where to.
+        every: images between two judgements; None judges at the end only.
+        history: of the logged terms.
+        train: some training examples in [-1, 1].
+        held_out: examples the model is not trained on, or None where the data have none.
+    """
+
+    def __init__(
+        self,
+        run: TrackedRun | SilentRun,
+        every: int | None,
+        history: History,
+        train: Tensor,
+        held_out: Tensor | None,
+    ) -> None:
+        self._run = run
+        self._every = None if every is None else Every(every)
+        self._history = history
+        self._train, self._held_out = train, held_out
+        self._judged: int | None = None
+        self.verdicts: tuple[Verdict, ...] = ()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        if self._every is not None:
+            self._every.start(pl_module.images_seen)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Judge when due."""
+        if self._every is not None and self._every.due(pl_module.images_seen) and trainer.is_global_zero:
+            self._judge(pl_module)
+            announce({}, self.verdicts, pl_module.images_seen)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Judge where training ended."""
+        if self._judged != pl_module.images_seen and trainer.is_global_zero:
+            self._judge(pl_module)
+
+    def _judge(self, model: Watched) -> None:
+        self._judged = model.images_seen
+        shown = model.evidence(self._train, self._held_out, self._history.series())
+        self.verdicts = tuple(verdict_on(evidence) for evidence in shown)
+        self._run.metrics(health_metrics(self.verdicts), step=model.images_seen)
+        self._run.tags(health_tags(self.verdicts))

@@ -1,0 +1,47 @@
+"""A loss that is NaN or infinite ends the run: every update after it is noise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ganvas.run.callbacks.every import Every
+from ganvas.run.callbacks.terms import read
+from ganvas.run.callbacks.watched import Watched
+from ganvas.tracking.outcomes import NonFiniteError
+
+
+def raise_if_not_finite(model: Watched) -> None:
+    """Raise when one of the model's latest terms is not a finite number.
+
+    Args:
+        model: with ``terms`` and ``images_seen``.
+
+    Raises:
+        NonFiniteError: naming the first such term.
+    """
+    for term, value in read(model.terms).items():
+        if not math.isfinite(value):
+            raise NonFiniteError(term, value, model.images_seen)
+
+
+class StopWhenNotFinite(Callback):
+    """Looks at the terms every so often; each look waits for the device.
+
+    Args:
+        every: images between two looks; 1 looks after every batch.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = Every(every)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self._every.start(pl_module.images_seen)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Look when due, and at the last batch."""
+        if self._every.due(pl_module.images_seen) or trainer.should_stop:
+            raise_if_not_finite(pl_module)

@@ -1,0 +1,123 @@
+"""Scores while training: a few images every so often, against the validation split, under ``val/<extractor>/<metric>``.
+
+They are for watching and choosing; what a model is reported by is measured after training, on the test split, with more
+images and other latents, and is called ``score/...``. The two have different protocols, and so different names.
+
+Processes share the work: each makes and extracts its part of the images, by index, and the sums and features are
+gathered, so that the scores are those of one process. All make their images with the first process' buffers, which are
+the ones that its checkpoints hold: batch statistics differ between processes after a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from pytorch_lightning import Callback, Trainer
+
+from ganvas.data.source import Examples
+from ganvas.health.findings import health_metrics, health_tags
+from ganvas.run.callbacks.every import Every
+from ganvas.run.callbacks.listeners import announce
+from ganvas.run.callbacks.selection import Selection
+from ganvas.run.callbacks.silent import SilentRun
+from ganvas.run.callbacks.watched import Watched
+from ganvas.scoring.streaming import StreamingScores
+from ganvas.tracking.run import TrackedRun
+from ganvas.types import to_uint8
+
+BATCH = 250
+
+
+@final
+class ScoreEvery(Callback):
+    """Logs the streamed scores, shows the first of them, and offers the weights to the selection.
+
+    Args:
+        run: where to.
+        every: images between two scorings.
+        reference: examples of the validation split.
+        scores: accumulates them.
+        n: images to generate each time, by all processes together.
+        seed: of their latents, the same each time.
+        show: called with the first score and its name.
+        selection: of the best checkpoint; None keeps none.
+    """
+
+    def __init__(
+        self,
+        run: TrackedRun | SilentRun,
+        every: int,
+        reference: Examples,
+        scores: StreamingScores,
+        n: int,
+        seed: int,
+        show: Callable[[str], None],
+        selection: Selection | None,
+    ) -> None:
+        self._run = run
+        self._every = Every(every)
+        self._reference, self._scores = reference, scores
+        self._n, self._seed = n, seed
+        self._show = show
+        self._selection = selection
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock and take this process' share of the reference."""
+        self._every.start(pl_module.images_seen)
+        if pl_module.device.type == "cuda":  # the only other device with the float64 that moments are summed in
+            self._scores.to(pl_module.device)
+        for index in torch.arange(len(self._reference))[_share(trainer, len(self._reference))].split(BATCH):
+            self._scores.update(self._reference.batch(index), real=True)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Score when due."""
+        if self._every.due(pl_module.images_seen):
+            self._score(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score so far."""
+        return {} if self._selection is None else self._selection.state()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on choosing."""
+        if self._selection is not None:
+            self._selection.restore(state_dict)
+
+    def _score(self, trainer: Trainer, model: Watched) -> None:
+        with _first_process_buffers(trainer, model):
+            images = to_uint8(model.sample_part(self._n, self._seed, _share(trainer, self._n)))
+        for batch in images.split(BATCH):
+            self._scores.update(batch, real=False)
+        found = {key: score.value for key, score in self._scores.compute().items()}
+        verdicts = self._scores.verdicts()
+        self._scores.reset()
+        named = {key.replace("score/", "val/", 1): value for key, value in found.items()}
+        self._run.metrics(named | health_metrics(verdicts), step=model.images_seen)
+        self._run.tags(health_tags(verdicts))
+        name, value = next(iter(named.items()))
+        self._show(f"{name} {value:.4g}")
+        if self._selection is not None:
+            self._selection.offer(trainer, found, model.images_seen)
+        if trainer.is_global_zero:
+            announce(named, verdicts, model.images_seen)
+
+
+def _share(trainer: Trainer, n: int) -> slice:
+    """This process' part of ``n`` things: the parts of all in order are the whole."""
+    rank, processes = trainer.global_rank, trainer.world_size
+    return slice(n * rank // processes, n * (rank + 1) // processes)
+
+
+@contextmanager
+def _first_process_buffers(trainer: Trainer, model: Watched) -> Iterator[None]:
+    """The first process' buffers in all of them; each has its own again after the block."""
+    buffers = list(model.buffers()) if trainer.world_size > 1 else []
+    kept = [buffer.clone() for buffer in buffers]
+    for buffer in buffers:
+        torch.distributed.broadcast(buffer, 0)
+    yield
+    for buffer, own in zip(buffers, kept, strict=True):
+        buffer.copy_(own)

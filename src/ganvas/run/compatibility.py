@@ -1,0 +1,78 @@
+"""Whether data, model and extractor fit each other, asked before the first step."""
+
+from __future__ import annotations
+
+import torch
+from omegaconf import DictConfig
+
+from ganvas.config import ConfigError
+from ganvas.data.datamodule import DataModule
+from ganvas.extractors.base import Extractor
+from ganvas.models import Model
+from ganvas.scoring.scores import frechet_name, standard_metrics
+
+
+def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
+    """Refuse pairs that would fail, or mislead, once training has begun.
+
+    Args:
+        cfg: the composed config.
+        data: what is trained on.
+        model: what is trained.
+        extractor: what scores; None scores no images.
+
+    Raises:
+        ConfigError: naming both sides and a fix.
+    """
+    shape = data.source.shape
+    if tuple(model.shape) != shape:
+        raise ConfigError(
+            f"the model is built for examples of shape {tuple(model.shape)}, data={data.source.name} has {shape}; "
+            "write shape: ${data.shape} in the network"
+        )
+    pack = getattr(getattr(model, "critic", None), "pack", 1)
+    if cfg.batch_size % pack:
+        raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    _check_optimizers(model)
+    if extractor is not None:
+        _check_extractor(shape, extractor)
+    if extractor is not None and cfg.score.select is not None:
+        _check_selection(cfg, extractor)
+    if cfg.score.every is not None and extractor is not None and "val" not in data.source.splits:
+        raise ConfigError(
+            f"score.every={cfg.score.every} scores against the val split, which data={data.source.name} lacks; "
+            "hold images out with data.val=N, or write score.every=null"
+        )
+
+
+def _check_optimizers(model: Model) -> None:
+    try:
+        model.configure_optimizers()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"optimizer: {error}; write only arguments that its class takes") from error
+
+
+def _check_selection(cfg: DictConfig, extractor: Extractor) -> None:
+    frechet = frechet_name(extractor.name)
+    known = {"fd", *standard_metrics(extractor.name, extractor.num_classes is not None)}
+    if cfg.score.select not in known:
+        raise ConfigError(
+            f"score.select={cfg.score.select} is no score that training with extractor={extractor.name} has; "
+            f"write one of {', '.join(sorted(known))} (fd is {frechet} there), or null"
+        )
+    if cfg.score.seed == cfg.score.seed_during:
+        raise ConfigError(
+            f"score.seed={cfg.score.seed} is score.seed_during too: the best checkpoint would be reported on the "
+            f"latents that it was chosen by; write score.seed={cfg.score.seed + 1}"
+        )
+
+
+def _check_extractor(shape: tuple[int, ...], extractor: Extractor) -> None:
+    if len(shape) != 3:
+        raise ConfigError(
+            f"extractor={extractor.name} reads images, the data are points of shape {shape}; write extractor=none"
+        )
+    try:
+        extractor.check(torch.zeros(1, *shape, dtype=torch.uint8))
+    except ValueError as error:
+        raise ConfigError(f"{error}; or write extractor=none") from error

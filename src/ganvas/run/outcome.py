@@ -1,0 +1,198 @@
+"""What a run came to: the final weights and the best checkpoint, scored alike, and what choosing it flattered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+from torch import Tensor
+
+from ganvas.health.finding import Verdict
+from ganvas.health.findings import by_name, health_metrics, health_tags
+from ganvas.models import Model
+from ganvas.run.callbacks.checkpoints import BEST, LAST
+from ganvas.run.callbacks.selection import Candidate, Selection
+from ganvas.run.callbacks.silent import SilentRun
+from ganvas.run.checkpoints import read
+from ganvas.run.recording import Job, Watchers
+from ganvas.scoring.evaluation import FinalScores, Scored, values_and_intervals
+from ganvas.scoring.scores import Score
+from ganvas.storage.atomic import write_json
+from ganvas.tracking.log_scores import PROTOCOL_TAG
+from ganvas.tracking.run import TrackedRun
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The best checkpoint, and what it is worth where it was not chosen.
+
+    Args:
+        selection: that chose it.
+        best: its score there, and when.
+        scores: on the report split, by key ``score/<extractor>/<metric>``, by the final scores' protocol.
+        final: scores of the final weights.
+    """
+
+    selection: Selection
+    best: Candidate
+    scores: dict[str, Score]
+    final: dict[str, Score]
+
+    def gaps(self) -> dict[str, float]:
+        r"""By how much choosing flattered, in the metric's units; positive means better.
+
+        ``optimism``: the best checkpoint's selection score over its report score. The two are of different numbers of
+        images, which moves a Fréchet distance by itself; free of that are the two sides' own differences between best
+        and final weights: ``promised`` by the selection, ``kept`` on the report split.
+        """
+        chosen, key = self.selection, self.selection.key
+        report = self.scores[key].value
+        gaps = {"gap/optimism": chosen.gain(self.best.value, report)}
+        gaps["gap/kept"] = chosen.gain(report, self.final[key].value)
+        if chosen.latest is not None:
+            gaps["gap/promised"] = chosen.gain(self.best.value, chosen.latest.value)
+        return gaps
+
+    def named(self) -> dict[str, Score]:
+        """The report scores by key ``best/<extractor>/<metric>``."""
+        return {key.replace("score/", "best/", 1): score for key, score in self.scores.items()}
+
+    def selected_by(self) -> dict[str, float]:
+        """The score that it was chosen by, by key ``selection/<extractor>/<metric>``."""
+        return {self.selection.key.replace("score/", "selection/", 1): self.best.value}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``result.json``."""
+        protocol = self.selection.protocol
+        return {
+            "best": {
+                "checkpoint": str(self.selection.path.absolute()),
+                "images_seen": self.best.images_seen,
+                "scores": values_and_intervals(self.named()),
+            },
+            "selection": {
+                "scores": self.selected_by(),
+                "split": protocol.split,
+                "sample_seed": protocol.sample_seed,
+                "protocol": protocol.as_dict(),
+                "fingerprint": protocol.fingerprint(),
+                "none": None,
+            },
+            "gap": self.gaps(),
+        }
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All that a run came to.
+
+    Args:
+        scored: the final weights.
+        chosen: the best checkpoint, or None.
+        none: why there is no best checkpoint; empty where there is one.
+        verdicts: on the run and its samples.
+    """
+
+    scored: Scored
+    chosen: Chosen | None
+    none: str
+    verdicts: tuple[Verdict, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``result.json``."""
+        without = {"best": None, "selection": {"none": self.none}, "gap": {}}
+        return {
+            **self.scored.as_dict(),
+            **(without if self.chosen is None else self.chosen.as_dict()),
+            "verdicts": by_name(self.verdicts),
+        }
+
+
+def assess(final_scores: FinalScores, model: Model, watchers: Watchers) -> Outcome:
+    """Score the final weights and, where they are others, those of the best checkpoint.
+
+    Args:
+        final_scores: how.
+        model: trained; it holds its final weights again afterwards.
+        watchers: what watched the training.
+    """
+    scored = final_scores.of(model)
+    verdicts = (*watchers.health.verdicts, *scored.verdicts)
+    selection = watchers.selection
+    if selection is None or selection.best is None:
+        return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", verdicts)
+    best = scored.scores
+    if selection.best.images_seen != model.images_seen:
+        with _weights(model, read(str(selection.path))["state_dict"]):
+            best = final_scores.of(model).scores
+    return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", verdicts)
+
+
+def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
+    """Log scores, verdicts, checkpoints and ``result.json``.
+
+    Args:
+        run: where to.
+        job: which run.
+        model: trained.
+        outcome: what it came to.
+
+    Returns:
+        What ``result.json`` holds.
+    """
+    _log(run, model.images_seen, outcome)
+    checkpoint = job.output / LAST
+    result = {
+        "run_id": run.id,
+        "name": job.name,
+        "checkpoint": str(checkpoint.absolute()),
+        "images_seen": model.images_seen,
+        **outcome.as_dict(),
+        "output": str(job.output.absolute()),
+    }
+    path = job.output / "result.json"
+    write_json(path, result)
+    run.artifact(path)
+    run.artifact(checkpoint, "checkpoints")
+    if outcome.chosen is not None:
+        run.artifact(job.output / BEST, "checkpoints")
+    return result
+
+
+def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> None:
+    scored, chosen = outcome.scored, outcome.chosen
+    run.metrics(_values(scored.scores) | health_metrics(outcome.verdicts), step=images_seen)
+    run.tags(health_tags(outcome.verdicts))
+    if scored.protocol is not None:
+        run.tags({PROTOCOL_TAG: scored.protocol.fingerprint()})
+    if chosen is None:
+        run.tags({"ganvas.selection": f"none: {outcome.none}"})
+        return
+    run.metrics(_values(chosen.named()) | chosen.selected_by(), step=chosen.best.images_seen)
+    run.metrics(chosen.gaps(), step=images_seen)
+    run.tags(
+        {
+            "ganvas.selection": chosen.selection.key.removeprefix("score/"),
+            "ganvas.selection.protocol": chosen.selection.protocol.fingerprint(),
+            "ganvas.best_images_seen": chosen.best.images_seen,
+        }
+    )
+
+
+def _values(scores: Mapping[str, Score]) -> dict[str, float]:
+    return {key: score.value for key, score in scores.items()}
+
+
+@contextmanager
+def _weights(model: Model, state: Mapping[str, Tensor]) -> Iterator[None]:
+    """Other weights inside the block."""
+    own = {key: value.clone() for key, value in model.state_dict().items()}
+    model.load_state_dict(state)
+    try:
+        yield
+    finally:
+        model.load_state_dict(own)

@@ -1,0 +1,136 @@
+r"""Reference features by content: what was extracted once is not extracted again, and a name can never mislead.
+
+.. math:: \text{key} = \mathrm{SHA256}(\text{images}, \text{extractor}, \text{weights}, \text{preprocessing}, n,
+    \text{split}, \text{code})
+
+How a file is written, verified and shared: :mod:`ganvas.storage.store`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import final
+
+from ganvas.extractors.base import Extractor
+from ganvas.extractors.features import Features
+from ganvas.scoring.protocol import library_versions
+from ganvas.storage.digest import digest
+from ganvas.storage.store import Kept, Store
+
+
+@cache
+def code_version() -> str:
+    """SHA-256 of the code that turns images into features: ganvas' extractors, and torch-fidelity's version."""
+    return _code_hash(version("torch-fidelity"), "extractors")
+
+
+@cache
+def metric_code_version() -> str:
+    """SHA-256 of the code that turns features into scores: metrics and scoring, and the libraries' versions."""
+    return _code_hash(json.dumps(library_versions(), sort_keys=True), "extractors", "metrics", "scoring")
+
+
+def _code_hash(libraries: str, *rooms: str) -> str:
+    hashed = hashlib.sha256(libraries.encode())
+    for room in rooms:
+        for source in sorted(files(f"ganvas.{room}").iterdir(), key=lambda x: x.name):
+            if source.name.endswith(".py"):
+                hashed.update(source.read_bytes())
+    return hashed.hexdigest()
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """All that features depend on.
+
+    Args:
+        images: content fingerprint of the images, 64 hexadecimal digits.
+        extractor: name of the extractor.
+        weights_hash: SHA-256 of its weights.
+        preprocessing: its own words.
+        n: number of images.
+        split: which part of the data set.
+        code: :func:`code_version`.
+    """
+
+    images: str
+    extractor: str
+    weights_hash: str
+    preprocessing: str
+    n: int
+    split: str
+    code: str
+
+    @staticmethod
+    def of(extractor: Extractor, *, images: str, n: int, split: str) -> CacheKey:
+        """The key of what ``extractor`` would say about some images under the present code.
+
+        Args:
+            extractor: who extracts.
+            images: content fingerprint of the images.
+            n: number of images.
+            split: which part of the data set.
+
+        Returns:
+            The key.
+        """
+        e = extractor
+        return CacheKey(images, e.name, e.weights_hash, e.preprocessing, n, split, code_version())
+
+    def digest(self) -> str:
+        """SHA-256 of the fields as canonical JSON."""
+        return digest(asdict(self))
+
+
+@final
+class FeatureCache:
+    """Features in a store.
+
+    Args:
+        store: a folder shared by processes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def features(self, key: CacheKey, compute: Callable[[], Features]) -> Features:
+        """The features under a key, from the folder or computed and kept there.
+
+        Args:
+            key: what they are of.
+            compute: called where the folder has none, or a damaged file.
+
+        Returns:
+            The same bits, from wherever they come.
+
+        Raises:
+            ValueError: ``compute`` returns another number of images or another extractor's features than the key says.
+        """
+        kept = self.store.get(key.digest(), lambda: _packed(key, compute()), lambda found: _check(key, found))
+        shape = kept.facts["shape"]
+        tensors = kept.tensors
+        return Features(
+            tensors["values"], tensors.get("logits"), key.extractor, key.weights_hash, shape and tuple(shape)
+        )
+
+
+def _packed(key: CacheKey, found: Features) -> Kept:
+    """Features that are the key's, as a file holds them."""
+    if (found.n, found.extractor, found.weights_hash) != (key.n, key.extractor, key.weights_hash):
+        raise ValueError(
+            f"key: of {key.n} images by '{key.extractor}' ({key.weights_hash[:8]}), got features of {found.n} by "
+            f"'{found.extractor}' ({found.weights_hash[:8]}); make the key with CacheKey.of from what is extracted"
+        )
+    logits = {} if found.logits is None else {"logits": found.logits}
+    return Kept({"values": found.values, **logits}, {"shape": found.shape})
+
+
+def _check(key: CacheKey, found: Kept) -> None:
+    if len(found.tensors["values"]) != key.n or "shape" not in found.facts:
+        raise ValueError("its content is not of its key")

@@ -1,0 +1,82 @@
+"""What the metrics of one pair of sets share: each thing is computed when the first metric asks, and once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ganvas.extractors.features import Features
+from ganvas.metrics.neighbours import Membership, membership
+from ganvas.metrics.validation import require_images
+from ganvas.scoring.settings import MetricSettings
+from ganvas.scoring.statistics_file import Statistics
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Reference and generated images, by one extractor.
+
+    Args:
+        real: features of real images, or moments of theirs only.
+        fake: features of generated images, by the same extractor.
+        settings: of the metrics.
+
+    Raises:
+        ValueError: two extractors, or images with different numbers of channels.
+    """
+
+    real: Features | Statistics
+    fake: Features
+    settings: MetricSettings
+
+    def __post_init__(self) -> None:
+        real, fake = self.real, self.fake
+        if (real.extractor, real.weights_hash) != (fake.extractor, fake.weights_hash):
+            raise ValueError(
+                f"fake: features of extractor '{fake.extractor}' ({fake.weights_hash[:8]}) cannot be scored against "
+                f"those of '{real.extractor}' ({real.weights_hash[:8]}); extract both sides with one extractor"
+            )
+        if isinstance(real, Features) and real.shape and fake.shape and real.shape[0] != fake.shape[0]:
+            raise ValueError(
+                f"fake: {fake.shape[0]} channels against {real.shape[0]} of the reference; convert one side, "
+                "or check that reference and generated images are those you meant"
+            )
+
+    def real_features(self, metric: str) -> Features:
+        """Features of the reference, for a metric that moments do not suffice for.
+
+        Args:
+            metric: name of the metric.
+
+        Raises:
+            ValueError: there are moments only.
+        """
+        if isinstance(self.real, Statistics):
+            raise ValueError(
+                f"metrics: '{metric}' needs the reference's features, but the reference is a file of statistics (mean "
+                "and covariance); give the images as reference, or ask for fid, fd, fd_infinity and is only"
+            )
+        return self.real
+
+    def require_moments(self, metric: str) -> None:
+        """Refuse sides that have no covariance, naming the side.
+
+        Args:
+            metric: how the message names the metric.
+
+        Raises:
+            ValueError: fewer than 2 images, or features that are not finite.
+        """
+        sides = {"fake": self.fake.values}
+        if isinstance(self.real, Features):
+            sides = {"real": self.real.values, **sides}
+        require_images(metric, 2, **sides)
+
+    @cached_property
+    def membership(self) -> Membership:
+        """Who lies in whose ball: shared by precision, recall, density and coverage."""
+        real, s = self.real_features("prdc"), self.settings
+        ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
+        least = max(ks.values())
+        require_images(f"{least} nearest neighbours", least + 1, real=real.values, fake=self.fake.values)
+        return membership(real.values, self.fake.values, **ks, real_radii=real.radii(**ks))

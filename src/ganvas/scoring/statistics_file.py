@@ -1,0 +1,145 @@
+"""Reference statistics as a file: mean and covariance in pytorch-fid's layout, so that they travel between tools.
+
+The file is a ``.npz`` with ``mu (d,)`` and ``sigma (d, d)`` in float64; ganvas adds ``n``, ``extractor``,
+``weights_hash``, ``preprocessing`` and ``images`` (content fingerprint), which other tools ignore. Nothing in it is
+ever unpickled. Moments serve the Fréchet distances alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import warnings
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from ganvas.extractors.base import Extractor
+from ganvas.extractors.features import Features
+from ganvas.metrics.frechet import Moments
+from ganvas.storage.atomic import write_atomically
+
+_UNREADABLE: Final = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError)
+_ASYMMETRY: Final = 1e-6
+"""Largest asymmetry of a covariance, relative to its largest entry, that is rounding (of a float32 file)."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Moments of a reference set whose images are not at hand.
+
+    Args:
+        moments: mean and covariance.
+        n: images they were computed from, or None where the file does not say.
+        extractor: name of the extractor.
+        weights_hash: SHA-256 of its weights.
+    """
+
+    moments: Moments
+    n: int | None
+    extractor: str
+    weights_hash: str
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the moments' bytes (float64, little endian): what names the reference in a protocol."""
+        digest = hashlib.sha256()
+        for x in (self.moments.mean, self.moments.covariance):
+            digest.update(np.ascontiguousarray(x.numpy(), dtype="<f8").data)
+        return digest.hexdigest()
+
+
+def save_statistics(path: Path, features: Features, *, preprocessing: str, images: str) -> None:
+    """Write the moments of a set of features.
+
+    Args:
+        path: ends with ``.npz``; replaced whole or not at all.
+        features: at least 2 images.
+        preprocessing: the extractor's own words.
+        images: content fingerprint of the images.
+
+    Raises:
+        ValueError: another suffix, too few images or features that are not finite.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"path: expected a file that ends with .npz, got {path.name}; write {path.stem}.npz")
+    content = BytesIO()
+    np.savez(
+        content,
+        mu=features.moments.mean.numpy(),
+        sigma=features.moments.covariance.numpy(),
+        n=np.array(features.n),
+        extractor=np.array(features.extractor),
+        weights_hash=np.array(features.weights_hash),
+        preprocessing=np.array(preprocessing),
+        images=np.array(images),
+    )
+    write_atomically(path, content.getvalue())
+
+
+def load_statistics(path: Path, extractor: Extractor) -> Statistics:
+    """Read moments written by ganvas, pytorch-fid or any tool of that layout.
+
+    Args:
+        path: the file.
+        extractor: the one whose features the generated images will have.
+
+    Returns:
+        Statistics; where the file names no extractor, ``extractor`` is taken at the user's word, with a warning.
+
+    Raises:
+        ValueError: unreadable, not of that layout, of another extractor, or not the moments of anything.
+    """
+    arrays = _arrays(path)
+    moments = _moments(path, arrays["mu"], arrays["sigma"], extractor.num_features)
+    if "weights_hash" not in arrays:
+        warnings.warn(
+            f"{path.name} does not say which extractor it is of: '{extractor.name}' "
+            f"({extractor.weights_hash[:8]}) is assumed",
+            stacklevel=2,
+        )
+    name = str(arrays.get("extractor", extractor.name))
+    weights_hash = str(arrays.get("weights_hash", extractor.weights_hash))
+    if (name, weights_hash) != (extractor.name, extractor.weights_hash):
+        raise ValueError(
+            f"{path}: statistics of extractor '{name}' ({weights_hash[:8]}), but extractor={extractor.name} "
+            f"({extractor.weights_hash[:8]}) was asked for; use the one the file was made with"
+        )
+    preprocessing = str(arrays.get("preprocessing", extractor.preprocessing))
+    if preprocessing != extractor.preprocessing:
+        raise ValueError(
+            f"{path}: statistics of images preprocessed as '{preprocessing}', but extractor={extractor.name} does "
+            f"'{extractor.preprocessing}'; make the file again with this extractor"
+        )
+    return Statistics(moments, int(arrays["n"]) if "n" in arrays else None, name, weights_hash)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of the file, read without unpickling."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (*_UNREADABLE, AttributeError, TypeError) as error:
+        raise ValueError(f"{path}: is no readable .npz of reference statistics ({error})") from error
+    if not {"mu", "sigma"} <= arrays.keys():
+        raise ValueError(f"{path}: expected arrays mu and sigma, got {sorted(arrays)}; is it a file of images?")
+    return arrays
+
+
+def _moments(path: Path, mu: np.ndarray, sigma: np.ndarray, d: int) -> Moments:
+    """Checked moments: the right size, finite, symmetric, with variances that are not negative."""
+    if mu.shape != (d,) or sigma.shape != (d, d):
+        raise ValueError(
+            f"{path}: expected mu ({d},) and sigma ({d}, {d}) of this extractor, got {mu.shape} and {sigma.shape}; "
+            "use the extractor that the file was made with"
+        )
+    mean, covariance = (torch.from_numpy(x.astype(np.float64)) for x in (mu, sigma))
+    if not (mean.isfinite().all() and covariance.isfinite().all() and (covariance.diagonal() >= 0).all()):
+        raise ValueError(f"{path}: expected finite moments and variances of 0 or more; make the file again")
+    if (covariance - covariance.T).abs().max() > _ASYMMETRY * covariance.abs().max():
+        raise ValueError(f"{path}: expected a symmetric sigma; make the file again")
+    return Moments(mean, covariance)

@@ -1,0 +1,218 @@
+r"""Scores during training, batch by batch, by torchmetrics over the same extractor as the final scores.
+
+Each batch passes the extractor once; torchmetrics gets the features and logits in place of images. The real side is
+accumulated once and kept. torchmetrics shuffles with the global random state, so that is forked, seeded with the
+stated seed, and given back: scoring leaves training untouched. The Fréchet distance is that of the final scores up to
+rounding; ``is`` and ``kid`` differ from them by their shuffles.
+
+In a distributed run each process takes its part of the images, the parts in the order of the ranks; computing gathers
+sums of moments (float64) and features, in the order in which one process would have them.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.inception import InceptionScore
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from ganvas.extractors.base import Extractor
+from ganvas.health.finding import Verdict
+from ganvas.health.findings import verdict_on_predictions
+from ganvas.metrics.kid import subset_size
+from ganvas.scoring.scores import Score, frechet_name, is_parts, key, kid_score
+from ganvas.scoring.settings import MetricSettings
+
+
+@final
+class _Given(nn.Module):
+    """The identity: torchmetrics asks it for features and gets those already computed."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        return features
+
+
+@final
+class _ClassCounts(Metric):
+    """How often each class is predicted, on either side."""
+
+    real: Tensor
+    fake: Tensor
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(sync_on_compute=False)
+        for side in ("real", "fake"):
+            self.add_state(side, torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, real: bool) -> None:
+        counts = logits.argmax(1).bincount(minlength=logits.shape[1])
+        setattr(self, "real" if real else "fake", (self.real if real else self.fake) + counts)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        return self.real, self.fake
+
+    def forget_fakes(self) -> None:
+        self.fake = torch.zeros_like(self.fake)
+
+
+@contextmanager
+def _own_random_state(seed: int) -> Iterator[None]:
+    """Draw from a fresh CPU stream; only the CPU's generator is touched, since torchmetrics permutes there."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@final
+class StreamingScores(nn.Module):
+    """Fréchet distance, Inception Score (where there are logits) and kernel distance, accumulated over batches.
+
+    Keep it out of the trained model's submodules, or the extractor's weights go into every checkpoint.
+
+    Args:
+        extractor: shared with the final scores.
+        settings: those of the final scores.
+    """
+
+    def __init__(self, extractor: Extractor, settings: MetricSettings) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.settings = settings
+        given = _Given(extractor.num_features)
+        alone: dict[str, Any] = {"sync_on_compute": False}  # compute() gathers for all of them
+        with warnings.catch_warnings():
+            # Both metrics warn that they keep all features: they are small, and n is the user's choice.
+            warnings.filterwarnings("ignore", message=".*save all extracted features")
+            self.frechet = FrechetInceptionDistance(given, reset_real_features=False, **alone)
+            self.kernel = KernelInceptionDistance(
+                given, subsets=settings.kid_subsets, reset_real_features=False, **alone
+            )
+            classes = extractor.num_classes
+            self.inception = None if classes is None else InceptionScore(given, splits=settings.is_splits, **alone)
+            self.classes = None if classes is None else _ClassCounts(classes)
+
+    @property
+    def n_real(self) -> int:
+        """Real images seen so far, by this process."""
+        return int(self.frechet.real_features_num_samples)
+
+    @property
+    def n_fake(self) -> int:
+        """Generated images seen since the last reset, by this process."""
+        return int(self.frechet.fake_features_num_samples)
+
+    def update(self, images: Tensor, *, real: bool) -> None:
+        """Take one batch.
+
+        Args:
+            images: ``uint8 (n, c, h, w)`` in [0, 255].
+            real: True for reference images, which are kept across resets, False for generated ones.
+
+        Raises:
+            ValueError: images that the extractor refuses.
+        """
+        values, logits = self.extractor(images)
+        # Clones made outside inference mode are ordinary tensors, which torchmetrics may keep and change.
+        self.frechet.update(values.double(), real=real)
+        self.kernel.update(values.clone(), real=real)
+        if self.inception is not None and not real:
+            self.inception.update(logits.clone())
+        if self.classes is not None:
+            self.classes.update(logits, real)
+
+    def compute(self) -> dict[str, Score]:
+        """Scores of what was taken so far, by all processes, under the same keys as the final ones.
+
+        Returns:
+            Scores by key ``score/<extractor>/<metric>``.
+
+        Raises:
+            ValueError: fewer than 2 images a side, or than two images a split.
+        """
+        name = self.extractor.name
+        with self._gathered(), _own_random_state(self.settings.seed):
+            self._require_images()
+            sizes = self.n_real, self.n_fake  # now: a metric that has computed holds its own process' state again
+            found = {key(name, frechet_name(name)): Score(float(self.frechet.compute()), sd=None, sd_over="")}
+            if self.inception is not None:
+                found[key(name, "is")] = self._inception_score(self.inception)
+            found[key(name, "kid")] = self._kernel_distance(*sizes)
+        return found
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Whether the generated images have all classes; nothing where the real ones lack one, or without logits."""
+        if self.classes is None:
+            return ()
+        with self.classes.sync_context():
+            real, fake = (side.cpu() for side in self.classes.compute())
+        return verdict_on_predictions(real, torch.arange(len(fake)).repeat_interleave(fake))
+
+    def reset(self) -> None:
+        """Forget the generated images; the real side stays."""
+        self.frechet.reset()
+        self.kernel.reset()
+        if self.inception is not None:
+            self.inception.reset()
+        if self.classes is not None:
+            self.classes.forget_fakes()
+
+    @contextmanager
+    def _gathered(self) -> Iterator[None]:
+        """All processes' states inside the block; without a distributed run, the states as they are."""
+        self._one_tensor_each()
+        with ExitStack() as stack:
+            for metric in (self.frechet, self.kernel, self.inception):
+                if metric is not None:
+                    stack.enter_context(metric.sync_context())
+            yield
+
+    def _one_tensor_each(self) -> None:
+        # torchmetrics gathers lists entry by entry: processes with unequal numbers of batches would wait for each other
+        # for ever, and the order would not be that of the images.
+        features = self.extractor.num_features
+        self.kernel.real_features = _joined(self.kernel.real_features, features, self.extractor.device)
+        self.kernel.fake_features = _joined(self.kernel.fake_features, features, self.extractor.device)
+        if self.inception is not None:
+            assert self.extractor.num_classes is not None
+            self.inception.features = _joined(
+                self.inception.features, self.extractor.num_classes, self.extractor.device
+            )
+
+    def _require_images(self) -> None:
+        least = 2 if self.inception is None else 2 * self.settings.is_splits
+        if self.n_real < 2 or self.n_fake < least:
+            raise ValueError(
+                f"images: expected at least 2 real and {least} generated images (two a split of the Inception Score), "
+                f"got {self.n_real} and {self.n_fake}; update() with more before compute()"
+            )
+
+    def _inception_score(self, metric: InceptionScore) -> Score:
+        # torchmetrics divides by splits - 1, torch-fidelity by splits; with one split the former warns, with no value.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*degrees of freedom")
+            mean, sd = metric.compute()
+        splits = self.settings.is_splits
+        return Score(float(mean), float(sd.nan_to_num()) * math.sqrt((splits - 1) / splits), is_parts(self.settings))
+
+    def _kernel_distance(self, n_real: int, n_fake: int) -> Score:
+        size = subset_size(self.settings.kid_subset_size, n_real, n_fake)
+        self.kernel.subset_size = size
+        mean, sd = self.kernel.compute()
+        return kid_score(float(mean), float(sd), self.settings, (size, n_real, n_fake))
+
+
+def _joined(parts: list[Tensor], width: int, device: torch.device) -> list[Tensor]:
+    return [torch.cat(parts) if parts else torch.empty(0, width, device=device)]

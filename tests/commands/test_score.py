@@ -1,0 +1,306 @@
+"""`ganvas score`, from the command line to result.json and MLflow, on small models and images."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+from PIL import Image
+
+from ganvas.cli import main
+from ganvas.data.sources.mnist5k import Mnist5k
+from ganvas.extractors.features import extract
+from ganvas.extractors.mnist import MnistExtractor
+from ganvas.metrics.frechet import moments_distance
+from ganvas.scoring import from_features
+from ganvas.tracking.store import tracking_uri
+
+SMALL = ["settings.is_splits=2", "settings.kid_subsets=2", "n=60", "paths.cache=cache"]
+TINY = [
+    "network=mlp",
+    "budget.images=128",
+    "score.every=null",
+    "score.n=60",
+    "score.settings.is_splits=2",
+    "score.settings.kid_subsets=2",
+    "grid.rows=2",
+    "grid.columns=3",
+    "tracking.system_metrics=false",
+    "log.every=64",
+]
+
+
+@pytest.fixture(autouse=True)
+def in_a_store(store):
+    return store
+
+
+def train(*overrides, output="run"):
+    assert main(["train", *TINY, f"paths.output={output}", *overrides]) == 0
+    return json.loads(open(f"{output}/result.json").read())
+
+
+def score(source, *overrides, output="out"):
+    code = main(["score", *([str(source)] if source else []), *SMALL, f"paths.output={output}", *overrides])
+    return code, json.loads(open(f"{output}/result.json").read()) if code == 0 else None
+
+
+def drawn(split):
+    """200 digits of all classes: splits are sorted by class."""
+    examples = Mnist5k("mnist5k", [1, 28, 28], 500, 1000).load(split)
+    index = torch.randperm(len(examples), generator=torch.Generator().manual_seed(0))[:200]
+    return examples.batch(index), examples.labels[index]
+
+
+def digits(split="test"):
+    return drawn(split)[0]
+
+
+@pytest.fixture
+def images(tmp_path):
+    np.savez(tmp_path / "fakes.npz", images=digits("val")[:, 0].numpy())
+    for name, side in {"samples": "val", "photos": "test"}.items():
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(digits(side)[:60]):
+            Image.fromarray(image[0].numpy()).save(tmp_path / name / f"{i:03}.png")
+    return tmp_path
+
+
+def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
+    trained, client = train("model=vae"), MlflowClient(tracking_uri())
+    _, other = score(trained["run_id"], "metrics=[fd]", "n=50")
+    tags = client.get_run(trained["run_id"]).data.tags
+    assert tags["ganvas.protocol.score/mnist/fd"] == other["fingerprint"] != trained["fingerprint"]
+    assert tags["ganvas.protocol.score/mnist/kid"] == trained["fingerprint"]
+    code, found = score(trained["run_id"])
+    assert code == 0
+    assert found["scores"].keys() == trained["scores"].keys()
+    for key, value in trained["scores"].items():
+        assert found["scores"][key]["value"] == pytest.approx(value["value"], rel=1e-5), key
+    assert found["fingerprint"] == trained["fingerprint"]
+    said = capsys.readouterr().out
+    assert "floor" in said and "ceiling" in said and found["fingerprint"] in said
+    key = "score/mnist/fd"
+    floor, ceiling = (found["calibration"][side][key] for side in ("floor", "ceiling"))
+    assert 0 < floor < found["scores"][key]["value"] and ceiling > floor
+    history = client.get_metric_history(trained["run_id"], key)
+    assert len(history) == 3 and {m.step for m in history} == {128}
+    run = client.get_run(trained["run_id"])
+    assert run.info.status == "FINISHED" and run.data.tags[f"ganvas.protocol.{key}"] == found["fingerprint"]
+    assert [f.path for f in client.list_artifacts(run.info.run_id, "scores")] == ["scores/result.json"]
+
+
+def test_likelihood_and_memorisation_of_a_vae(capsys):
+    trained = train("model=vae")
+    names = "metrics=[nll,elbo,active_units,memorisation,parzen,prdc,fd_infinity]"
+    few = ["likelihood.k=20", "likelihood.chunk=7", "likelihood.n=40", "parzen.samples=60"]
+    code, found = score("run", names, *few)
+    assert code == 0
+    scores = {key: s["value"] for key, s in found["scores"].items()}
+    assert {f"score/mnist/{m}" for m in ("precision", "recall", "density", "coverage", "fd_infinity")} <= scores.keys()
+    nll = np.load("out/nll.npz")
+    assert scores["score/likelihood/nll"] == pytest.approx(-nll["importance"].mean())
+    assert nll["importance"].shape == (40,) and (nll["importance"] >= nll["elbo"]).all()
+    assert scores["score/likelihood/nll"] < -nll["elbo"].mean()
+    low, high = found["scores"]["score/likelihood/nll"]["interval"]
+    assert (high - low) / 2 == pytest.approx(nll["importance"].std(ddof=1) / 40**0.5)
+    assert found["conditions"]["score/likelihood/nll"]["k"] == 20
+    assert len(set(found["fingerprints"].values())) >= 4
+    assert found["calibration"]["floor"]["score/parzen/log_likelihood"] > scores["score/parzen/log_likelihood"]
+    assert {"memorisation_close", "active_units"} <= found["verdicts"].keys()
+    assert Image.open("out/memorisation.png").size[0] > 28 * 8
+    # A checkpoint that no run is known of is scored and logged nowhere.
+    assert len(MlflowClient(tracking_uri()).get_metric_history(trained["run_id"], "score/mnist/precision")) == 0
+
+
+def test_a_model_that_copies_is_warned_of(images):
+    np.savez("copies.npz", images=digits("train")[:, 0].numpy())
+    code, found = score("copies.npz", "reference=mnist5k", "metrics=[memorisation]")
+    assert code == 0 and found["scores"]["score/mnist/memorisation_close"]["value"] == 1.0
+    assert found["verdicts"]["memorisation_close"]["verdict"] == "warn"
+    code, found = score("fakes.npz", "reference=mnist5k", "metrics=[memorisation]")
+    assert found["verdicts"]["memorisation_close"]["verdict"] == "ok"
+
+
+def test_images_from_anywhere_score_alike_and_as_by_hand(images):
+    extractor = MnistExtractor()
+    fake, real = (extract(extractor, digits(side)[:60], 60) for side in ("val", "test"))
+    truth = moments_distance(real.moments, fake.moments)
+    np.savez("real.npz", images=digits("test")[:60, 0].numpy())
+    np.savez("fake.npz", images=digits("val")[:60, 0].numpy())
+    np.savez("moments.npz", mu=real.moments.mean.numpy(), sigma=real.moments.covariance.numpy())
+    only = ["extractor=mnist", "metrics=[fd]"]
+    for source, reference in [("samples", "photos"), ("fake.npz", "real.npz"), ("samples/", "moments.npz")]:
+        code, found = score(source, f"reference={reference}", *only)
+        assert code == 0
+        assert found["scores"]["score/mnist/fd"]["value"] == pytest.approx(truth, rel=1e-6), (source, reference)
+        assert found["protocol"]["weights"] == "images" and found["protocol"]["n_fake"] == 60
+
+
+def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
+    _, first = score("fakes.npz", "reference=mnist5k", output="first")
+    seen, forward = [], MnistExtractor.extract
+    monkeypatch.setattr(MnistExtractor, "extract", lambda self, x: (seen.append(len(x)), forward(self, x))[1])
+    _, again = score("fakes.npz", "reference=mnist5k", output="again")
+    assert sum(seen) == 200  # the fakes alone
+    assert {k: v for k, v in first.items() if k != "output"} == {k: v for k, v in again.items() if k != "output"}
+
+
+def test_calibration_rows_are_computed_once_and_belong_to_their_settings(images, monkeypatch):
+    asked, original = [], from_features.ceiling
+    spy = {"floor": from_features.floor, "ceiling": lambda *a: (asked.append(a[2:]), original(*a))[1]}
+    monkeypatch.setattr(from_features, "ROWS", spy)
+    _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    assert len(asked) == 1 and first["calibration"] == again["calibration"]
+    for change in ("metrics=[fd]", "settings.dc_neighbours=4", "settings.seed=1", "ceiling=one_mode", "split=val"):
+        before = len(asked)
+        score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]", change)
+        assert len(asked) == before + 1, change
+
+
+def test_a_damaged_cache_is_said_and_computed_again(images):
+    _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    for path in images.glob("cache/*.safetensors"):
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 4
+        path.write_bytes(content)
+    with pytest.warns(UserWarning, match="cache file .* is damaged"):
+        _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
+    assert again == first
+
+
+@pytest.mark.filterwarnings("ignore:.*copies or more")
+def test_one_mode_is_a_ceiling_of_real_images_of_one_class(images):
+    metrics = "metrics=[fd,precision,recall]"
+    _, noise = score("fakes.npz", "reference=mnist5k", metrics)
+    _, mode = score("fakes.npz", "reference=mnist5k", metrics, "ceiling=one_mode")
+    a, b = noise["calibration"], mode["calibration"]
+    assert a["of"]["ceiling"] == "200 of uniform noise" and b["of"]["ceiling"].startswith("200 of class ")
+    assert a["floor"] == b["floor"]
+    assert a["floor"]["score/mnist/fd"] * 5 < b["ceiling"]["score/mnist/fd"] < a["ceiling"]["score/mnist/fd"]
+    assert b["ceiling"]["score/mnist/precision"] > 0.5 > b["ceiling"]["score/mnist/recall"]
+    assert a["ceiling"]["score/mnist/precision"] < b["ceiling"]["score/mnist/precision"]
+
+
+def test_a_data_set_takes_its_own_keys(images):
+    np.savez("real.npz", images=digits("test")[:, 0].numpy())
+    _, whole = score("fakes.npz", "reference=real.npz", "extractor=mnist", "metrics=[fd]")
+    _, part = score(
+        "fakes.npz", "reference=npz", "data.path=real.npz", "data.test=80", "extractor=mnist", "metrics=[fd]"
+    )
+    assert (whole["protocol"]["n_real"], part["protocol"]["n_real"]) == (200, 80) and part["protocol"][
+        "split"
+    ] == "test"
+    _, fewer = score("fakes.npz", "reference=mnist5k", "data.test=700", "metrics=[fd]")
+    assert fewer["protocol"]["n_real"] == 700
+
+
+def test_exported_statistics_score_as_the_images_do(images):
+    _, direct = score("fakes.npz", "reference=mnist5k", "metrics=[fd]", "export_reference=beside.npz")
+    code, exported = score("", "reference=mnist5k", "export_reference=alone.npz")
+    assert code == 0 and exported["exported"].endswith("alone.npz")
+    for path in ("beside.npz", "alone.npz"):
+        _, found = score("fakes.npz", f"reference={path}", "extractor=mnist", "metrics=[fd]")
+        key = "score/mnist/fd"
+        assert found["scores"][key]["value"] == pytest.approx(direct["scores"][key]["value"], rel=1e-10)
+        assert found["protocol"]["n_real"] == 1000
+        with np.load(path) as file:  # as pytorch-fid does
+            assert file["mu"][:].shape == (128,) and file["sigma"][:].shape == (128, 128)
+            assert str(file["images"]) == direct["protocol"]["reference_fingerprint"]
+
+
+def test_points_are_scored_by_their_modes():
+    train("model=gan", "data=ring")
+    _, mode = score("run", "ceiling=one_mode")
+    ceiling = mode["calibration"]["ceiling"]
+    assert ceiling["score/modes/covered"] == 1 and ceiling["score/modes/high_quality"] > 0.9
+    assert ceiling["score/modes/reverse_kl"] == pytest.approx(np.log(8))
+    code, found = score("run")
+    assert found["calibration"]["ceiling"]["score/modes/high_quality"] < 0.2
+    assert code == 0 and found["protocol"] is None and len(found["fingerprint"]) == 12
+    assert found["calibration"]["floor"]["score/modes/covered"] == 8
+    assert 0 <= found["scores"]["score/modes/high_quality"]["value"] < 0.9
+
+
+def test_stacked_digits_are_scored_by_their_modes():
+    images, labels = drawn("test")
+    stacked = images[:198].reshape(66, 3, 28, 28).permute(0, 2, 3, 1)
+    truth = len({tuple(triple) for triple in labels[:198].reshape(66, 3).tolist()})
+    np.savez("stacked.npz", images=stacked.numpy())
+    code, found = score("stacked.npz", "reference=stacked.npz", "extractor=none", "metrics=[stacked_modes]")
+    assert code == 0 and found["scores"]["score/stacked/modes"]["value"] == pytest.approx(truth, abs=1)
+    floor = found["calibration"]["floor"]["score/stacked/kl"]
+    assert found["scores"]["score/stacked/kl"]["value"] == pytest.approx(floor, abs=0.1)
+
+
+BAD = {
+    "fakes.npz extractor=mnist": "no reference for the images fakes.npz; write reference=DATASET",
+    "fakes.npz reference=photos": "no extractor for fakes.npz; write extractor=inception",
+    "fakes.npz reference=mnst5k": "mnst5k is no data set, folder or .npz; did you mean mnist5k?",
+    "fakes.npz reference=mnist5k metrics=[fdd]": "metrics: fdd is unknown; did you mean fd?",
+    "fakes.npz reference=mnist5k metrics=[fid]": "use 'fd'",
+    "fakes.npz reference=mnist5k metrics=[nll]": "metrics: nll needs a VAE",
+    "fakes.npz reference=mnist5k metrics=[modes]": "modes needs a mixture of Gaussians",
+    "fakes.npz reference=mnist5k split=vall": "split=vall: mnist5k has the splits train, val, test",
+    "fakes.npz reference=photos extractor=mnist metrics=[memorisation]": "memorisation needs train images",
+    "fakes.npz reference=colour.npz extractor=mnist": "images of 1 channels against 3 of the reference colour.npz",
+    "colour.npz reference=mnist5k": "colour.npz: images of 3 channels against 1 of the reference mnist5k",
+    "equal.npz reference=mnist5k": "equal.npz: all 60 images are equal",
+    "fakes.npz reference=equal.npz extractor=mnist": "equal.npz: all 60 images are equal",
+    "one.npz reference=mnist5k": "got 1",
+    "fakes.npz reference=one.npz extractor=mnist": "got 1",
+    "fakes.npz reference=float.npz extractor=mnist": "images of type float32, expected uint8",
+    "fakes.npz reference=torn extractor=mnist": "torn.png",
+    "fakes.npz reference=empty extractor=mnist": "no image in it",
+    "fakes.npz reference=mixed extractor=mnist": "images of different sizes",
+    "fakes.npz reference=photos extractor=inception metrics=[fid]": "expected SHA-256 6726825d",
+    "fakes.npz reference=mnist5k ceiling=modes": "ceiling=modes: expected noise or one_mode",
+    "fakes.npz reference=photos extractor=mnist ceiling=one_mode": "ceiling=one_mode needs classes",
+    "fakes.npz reference=mnist5k data.vall=3": "data.vall: mnist5k has no such key; did you mean val?",
+    "fakes.npz reference=photos data.size=3": "reference=photos takes no data keys",
+    "fakes.npz reference=npz": "reference=npz needs data.path=PATH",
+    "export_reference=x.npz": "no reference for the export",
+    "export_reference=x.npz reference=ring": "needs images and an extractor, reference=ring has not both",
+    "export_reference=x.pt reference=mnist5k": "ends with .npz, got x.pt",
+    "float.npz reference=mnist5k": "images of type float32, expected uint8",
+    "nowhere reference=mnist5k": "'nowhere' is neither a checkpoint nor a run",
+    "empty reference=mnist5k": "no image in it",
+    "mixed reference=mnist5k": "images of different sizes",
+    "torn reference=mnist5k": "torn.png",
+    "reference=mnist5k": "no SOURCE",
+    "fakes.npz metrcs=[fd]": "metrcs is no key of the config; did you mean metrics?",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(images / "hub"))
+    (images / "hub/hub/checkpoints").mkdir(parents=True)
+    (images / "hub/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth").write_bytes(b"other weights")
+    np.savez("equal.npz", images=np.repeat(digits()[:1, 0].numpy(), 60, axis=0))
+    np.savez("colour.npz", images=np.zeros((60, 28, 28, 3), np.uint8))
+    np.savez("one.npz", images=digits()[:1, 0].numpy())
+    np.savez("float.npz", images=np.zeros((60, 28, 28), np.float32))
+    for name in ("empty", "mixed", "torn"):
+        (images / name).mkdir()
+    for size in (8, 9):
+        Image.new("L", (size, size)).save(images / "mixed" / f"{size}.png")
+    (images / "torn" / "torn.png").write_bytes((images / "photos" / "003.png").read_bytes()[:60])
+    source, *overrides = line.split() if not line.startswith("export") else ("", *line.split())
+    assert score(source, *overrides)[0] == 2
+    said = capsys.readouterr().err
+    assert BAD[line] in said and "Traceback" not in said
+    assert len([text for text in said.splitlines() if text.startswith("ganvas: ")]) == 1
+
+
+def test_the_settings_are_those_of_training():
+    from hydra import compose, initialize_config_module
+
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        scored, trained = compose("score"), compose("train")
+    assert scored.settings == trained.score.settings
+    assert (scored.n, scored.seed) == (trained.score.n, trained.score.seed)

@@ -1,0 +1,123 @@
+"""The Inception extractor against torch-fidelity itself, with a randomly initialised state dict."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from torch_fidelity import feature_extractor_inceptionv3 as fidelity
+
+from ganvas.extractors import inception as inception_extractor
+from ganvas.extractors.checksum import WeightsError
+from ganvas.extractors.features import extract
+from ganvas.extractors.inception import InceptionExtractor
+
+LAYERS = ["2048", "logits_unbiased"]
+
+
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("inception") / "random.pth"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fidelity, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        torch.manual_seed(0)
+        torch.save(fidelity.FeatureExtractorInceptionV3("inception-v3-compat", LAYERS).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def extractor(random_weights):
+    with pytest.warns(UserWarning, match="not the 2015 Inception weights"):
+        return InceptionExtractor(str(random_weights))
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 32, 32), (2, 3, 40, 30), (3, 1, 28, 28)])
+def test_features_are_those_of_torch_fidelity(extractor, random_weights, shape):
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    own = fidelity.FeatureExtractorInceptionV3(
+        "inception-v3-compat", LAYERS, feature_extractor_weights_path=str(random_weights)
+    )
+    values, logits = own(images if shape[1] == 3 else images.repeat(1, 3, 1, 1))
+    found = extract(extractor, images, batch_size=8)
+    torch.testing.assert_close(found.values, values, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found.logits, logits, rtol=1e-6, atol=1e-7)
+    assert found.values.std() > 0 and (extractor.num_features, extractor.num_classes) == (2048, 1008)
+
+
+def test_construction_leaves_the_random_state(random_weights):
+    before = torch.get_rng_state()
+    with pytest.warns(UserWarning):
+        InceptionExtractor(str(random_weights))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_alpha_channel_is_refused(extractor):
+    with pytest.raises(ValueError, match="'inception' expects 1 or 3 channels, got .*alpha"):
+        extractor(torch.zeros(1, 4, 8, 8, dtype=torch.uint8))
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="extractor.weights: expected a file"):
+        InceptionExtractor(str(tmp_path / "none.pth"))
+
+
+@pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, torch.zeros(1), {"run": Path}])
+def test_other_files_are_refused(tmp_path, content):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="is no state dict of torch-fidelity's InceptionV3"):
+        InceptionExtractor(str(tmp_path / "other.pth"))
+
+
+class Payload:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "ran")
+
+
+def test_a_file_that_runs_code_is_refused_unread(tmp_path):
+    torch.save({"a": Payload(tmp_path / "trace")}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match="is no state dict"):
+        InceptionExtractor(str(tmp_path / "evil.pth"))
+    assert not (tmp_path / "trace").exists()
+
+
+def offline(url, path, **_):
+    raise URLError("no route to host")
+
+
+def damaged(url, path, **_):
+    Path(path).write_bytes(b"half a file")
+
+
+@pytest.mark.parametrize(
+    ("fetch", "message"),
+    [(offline, "failed .*no route.*extractor.weights=PATH"), (damaged, "expected SHA-256 6726825d.*Delete .*and try")],
+)
+def test_failing_download_says_what_to_do(monkeypatch, tmp_path, fetch, message):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    with pytest.raises(WeightsError, match=message):
+        InceptionExtractor(weights=None)
+
+
+def test_download_is_kept_verified_and_loaded(monkeypatch, tmp_path, random_weights):
+    """The download path as a whole, with the random state dict in the place of the file on the server."""
+    content, calls = random_weights.read_bytes(), []
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(
+        torch.hub, "download_url_to_file", lambda url, path, **_: calls.append(url) or Path(path).write_bytes(content)
+    )
+    monkeypatch.setattr(inception_extractor, "WEIGHTS_SHA256", inception_extractor.sha256(content))
+    first, second = InceptionExtractor(None), InceptionExtractor(None)
+    assert calls == [fidelity.URL_INCEPTION_V3]
+    assert first.weights_hash == second.weights_hash == inception_extractor.WEIGHTS_SHA256
+
+
+def test_the_pinned_digest_is_that_of_torch_fidelitys_file():
+    prefix = fidelity.URL_INCEPTION_V3.removesuffix(".pth").rsplit("-", 1)[-1]
+    assert inception_extractor.WEIGHTS_SHA256.startswith(prefix) and len(prefix) == 8

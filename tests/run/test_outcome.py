@@ -1,0 +1,139 @@
+"""The best checkpoint, from its choice in training to its report on other images, and the verdicts beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from ganvas.cli import main
+from ganvas.tracking.store import tracking_uri
+
+from ..tiny import TINY
+
+
+def train(*overrides, output="out"):
+    assert main(["train", *TINY, f"paths.output={output}", *overrides]) == 0
+    with open(f"{output}/result.json") as file:
+        return json.load(file)
+
+
+def history(run_id, key):
+    return {m.step: m.value for m in MlflowClient(tracking_uri()).get_metric_history(run_id, key)}
+
+
+@pytest.fixture(autouse=True)
+def in_a_store(store):
+    return store
+
+
+@pytest.mark.parametrize("metric", ["fd", "is"])
+def test_the_best_is_the_best_on_the_selection_split_and_is_reported_on_the_other(metric, capsys):
+    # Learning at a rate that breaks the model: some scoring before the last one is the best.
+    found = train("optimizer.lr=0.02", f"score.select={metric}", "seed=3", "ema_halflife=null")
+    run_id, best = found["run_id"], found["best"]
+    during = history(run_id, f"val/mnist/{metric}")
+    choose = max if metric == "is" else min
+    assert best["images_seen"] == choose(during, key=during.get)
+    assert found["selection"]["scores"] == {f"selection/mnist/{metric}": during[best["images_seen"]]}
+    assert found["selection"]["split"] == "val" and found["protocol"]["split"] == "test"
+    assert found["selection"]["sample_seed"] != found["protocol"]["sample_seed"]
+    assert torch.load(best["checkpoint"], weights_only=True)["images_seen"] == best["images_seen"]
+    # The report of the best is what `ganvas score` says of its file, by path and by run.
+    small = ["n=40", "calibration=false", *(o for o in TINY if "settings" in o)]
+    small = [o.replace("score.settings", "settings") for o in small]
+    for source in (best["checkpoint"], f"{run_id}/best.ckpt"):
+        assert main(["score", source, *small, "seed=1000", "paths.output=scored", "paths.cache=cache"]) == 0
+        with open("scored/result.json") as file:
+            scored = json.load(file)
+        for key, score in best["scores"].items():
+            assert scored["scores"][key.replace("best/", "score/")]["value"] == pytest.approx(score["value"], rel=1e-6)
+    report, final = (
+        found[side]["scores" if side == "best" else f"score/mnist/{metric}"] for side in ("best", "scores")
+    )
+    sign = 1 if metric == "is" else -1
+    report, final = report[f"best/mnist/{metric}"]["value"], final["value"]
+    gap = found["gap"]
+    assert gap["gap/kept"] == pytest.approx(sign * (report - final))
+    assert gap["gap/promised"] == pytest.approx(sign * (during[best["images_seen"]] - during[640])) and (
+        gap["gap/promised"] >= 0
+    )
+    assert gap["gap/optimism"] == pytest.approx(sign * (during[best["images_seen"]] - report))
+    run = MlflowClient(tracking_uri()).get_run(run_id)
+    assert run.data.metrics[f"best/mnist/{metric}"] == pytest.approx(report)
+    assert run.data.metrics["gap/optimism"] == pytest.approx(gap["gap/optimism"])
+    assert run.data.tags["ganvas.best_images_seen"] == str(best["images_seen"])
+    files = {f.path for f in MlflowClient(tracking_uri()).list_artifacts(run_id, "checkpoints")}
+    assert files == {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+    assert f"best: mnist/{metric} {report:.4g} at {best['images_seen']:,} images" in capsys.readouterr().out
+
+
+def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
+    from ganvas.scoring import evaluation
+
+    calls = []
+    scores = evaluation.scores
+    monkeypatch.setattr(evaluation, "scores", lambda *a: calls.append(1) or scores(*a))
+    found = train("score.every=640")
+    assert len(calls) == 1 and found["best"]["images_seen"] == found["images_seen"] == 640
+    assert found["gap"]["gap/kept"] == found["gap"]["gap/promised"] == 0
+    assert {k.replace("best/", "score/"): v for k, v in found["best"]["scores"].items()} == found["scores"]
+
+
+def test_the_reference_is_extracted_once_for_final_and_best(monkeypatch):
+    from ganvas.scoring import evaluation
+
+    calls = []
+    extract = evaluation.extract
+    monkeypatch.setattr(evaluation, "extract", lambda *a: calls.append(1) or extract(*a))
+    found = train("optimizer.lr=0.02", "seed=3", "ema_halflife=null")
+    assert found["best"]["images_seen"] < 640 and len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "why"),
+    [
+        (["score.select=null"], "score.select=null"),
+        (
+            ["data.val=0", "score.every=null"],
+            "score.every=null: nothing is scored in training; data=mnist5k has no val",
+        ),
+        (["data=ring"], "extractor=none"),
+    ],
+)
+def test_without_a_selection_the_result_says_why(overrides, why):
+    found = train(*overrides)
+    assert found["best"] is None and found["gap"] == {} and found["selection"]["none"].startswith(why)
+    tags = MlflowClient(tracking_uri()).get_run(found["run_id"]).data.tags
+    assert tags["ganvas.selection"].startswith(f"none: {why}")
+
+
+CHECKS = {
+    "gan": {"generator_gradient_norms", "critic_gradient_norms", "discriminator_saturation", "class_coverage"},
+    "dragan": {
+        *("generator_gradient_norms", "critic_gradient_norms"),
+        *("discriminator_saturation", "critic_gradient", "class_coverage"),
+    },
+    "wgan": {"generator_gradient_norms", "critic_gradient_norms", "critic_gap", "class_coverage"},
+    "wgan_gp": {
+        *("generator_gradient_norms", "critic_gradient_norms"),
+        *("critic_gap", "critic_gradient", "class_coverage"),
+    },
+    "vae": {"vae_gradient_norms", "active_units", "class_coverage"},
+}
+
+
+@pytest.mark.parametrize("model", CHECKS)
+def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model):
+    found = train(f"model={model}")
+    verdicts, run = found["verdicts"], MlflowClient(tracking_uri()).get_run(found["run_id"])
+    assert verdicts.keys() == CHECKS[model] | {"finite"}
+    for name, verdict in verdicts.items():
+        assert set(verdict) == {"value", "verdict", "reason"}
+        assert run.data.tags[f"ganvas.health.{name}"] == verdict["verdict"]
+        assert run.data.metrics[f"health/{name}"] == pytest.approx(verdict["value"])
+        # A WGAN's generator moves at every fifth batch, and has no norm before.
+        first = 384 if name == "generator_gradient_norms" and model.startswith("wgan") else 128
+        assert list(history(found["run_id"], f"health/{name}")) == list(range(first, 641, 128))
