@@ -73,7 +73,7 @@ def plain(cfg: DictConfig, data: DataModule, steps: int) -> float:
     for step in range(WARM_UP + steps):
         if step == WARM_UP:
             start = time.perf_counter()
-        real = next(batches)
+        real = next(batches).x
         with torch.no_grad():
             fake = generator(prior.sample(len(real)))
         critic_adam.zero_grad()

@@ -10,15 +10,45 @@ synthetic densities) are floats throughout and have ``shape == (2,)``.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.distributions import Independent
 
 Shape = tuple[int, ...]
 """Shape of one example without the batch: ``(channels, height, width)`` of an image, ``(2,)`` of a point."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some examples of a split as models take them: what passes between data and model.
+
+    Args:
+        x: images in [-1, 1], or points, shape ``(n, *shape)``.
+        y: class of each example, shape ``(n,)``; None where the data have no labels.
+        index: position of each example in its split, shape ``(n,)``.
+    """
+
+    x: Float[Tensor, " n *shape"]
+    y: Int64[Tensor, " n"] | None
+    index: Int64[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
+        """Copy the batch to a device; Lightning calls this hook before each training step.
+
+        Args:
+            device: the target.
+            **kwargs: passed on to :meth:`torch.Tensor.to`.
+        """
+        y = None if self.y is None else self.y.to(device, **kwargs)
+        return Batch(self.x.to(device, **kwargs), y, self.index.to(device, **kwargs))
 
 
 def to_float(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

@@ -14,6 +14,7 @@ from ganvas.models import GAN, VAE, WGAN
 from ganvas.models.schedules import Constant
 from ganvas.networks import init, mlp
 from ganvas.objectives import ELBO, Bernoulli, GradientPenalty, NonSaturating, Unconstrained, Wasserstein
+from ganvas.types import Batch
 
 SHAPE = (1, 8, 8)
 LATENT = 4
@@ -27,7 +28,8 @@ class Stream(IterableDataset):
 
     def __iter__(self):
         for i in self.range:
-            yield torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(i)) * 2 - 1
+            x = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(i)) * 2 - 1
+            yield Batch(x, None, torch.arange(16))
 
 
 def fit_(model, batches: int, start: int = 0, ckpt_path=None, **trainer):

@@ -14,14 +14,14 @@ from itertools import count
 from typing import final
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ganvas.data.seeding import stream
 from ganvas.data.source import DataError, Examples
 from ganvas.data.transforms import Transform
-from ganvas.types import to_float
+from ganvas.types import Batch, to_float
 
 
 def model_input(batch: Tensor) -> Float32[Tensor, " n *shape"]:
@@ -30,7 +30,7 @@ def model_input(batch: Tensor) -> Float32[Tensor, " n *shape"]:
 
 
 @final
-class Batches(IterableDataset[Tensor]):
+class Batches(IterableDataset[Batch]):
     """An endless stream of model-ready batches.
 
     For ``DataLoader(batches, batch_size=None)``: with any number of workers the order is the same, since worker w of W
@@ -78,13 +78,13 @@ class Batches(IterableDataset[Tensor]):
         self.rank, self.world_size = rank, world_size
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
-    def __iter__(self) -> Iterator[Float[Tensor, " n *shape"]]:
+    def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for number in count(first, step):
             yield self.at(self.start + number * self.batch_size)
 
-    def at(self, position: int) -> Float[Tensor, " n *shape"]:
+    def at(self, position: int) -> Batch:
         """This process's slice of the batch that starts at a position.
 
         Args:
@@ -93,8 +93,9 @@ class Batches(IterableDataset[Tensor]):
         share = self.batch_size // self.world_size
         position += self.rank * share
         index = self.order(position, share)
-        batch = model_input(self.examples.batch(index))
-        return self.transform(batch, index, stream("transform", self.seed, position))
+        x = self.transform(model_input(self.examples.batch(index)), index, stream("transform", self.seed, position))
+        labels = self.examples.labels
+        return Batch(x, None if labels is None else labels[index], index)
 
     def order(self, position: int, length: int) -> Int64[Tensor, " length"]:
         """Which examples are shown at positions ``position`` to ``position + length - 1``."""

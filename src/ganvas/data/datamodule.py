@@ -15,6 +15,7 @@ from ganvas.data.batches import Batches, model_input
 from ganvas.data.seeding import stream
 from ganvas.data.source import DataError, Examples, Source
 from ganvas.data.transforms import Transform
+from ganvas.types import Batch
 
 
 @final
@@ -62,7 +63,7 @@ class DataModule(pl.LightningDataModule):
         for split in self.source.splits:
             self.examples(split)
 
-    def train_dataloader(self) -> Iterable[Tensor]:
+    def train_dataloader(self) -> Iterable[Batch]:
         """An endless stream of model-ready batches from :attr:`start` on, see :class:`~ganvas.data.batches.Batches`."""
         examples = self.examples("train")
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -26,7 +26,7 @@ from ganvas.models.base import Model, OptimizerFactory, frozen
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint
-from ganvas.types import Critic, Generator, Prior, Shape
+from ganvas.types import Batch, Critic, Generator, Prior, Shape
 
 EVIDENCE_BATCH = 100
 """Examples in one pass of the critic for a health check: with gradients it holds the graph of all of them."""
@@ -99,8 +99,9 @@ class Adversarial(Model):
         generators, critics = self._optimizer_factories
         return [generators(self.generator.parameters()), critics(self.critic.parameters())]
 
-    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         """One critic update and, every ``n_critic``-th time, one generator update."""
+        x = batch.x
         generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.generator(self.prior.sample(x.shape[0], device=self.device))

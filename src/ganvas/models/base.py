@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.schedules import Schedule
-from ganvas.types import Prior, Shape
+from ganvas.types import Batch, Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 SAMPLE_BATCH = 500
@@ -75,17 +75,17 @@ class Model(pl.LightningModule, ABC):
         """Shape of one example."""
 
     @abstractmethod
-    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
-        """Update on one batch of examples in [-1, 1]; returns the named loss terms, detached."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Update on one batch; returns the named loss terms, detached."""
 
     @abstractmethod
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
         """Latents to examples in [-1, 1], by the averaged weights where they are kept."""
 
-    def training_step(self, batch: Float[Tensor, " n *shape"], batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Lightning's hook: one batch."""
         self._follow_schedule()
-        images = batch.shape[0] * self.trainer.world_size
+        images = len(batch) * self.trainer.world_size
         self.terms = self.step(batch)
         self.updates += 1
         self.images_seen += images

@@ -21,7 +21,7 @@ from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
-from ganvas.types import Decoder, Encoder, Prior, Shape
+from ganvas.types import Batch, Decoder, Encoder, Prior, Shape
 
 
 @final
@@ -78,9 +78,9 @@ class VAE(Model):
         """Lightning's hook: one optimiser for everything that learns."""
         return self._optimizer_factory(p for p in self.parameters() if p.requires_grad)
 
-    def step(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of encoder and decoder."""
-        terms = self._terms(x, self.encoder, self.decoder)
+        terms = self._terms(batch.x, self.encoder, self.decoder)
         self.update("vae", terms.total)
         return terms.named()
 
