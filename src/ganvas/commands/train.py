@@ -22,6 +22,7 @@ from ganvas.models import Model
 from ganvas.run.checkpoints import go_on, warm_start
 from ganvas.run.compatibility import check_fit
 from ganvas.run.marginals import start_at_marginals
+from ganvas.run.memory import keep_freed_memory
 from ganvas.run.outcome import assess, conclude
 from ganvas.run.recording import Job, Parts, start_run, watch
 from ganvas.scoring.evaluation import FinalScores
@@ -57,6 +58,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         NonFiniteError: a loss that became NaN or infinite.
     """
     _silence()
+    keep_freed_memory()
     check(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
