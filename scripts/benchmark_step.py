@@ -3,8 +3,8 @@
 Both sides see the same batches of the embedded digits, the same networks and the same number of threads. Ours runs
 inside Lightning's trainer with the callbacks of a real run that act on every batch (NaN watch, logging every
 ``log.every`` images, averaged weights); the plain loop has torch's default Adam in float32 and draws fresh fakes for
-each network. Each side has a process of its own, since ganvas changes how the C library keeps memory (``--kept``: in the
-plain loop too). Blocks of steps alternate, one process at a time; medians of the blocks' ratios are printed.
+each network. Each side has a process of its own, since ganvas changes how the C library keeps memory (``--kept``:
+in the plain loop too). Blocks of steps alternate, one process at a time; medians of the blocks' ratios are printed.
 
 Usage: python scripts/benchmark_step.py [CASE ...] [--steps 200] [--rounds 5] [--threads 2] [--kept] [--set KEY=VALUE]
 """

@@ -19,7 +19,7 @@ def faults():
         del held
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-print(faults(), keep_freed_memory(), faults() * 0 + faults())
+print(faults(), keep_freed_memory(), faults())
 """
 
 
