@@ -125,6 +125,7 @@ class Train:
     likelihood: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    schedules: Any = MISSING
     model: Any = MISSING
 
 
@@ -274,6 +275,8 @@ def register() -> None:
     # Hydra finds plugins by walking folders, and an editable install has none for it to walk.
     Plugins.instance().register(GanvasSweeper)
     ConfigStore.instance().store(name="train_schema", node=Train)
+    # A mapping that takes new keys on the command line, where Hydra refuses them.
+    ConfigStore.instance().store(name="any_keys", node=OmegaConf.create({}, flags={"struct": False}))
     ConfigStore.instance().store(name="score_schema", node=ScoreCommand)
     ConfigStore.instance().store(name="sample_schema", node=SampleCommand)
     ConfigStore.instance().store(name="rerun_schema", node=RerunCommand)

@@ -40,6 +40,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __getitem__(self, part: slice) -> Batch:
+        return Batch(self.x[part], None if self.y is None else self.y[part], self.index[part])
+
+    def split(self, size: int) -> list[Batch]:
+        """Cut the batch into batches of ``size`` examples, the last of them maybe smaller."""
+        return [self[start : start + size] for start in range(0, len(self), size)]
+
     def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
         """Copy the batch to a device; Lightning calls this hook before each training step.
 
@@ -78,13 +85,29 @@ def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
     return images.detach().float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
+def widen(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Half precision to ``float32``; ``float32`` and ``float64`` pass unchanged and uncopied.
+
+    Losses are computed in at least ``float32``, whatever the precision of the networks: under ``bf16-mixed`` a score
+    has eight significant bits, too few for a mean over the batch or for a difference of two means.
+
+    Args:
+        x: any floating type.
+    """
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 @runtime_checkable
 class Prior(Protocol):
-    """A distribution over latents with independent coordinates."""
+    """A distribution over latents."""
 
     dim: int
-    standard_normal: bool
-    """Whether it is N(0, I), to which the KL of a normal has a closed form."""
+    everywhere: bool
+    """Whether the density is positive everywhere, so that every normal is at a finite divergence from it."""
+
+    def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
+        """Divergence of a posterior from this prior by coordinate, nats; None where no closed form is known."""
+        ...
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
         """Log density of latents, nats."""
@@ -101,6 +124,24 @@ class Prior(Protocol):
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
         """Latents on the way from ``a`` (t = 0) to ``b`` (t = 1) that the prior could have drawn."""
+        ...
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """A distribution of the latents of n examples: a distribution of torch, or one's own."""
+
+    @property
+    def mean(self) -> Float[Tensor, "n d"]:
+        """Means."""
+        ...
+
+    def rsample(self, sample_shape: Any) -> Float[Tensor, "*shape n d"]:
+        """Draws through which gradients flow."""
+        ...
+
+    def log_prob(self, value: Float[Tensor, "*shape n d"]) -> Float[Tensor, "*shape n"]:
+        """Log density of draws, nats."""
         ...
 
 
@@ -124,6 +165,27 @@ class Critic(Protocol):
 
     def __call__(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
         """Scores of ``n`` examples."""
+        ...
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A model that makes examples again from what it encodes of them."""
+
+    def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
+        """Reconstructions of examples, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A network that takes the class of each example as its second argument."""
+
+    classes: int
+    """Number of classes; they are numbered from 0."""
+
+    def __call__(self, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
+        """What the plain network of its kind returns."""
         ...
 
 

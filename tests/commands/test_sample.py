@@ -72,8 +72,8 @@ def test_a_traversal_moves_one_coordinate_a_row_the_most_active_first(runs, tmp_
     changed = [set(torch.nonzero(row.std(dim=0) > 0).flatten().tolist()) for row in z]
     assert code == 0 and all(len(c) == 1 for c in changed)
     subject = open_subject(str(runs / "vae"), torch.device("cpu"))
-    (x,) = subject.data.held_out("test", 1000, 1000)
-    activity = subject.model.posterior(x).mean.var(dim=0)
+    (batch,) = subject.data.held_out("test", 1000, 1000)
+    activity = subject.model.posterior(batch).mean.var(dim=0)
     assert [next(iter(c)) for c in changed] == activity.argsort(descending=True)[:3].tolist()
     assert z[0, :, next(iter(changed[0]))].tolist() == [-3.0, -1.5, 0.0, 1.5, 3.0]
 
@@ -86,8 +86,8 @@ def test_reconstructions_and_points(runs, tmp_path):
     code, result = sampled(runs / "vae", "-n", "16", "--kind", "reconstruction", out=tmp_path / "a")
     assert code == 0 and Image.open(result["picture"]).size == (8 * 58 + 2, 4 * 58 + 2)
     subject = open_subject(str(runs / "vae"), torch.device("cpu"))
-    (x,) = subject.data.held_out("test", 16, 16)
-    assert np.array_equal(np.load(result["array"])["images"], to_uint8(subject.model.reconstruct(x))[:, 0].numpy())
+    (batch,) = subject.data.held_out("test", 16, 16)
+    assert np.array_equal(np.load(result["array"])["images"], to_uint8(subject.model.reconstruct(batch))[:, 0].numpy())
     code, result = sampled(runs / "ring", "-n", "50", out=tmp_path / "b")
     assert code == 0 and np.load(result["array"])["points"].shape == (50, 2)
 

@@ -12,9 +12,22 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
+from torch.distributions import Independent, Normal
 
 import ganvas.objectives as objectives
-from ganvas.objectives import Adversarial, Bound, Constraint, Divergence, Likelihood, Terms, normal_kl
+from ganvas.latents import normal_kl
+from ganvas.objectives import (
+    Adversarial,
+    Bound,
+    Constraint,
+    Divergence,
+    Draws,
+    Likelihood,
+    Penalty,
+    Projection,
+    Reparametrisation,
+    Terms,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
 PATHS = {
@@ -22,7 +35,7 @@ PATHS = {
     for group in ("objective", "constraint", "likelihood")
     for path in sorted((CONF / group).glob("*.yaml"))
 }
-CONFIGS = {name: instantiate(OmegaConf.load(path)) for name, path in PATHS.items()}
+CONFIGS = {name: instantiate(OmegaConf.load(path), _convert_="all") for name, path in PATHS.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
 INTERFACES = (Adversarial, Constraint, Likelihood, Bound)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
@@ -75,7 +88,8 @@ def assert_terms(terms):
 
 
 def test_every_implementation_has_a_config():
-    configured = {type(value) for value in CONFIGS.values()}
+    parts = {type(part) for value in CONFIGS.values() if isinstance(value, Constraint) for part in value.flat()}
+    configured = {type(value) for value in CONFIGS.values()} | parts
     assert {cls.__name__ for cls in IMPLEMENTATIONS} == {cls.__name__ for cls in configured}
 
 
@@ -116,11 +130,21 @@ def test_values_are_frozen_equal_by_value_and_without_defaults(value):
 # Adversarial
 
 
+def sizes(objective):
+    """Numbers of real and of generated scores: any, but in pairs where the objective compares pairs."""
+    return (5, 5) if objective.paired else (6, 4)
+
+
+def other(objective, real):
+    """The real scores that a generator's loss reads, if it reads any."""
+    return real if objective.paired else None
+
+
 @every(Adversarial)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_adversarial_terms_are_finite_float32_and_differentiable(value, dtype):
-    real, fake = (torch.randn(n).to(dtype).requires_grad_() for n in (6, 4))
-    critic, generator = value.critic_terms(real, fake), value.generator_terms(fake)
+    real, fake = (torch.randn(n).to(dtype).requires_grad_() for n in sizes(value))
+    critic, generator = value.critic_terms(real, fake), value.generator_terms(fake, other(value, real))
     assert_terms(critic)
     assert_terms(generator)
     for gradient in (*torch.autograd.grad(critic.total, (real, fake)), *torch.autograd.grad(generator.total, fake)):
@@ -131,16 +155,18 @@ def test_adversarial_terms_are_finite_float32_and_differentiable(value, dtype):
 def test_critic_separates_and_generator_follows(value):
     real, fake = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
     up, down = torch.autograd.grad(value.critic_terms(real, fake + 0.5).total, (real, fake))
-    (generator,) = torch.autograd.grad(value.generator_terms(fake).total, fake)
+    (generator,) = torch.autograd.grad(value.generator_terms(fake, other(value, real)).total, fake)
     assert (up < 0).all() and (down > 0).all() and (generator < 0).all()
 
 
 @every(Adversarial)
 def test_adversarial_losses_are_means_over_the_batch(value):
-    real, fake = torch.randn(5), torch.randn(4)
-    one, many = value.critic_terms(real, fake), value.critic_terms(real.repeat(3), fake.repeat(7))
+    real, fake = (torch.randn(n) for n in sizes(value))
+    times = (3, 3) if value.paired else (3, 7)
+    one, many = value.critic_terms(real, fake), value.critic_terms(real.repeat(times[0]), fake.repeat(times[1]))
     torch.testing.assert_close(one.named(), many.named())
-    torch.testing.assert_close(value.generator_terms(fake).total, value.generator_terms(fake.repeat(3)).total)
+    many = value.generator_terms(fake.repeat(3), other(value, real.repeat(3))).total
+    torch.testing.assert_close(value.generator_terms(fake, other(value, real)).total, many)
 
 
 # Constraints
@@ -179,13 +205,18 @@ def test_constraint_does_one_thing(value):
     before = [p.detach().clone() for p in critic.parameters()]
     value.project(critic)
     projects = any(not torch.equal(p, b) for p, b in zip(critic.parameters(), before, strict=True))
-    assert prepares + penalises + projects == (not isinstance(value, objectives.Unconstrained))
+    kinds = {
+        base for part in value.flat() for base in (Penalty, Projection, Reparametrisation) if isinstance(part, base)
+    }
+    assert prepares + penalises + projects == len(kinds)
     assert isinstance(value.lipschitz, bool)
 
 
 def test_which_constraints_bound_the_lipschitz_constant():
     names = {name.split("/")[1] for name, value in CONFIGS.items() if getattr(value, "lipschitz", False)}
-    assert names == {"gradient_penalty", "one_sided_gradient_penalty", "weight_clipping", "spectral_norm"}
+    assert names == {"gradient_penalty", "one_sided_gradient_penalty", "weight_clipping", "spectral_norm"} | {
+        "spectral_norm_r1"
+    }
 
 
 # Likelihoods
@@ -232,14 +263,21 @@ def test_likelihood_is_highest_where_its_mean_is_the_example(value):
 
 def inputs(k, n, d=3):
     log_px_z, log_pz, log_qz_x = (torch.randn(k, n).requires_grad_() for _ in range(3))
-    return log_px_z, log_pz, log_qz_x, normal_kl(torch.randn(n, d), torch.rand(n, d) + 0.1).requires_grad_()
+    kl = normal_kl(torch.randn(n, d), torch.rand(n, d) + 0.1).requires_grad_()
+    return draws(log_px_z, log_pz, log_qz_x, kl)
+
+
+def draws(log_px_z, log_pz, log_qz_x, kl):
+    posterior = Independent(Normal(torch.zeros_like(kl), 1.0), 1)
+    return Draws(log_px_z, log_pz, log_qz_x, kl, torch.zeros(len(log_px_z), *kl.shape), posterior, n_train=100)
 
 
 @every(Bound)
 @pytest.mark.parametrize("k", [1, 4])
 def test_bound_terms(value, k):
-    log_px_z, log_pz, log_qz_x, kl = inputs(k, 5)
-    terms = value(log_px_z, log_pz, log_qz_x, kl)
+    batch = inputs(k, 5)
+    log_px_z, kl = batch.log_px_z, batch.kl
+    terms = value(batch)
     assert_terms(terms)
     (gradient,) = torch.autograd.grad(terms.total, log_px_z)
     assert (gradient <= 0).all() and gradient.sum().item() == pytest.approx(-1)
@@ -251,8 +289,10 @@ def test_bound_terms(value, k):
 @every(Bound)
 def test_bound_is_a_mean_over_images(value):
     batch = inputs(4, 6)
-    whole = value(*batch).named()
-    parts = [value(*(t[:, i : i + 2] for t in batch[:3]), batch[3][i : i + 2]).named() for i in (0, 2, 4)]
+    densities = (batch.log_px_z, batch.log_pz, batch.log_qz_x)
+    whole = value(batch).named()
+    cut = [draws(*(t[:, i : i + 2] for t in densities), batch.kl[i : i + 2]) for i in (0, 2, 4)]
+    parts = [value(part).named() for part in cut]
     for name in whole:
         torch.testing.assert_close(whole[name], torch.stack([part[name] for part in parts]).mean(), msg=name)
 

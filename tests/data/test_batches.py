@@ -29,7 +29,7 @@ def _batches(examples, **changes):
 
 def _stream(batches, length):
     parts = list(islice(batches, -(-length // batches.batch_size)))
-    return torch.cat(parts)[:length, 0].long()
+    return torch.cat([part.x for part in parts])[:length, 0].long()
 
 
 sizes = st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
@@ -76,10 +76,10 @@ def test_any_number_of_workers_gives_the_same_stream(transform):
     for workers in (0, 1, 2, 3):
         batches = _batches(examples, transform=transform, start=7)
         loader = iter(DataLoader(batches, batch_size=None, num_workers=workers))
-        streams.append(torch.stack([next(loader) for _ in range(7)]))
+        streams.append(torch.stack([next(loader).x for _ in range(7)]))
         del loader
     assert all(stream.equal(streams[0]) for stream in streams)
-    direct = torch.stack(list(islice(_batches(examples, transform=transform, start=7), 7)))
+    direct = torch.stack([b.x for b in islice(_batches(examples, transform=transform, start=7), 7)])
     assert direct.equal(streams[0])
 
 
@@ -87,7 +87,7 @@ def test_any_number_of_workers_gives_the_same_stream(transform):
 @settings(deadline=None, max_examples=40)
 def test_slices_of_all_ranks_are_the_batch(world_size, start):
     def take(**place):
-        return list(islice(_batches(_numbered(13), batch_size=6, start=start, **place), 5))
+        return [b.x for b in islice(_batches(_numbered(13), batch_size=6, start=start, **place), 5)]
 
     ranks = zip(*(take(rank=rank, world_size=world_size) for rank in range(world_size)), strict=True)
     for whole, parts in zip(take(), ranks, strict=True):
@@ -96,15 +96,15 @@ def test_slices_of_all_ranks_are_the_batch(world_size, start):
 
 def test_a_resumed_run_sees_the_same_bits_and_each_epoch_fresh_ones():
     examples = _images(8)
-    whole = list(islice(_batches(examples, batch_size=8, transform=DynamicBinarisation()), 4))
-    resumed = list(islice(_batches(examples, batch_size=8, transform=DynamicBinarisation(), start=16), 2))
+    whole = [b.x for b in islice(_batches(examples, batch_size=8, transform=DynamicBinarisation()), 4)]
+    resumed = [b.x for b in islice(_batches(examples, batch_size=8, transform=DynamicBinarisation(), start=16), 2)]
     assert torch.stack(resumed).equal(torch.stack(whole[2:]))
     sorted_rows = [sorted(map(tuple, b.flatten(1).tolist())) for b in whole]
     assert sorted_rows[0] != sorted_rows[1]
 
 
 def test_images_become_floats_and_points_stay():
-    x = next(iter(_batches(_images(8))))
+    x = next(iter(_batches(_images(8)))).x
     assert x.dtype == torch.float32 and x.min() >= -1 and x.max() <= 1
     assert model_input(torch.tensor([[[[0, 255]]]], dtype=torch.uint8)).flatten().tolist() == [-1, 1]
     points = torch.full((2, 2), 7.5)

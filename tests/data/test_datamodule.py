@@ -13,6 +13,14 @@ from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.data.transforms import DynamicBinarisation, FixedBinarisation, Identity
 
 
+def stacked(batches):
+    return torch.stack([batch.x for batch in batches])
+
+
+def joined(batches):
+    return torch.cat([batch.x for batch in batches])
+
+
 def _module(transform=None, seed=0, batch_size=32, val=500):
     source = Mnist5k("mnist5k", [1, 28, 28], val=val, test=1000)
     return DataModule(source, transform or Identity(), batch_size, seed, workers=0)
@@ -21,8 +29,8 @@ def _module(transform=None, seed=0, batch_size=32, val=500):
 def test_start_moves_the_stream():
     whole, resumed = _module(), _module()
     resumed.start = 96
-    expected = list(islice(whole.train_dataloader(), 5))[3:]
-    assert torch.stack(list(islice(resumed.train_dataloader(), 2))).equal(torch.stack(expected))
+    expected = stacked(islice(whole.train_dataloader(), 5))[3:]
+    assert stacked(islice(resumed.train_dataloader(), 2)).equal(expected)
 
 
 def test_the_global_stream_is_left_alone():
@@ -36,15 +44,15 @@ def test_the_global_stream_is_left_alone():
 
 @pytest.mark.parametrize("transform", [Identity(), DynamicBinarisation(), FixedBinarisation(0)])
 def test_held_out_does_not_depend_on_batch_size_or_seed(transform):
-    one = torch.cat(list(_module(transform).held_out("val", 100, 100)))
-    other = torch.cat(list(_module(transform, seed=5).held_out("val", 100, 7)))
+    one = joined(_module(transform).held_out("val", 100, 100))
+    other = joined(_module(transform, seed=5).held_out("val", 100, 7))
     assert one.equal(other) and one.shape == (100, 1, 28, 28)
 
 
 def test_held_out_whole_split_is_in_order():
     module = _module()
     examples = module.examples("test")
-    whole = torch.cat(list(module.held_out("test", None, 300)))
+    whole = joined(module.held_out("test", None, 300))
     assert whole.add(1).mul(127.5).round().to(torch.uint8).equal(examples.data)
 
 
@@ -52,7 +60,7 @@ def test_a_part_of_a_sorted_split_holds_all_classes():
     module = _module()
     examples = module.examples("test")
     label = {image.numpy().tobytes(): int(c) for image, c in zip(examples.data, examples.labels, strict=True)}
-    part = torch.cat(list(module.held_out("test", 100, 50))).add(1).mul(127.5).round().to(torch.uint8)
+    part = joined(module.held_out("test", 100, 50)).add(1).mul(127.5).round().to(torch.uint8)
     assert {label[image.numpy().tobytes()] for image in part} == set(range(10))
 
 
@@ -84,8 +92,8 @@ class _Watch(pl.LightningModule):
         self.seen = []
 
     def training_step(self, batch, _):
-        self.seen.append(batch)
-        return (batch.mean() - self.weight).square()
+        self.seen.append(batch.x)
+        return (batch.x.mean() - self.weight).square()
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), 0.1)
@@ -98,4 +106,4 @@ def test_lightning_trains_on_it(tmp_path):
         enable_model_summary=False, default_root_dir=tmp_path,
     )  # fmt: skip
     trainer.fit(model, datamodule=module)
-    assert torch.stack(model.seen).equal(torch.stack(list(islice(_module().train_dataloader(), 3))))
+    assert torch.stack(model.seen).equal(stacked(islice(_module().train_dataloader(), 3)))

@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from ganvas.health.adversarial import critic_gap, critic_gradient, discriminator_saturation
 from ganvas.health.checks import class_coverage, finite, gradient_norms, posterior_collapse
-from ganvas.metrics.active_units import LatentActivity
+from ganvas.latents.activity import LatentActivity
 
 
 def normal(n, mean, seed):

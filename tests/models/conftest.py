@@ -32,7 +32,7 @@ class Stream(IterableDataset):
             yield Batch(x, None, torch.arange(16))
 
 
-def fit_(model, batches: int, start: int = 0, ckpt_path=None, **trainer):
+def fit_(model, batches: int, start: int = 0, ckpt_path=None, batches_of=None, **trainer):
     quiet = {
         "logger": False,
         "enable_checkpointing": False,
@@ -42,7 +42,9 @@ def fit_(model, batches: int, start: int = 0, ckpt_path=None, **trainer):
     trainer = pl.Trainer(max_epochs=1, accelerator="cpu", **quiet, **trainer)
     trainer.fit(
         model,
-        DataLoader(Stream(batches, start), batch_size=None, generator=torch.Generator()),
+        DataLoader([batches_of()] * batches, batch_size=None)
+        if batches_of
+        else DataLoader(Stream(batches, start), batch_size=None, generator=torch.Generator()),
         ckpt_path=ckpt_path,
         weights_only=True,
     )
@@ -80,7 +82,7 @@ def adversarial(networks):
     def make(kind=GAN, seed=0, **changes):
         torch.manual_seed(seed)
         parts = networks()
-        penalty = GradientPenalty(weight=10.0, target=1.0, one_sided=False)
+        penalty = GradientPenalty(weight=10.0, every=1, target=1.0, one_sided=False)
         adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.999))
         arguments = {
             "prior": Normal(LATENT),
@@ -90,11 +92,13 @@ def adversarial(networks):
             "constraint": penalty if kind is WGAN else Unconstrained(),
             "n_critic": 1,
             "simultaneous": False,
-            "generator_optimizer": adam,
-            "critic_optimizer": adam,
+            "optimizer": adam,
+            "generator_optimizer": {},
+            "critic_optimizer": {},
             "ema_halflife": None,
             "gradient_clip": None,
             "schedule": Constant(),
+            "schedules": {},
         }
         return kind(**{**arguments, **changes})
 
@@ -118,6 +122,7 @@ def variational(networks):
             "ema_halflife": None,
             "gradient_clip": None,
             "schedule": Constant(),
+            "schedules": {},
         }
         return VAE(**{**arguments, **changes})
 

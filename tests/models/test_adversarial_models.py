@@ -28,7 +28,8 @@ def test_gan_steps_equal_a_plain_loop(adversarial, fit, stream):
     generator_adam = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.999))
     critic_adam = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.999))
     torch.manual_seed(99)
-    for real in stream(5):
+    for batch in stream(5):
+        real = batch.x
         fake = generator(torch.randn(16, 4))
         loss = softplus(-critic(real)).mean() + softplus(critic(fake.detach())).mean()
         critic_adam.zero_grad()
@@ -48,7 +49,8 @@ def test_simultaneous_updates_take_both_gradients_at_the_same_weights(adversaria
     reference = adversarial(seed=7)
     generator, critic = reference.generator, reference.critic
     torch.manual_seed(99)
-    for real in stream(4):
+    for batch in stream(4):
+        real = batch.x
         fake = generator(torch.randn(16, 4))
         losses = {
             critic: softplus(-critic(real)).mean() + softplus(critic(fake.detach())).mean(),
@@ -60,7 +62,7 @@ def test_simultaneous_updates_take_both_gradients_at_the_same_weights(adversaria
                 for p, g in zip(net.parameters(), found, strict=True):
                     p -= 0.1 * g
     sgd = partial(torch.optim.SGD, lr=0.1)
-    model = adversarial(seed=7, simultaneous=True, generator_optimizer=sgd, critic_optimizer=sgd)
+    model = adversarial(seed=7, simultaneous=True, optimizer=sgd)
     torch.manual_seed(99)
     fit(model, 4)
     for ours, plain in zip(model.parameters(), reference.parameters(), strict=True):
@@ -117,7 +119,7 @@ def test_terms_name_what_the_family_is_read_by(adversarial, fit):
 
 def test_a_packed_critic_trains(adversarial, fit):
     critic = mlp.Critic((2, 8, 8), hidden=[16], activation="ReLU", init=partial(init.glorot_uniform_, gain=1.0))
-    model = adversarial(critic=Packed(critic, 2), constraint=R1(weight=1.0))
+    model = adversarial(critic=Packed(critic, 2), constraint=R1(weight=1.0, every=1))
     before = copies(model.critic)
     fit(model, 2)
     assert changed(before, model.critic)
@@ -129,7 +131,7 @@ def test_a_packed_critic_trains(adversarial, fit):
         (GAN, {"objective": Wasserstein()}, ["GAN", "Wasserstein", "model=wgan_gp"]),
         (GAN, {"constraint": WeightClipping(bound=0.01)}, ["GAN", "WeightClipping", "model=wgan"]),
         (WGAN, {"constraint": Unconstrained()}, ["WGAN", "Unconstrained", "constraint=gradient_penalty"]),
-        (WGAN, {"constraint": R1(weight=1.0)}, ["WGAN", "R1", "constraint=gradient_penalty"]),
+        (WGAN, {"constraint": R1(weight=1.0, every=1)}, ["WGAN", "R1", "constraint=gradient_penalty"]),
         (WGAN, {"objective": NonSaturating()}, ["WGAN", "NonSaturating", "model=gan"]),
         (GAN, {"n_critic": 0}, ["n_critic=0", ">= 1"]),
         (GAN, {"ema_halflife": 0}, ["ema_halflife=0", "null"]),

@@ -12,6 +12,7 @@ from ganvas.health.evidence import CriticScores, DiscriminatorLoss, GradientNorm
 from ganvas.models import WGAN
 from ganvas.networks import Packed, init, mlp
 from ganvas.objectives import R1, Dragan, WeightClipping
+from ganvas.types import Batch
 
 
 def norm(gradients):
@@ -22,11 +23,11 @@ def test_gradient_norms_are_those_of_the_losses(adversarial, fit, stream):
     model, plain = adversarial(seed=7), adversarial(seed=7)
     sgd = partial(torch.optim.SGD, lr=0.0)
     for m in (model, plain):
-        m._optimizer_factories = (sgd, sgd)
+        m._make_optimizer = sgd
     torch.manual_seed(9)
     fit(model, 1)
     torch.manual_seed(9)
-    (real,) = stream(1)
+    real = next(iter(stream(1))).x
     fake = plain.generator(torch.randn(16, 4))
     critic_loss = softplus(-plain.critic(real)).mean() + softplus(plain.critic(fake.detach())).mean()
     generator_loss = softplus(-plain.critic(fake)).mean()
@@ -56,23 +57,24 @@ def test_norms_are_those_before_clipping(adversarial, variational, fit):
 HISTORY = {f"critic/{name}": torch.ones(80, dtype=torch.float64) for name in ("total", "real_score", "fake_score")}
 HISTORY |= {f"{player}/gradient_norm": torch.ones(80, dtype=torch.float64) for player in ("critic", "generator", "vae")}
 X = torch.rand(230, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+B = Batch(X, None, torch.arange(230))
 
 
 @pytest.fixture
 def kinds(adversarial, variational):
     def of(name, **changes):
         made = {"gan": adversarial, "wgan": partial(adversarial, WGAN), "vae": variational}[name](**changes)
-        return made, lambda held_out=X[:200]: [type(e) for e in made.evidence(X, held_out, HISTORY)]
+        return made, lambda held_out=B[:200]: [type(e) for e in made.evidence(B, held_out, HISTORY)]
 
     return of
 
 
 def test_each_family_shows_its_own(kinds):
     both = [Logged, GradientNorms, GradientNorms]
-    dragan = Dragan(weight=10.0, target=1.0, noise_scale=0.5)
+    dragan = Dragan(weight=10.0, every=1, target=1.0, noise_scale=0.5)
     assert kinds("gan")[1]() == [*both, DiscriminatorLoss]
     assert kinds("gan", constraint=dragan)[1]() == [*both, DiscriminatorLoss, InputGradients]
-    assert kinds("gan", constraint=R1(weight=1.0))[1]() == [*both, DiscriminatorLoss]
+    assert kinds("gan", constraint=R1(weight=1.0, every=1))[1]() == [*both, DiscriminatorLoss]
     assert kinds("wgan")[1]() == [*both, CriticScores, InputGradients]
     assert kinds("wgan", constraint=WeightClipping(bound=0.1))[1]() == [*both, CriticScores]
     assert kinds("vae")[1]() == [Logged, GradientNorms, Posterior]
@@ -82,23 +84,23 @@ def test_each_family_shows_its_own(kinds):
 
 def test_what_is_shown_is_of_the_examples_given(adversarial, variational):
     wgan, vae = adversarial(WGAN), variational()
-    scores, gradients = wgan.evidence(X, X[:200], {})
+    scores, gradients = wgan.evidence(B, B[:200], {})
     assert torch.allclose(scores.train, wgan.critic(X).detach(), atol=1e-6)
     assert torch.allclose(scores.held_out, wgan.critic(X[:200]).detach(), atol=1e-6)
     assert len(scores.fake) == len(gradients.norms) == 230
-    (posterior,) = vae.evidence(X, X[:200], {})
+    (posterior,) = vae.evidence(B, B[:200], {})
     assert torch.allclose(posterior.loc, vae.encoder(X[:200]).mean, atol=1e-6)
 
 
 def test_the_discriminator_is_judged_by_its_last_updates_against_chance(adversarial):
     history = {**HISTORY, "critic/total": torch.arange(80, dtype=torch.float64)}
-    loss = adversarial().evidence(X, X, history)[-1]
+    loss = adversarial().evidence(B, B, history)[-1]
     assert loss.loss.tolist() == list(range(30, 80)) and loss.chance == pytest.approx(1.3862943611)
 
 
 def test_a_packed_critic_shows_whole_packs(adversarial):
     critic = mlp.Critic((2, 8, 8), hidden=[16], activation="ReLU", init=partial(init.glorot_uniform_, gain=1.0))
-    scores, gradients = adversarial(WGAN, critic=Packed(critic, 2)).evidence(X[:29], X[:7], {})
+    scores, gradients = adversarial(WGAN, critic=Packed(critic, 2)).evidence(B[:29], B[:7], {})
     assert (len(scores.train), len(scores.held_out), len(gradients.norms)) == (14, 3, 14)
 
 
@@ -111,7 +113,7 @@ def test_looking_leaves_no_trace(kinds, name, fit):
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     torch.manual_seed(4)
     before = torch.get_rng_state()
-    first, second = (model.evidence(X, X, {}) for _ in range(2))
+    first, second = (model.evidence(B, B, {}) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before) and model.training
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     kept = [p.grad for p in model.parameters() if p.grad is not None]

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganvas.models import WGAN
 from ganvas.models.ema import EMA
-from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Stages
+from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Stages
 
 MODELS = ["gan", "wgan", "vae"]
 
@@ -122,17 +122,16 @@ def test_the_stages_of_the_iwae_are_3280_epochs():
 
 
 def test_the_first_gans_rate_falls_by_the_batch_and_its_momentum_rises(adversarial, fit):
-    schedule = ExponentialDecay(
-        decay=1.5, batch=16, floor=0.1, momentum_start=0.5, momentum_end=0.7, momentum_images=64
-    )
+    schedule = ExponentialDecay(decay=1.5, batch=16, floor=0.1)
+    momentum = {"optimizer": {"momentum": Ramp(start=0.5, end=0.7, images=64)}}
     assert [schedule(seen) for seen in (0, 16, 32, 1600)] == pytest.approx([1, 1 / 1.5, 1 / 2.25, 0.1])
     sgd = partial(torch.optim.SGD, lr=0.3)
-    model = adversarial(schedule=schedule, generator_optimizer=sgd, critic_optimizer=sgd)
+    model = adversarial(schedule=schedule, schedules=momentum, optimizer=sgd)
     groups = [group for optimizer in fit(model, 3).optimizers for group in optimizer.param_groups]
     assert [group["momentum"] for group in groups] == pytest.approx([0.6, 0.6])
     assert [group["lr"] for group in groups] == pytest.approx([0.3 / 2.25] * 2)
-    with pytest.raises(ValueError, match="momentum, which this optimiser lacks"):
-        fit(adversarial(schedule=schedule), 1)
+    with pytest.raises(ValueError, match="optimizer.momentum: the model has no such number to move; it has optimizer"):
+        fit(adversarial(schedule=schedule, schedules=momentum), 1)
 
 
 def test_learning_rates_follow_images_seen(adversarial, fit):
@@ -143,7 +142,7 @@ def test_learning_rates_follow_images_seen(adversarial, fit):
 
 def test_clipping_bounds_the_step(adversarial, fit):
     sgd = partial(torch.optim.SGD, lr=1.0)
-    model = adversarial(generator_optimizer=sgd, critic_optimizer=sgd, gradient_clip=1e-3)
+    model = adversarial(optimizer=sgd, gradient_clip=1e-3)
     before = {name: p.detach().clone() for name, p in model.critic.named_parameters()}
     fit(model, 1)
     moved = torch.cat([(p.detach() - before[name]).flatten() for name, p in model.critic.named_parameters()])

@@ -9,8 +9,13 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from ganvas.latents.priors import Uniform
 from ganvas.objectives import IWAE, DiscretisedLogistic, Gaussian, Wasserstein
+from ganvas.types import Batch
 
 SHAPE = (1, 8, 8)
+
+
+def batch(x):
+    return Batch(x, None, torch.arange(len(x)))
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def x():
 def test_the_elbo_is_the_elbo(variational, x):
     model = variational()
     torch.manual_seed(3)
-    terms = model.evaluate(x)
+    terms = model.evaluate(batch(x)).named()
     torch.manual_seed(3)
     with torch.no_grad():
         posterior = model.encoder(x)
@@ -35,8 +40,8 @@ def test_the_elbo_is_the_elbo(variational, x):
 
 def test_more_importance_samples_tighten_the_bound(variational, x):
     torch.manual_seed(0)
-    few = torch.stack([variational(objective=IWAE(samples=1)).evaluate(x)["bound"] for _ in range(200)]).mean()
-    many = torch.stack([variational(objective=IWAE(samples=50)).evaluate(x)["bound"] for _ in range(20)]).mean()
+    few = torch.stack([variational(objective=IWAE(samples=1)).evaluate(batch(x)).bound for _ in range(200)]).mean()
+    many = torch.stack([variational(objective=IWAE(samples=50)).evaluate(batch(x)).bound for _ in range(20)]).mean()
     assert many > few
 
 
@@ -52,12 +57,12 @@ def test_a_learned_scale_learns_the_noise_of_the_data(variational, fit):
 @pytest.mark.parametrize("likelihood", [Gaussian(sigma=0.5), DiscretisedLogistic(scale=None)])
 def test_reconstructions_are_images(variational, x, likelihood):
     model = variational(likelihood=likelihood)
-    assert model.reconstruct(x).shape == x.shape
+    assert model.reconstruct(batch(x)).shape == x.shape
     assert model.sample(3, seed=0).shape == (3, *SHAPE)
 
 
 def test_impossible_pairs_are_refused_by_name(variational, networks):
-    with pytest.raises(ValueError, match="VAE needs a standard normal prior, got Uniform; write prior=normal"):
+    with pytest.raises(ValueError, match="positive everywhere, got Uniform: .*; write prior=normal or mixture"):
         variational(prior=Uniform(4, bound=1.0))
     with pytest.raises(ValueError, match="got Wasserstein; write objective=elbo"):
         variational(objective=Wasserstein())
@@ -70,7 +75,7 @@ def test_impossible_pairs_are_refused_by_name(variational, networks):
 def test_log_weights_are_those_written_by_hand(variational, x):
     model = variational()
     torch.manual_seed(3)
-    found = model.log_weights(x, 6)
+    found = model.log_weights(batch(x), 6)
     torch.manual_seed(3)
     with torch.no_grad():
         posterior = model.encoder(x)
@@ -79,4 +84,4 @@ def test_log_weights_are_those_written_by_hand(variational, x):
     expected = pixels + Normal(0.0, 1.0).log_prob(z).sum(-1) - posterior.log_prob(z)
     assert found.shape == (6, 5) and not found.requires_grad
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(model.posterior(x).mean, posterior.mean)
+    torch.testing.assert_close(model.posterior(batch(x)).mean, posterior.mean)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy import stats
 
+from ganvas.latents.posteriors import diagonal_normal
 from ganvas.networks import maxout, mlp, resnet
-from ganvas.networks.gaussian import diagonal_normal
 from ganvas.networks.infogan import Generator as InfoGANGenerator
 from ganvas.networks.init import glorot_uniform_, normal_
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
-from ganvas.metrics.active_units import latent_activity
+from ganvas.latents.activity import latent_activity
 from ganvas.models import VAE
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
@@ -100,7 +100,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     if len(subject.shape) == 3:
         return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
     data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
-    return Drawn(examples, pictures.scatter(examples, data))
+    return Drawn(examples, pictures.scatter(examples, data.x))
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -148,7 +148,7 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
-    return Drawn(made, pictures.pairs(originals[:SHOWN], made[:SHOWN], cfg.columns))
+    return Drawn(made, pictures.pairs(originals.x[:SHOWN], made[:SHOWN], cfg.columns))
 
 
 KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyType(

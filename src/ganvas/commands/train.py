@@ -66,6 +66,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     model: Model = build(cfg.model)
     extractor, settings = build(cfg.extractor) or None, build(cfg.score.settings)
     check_fit(cfg, data, model, extractor)
+    model.learn_of(len(data.examples("train")), data.examples("train").labels)
     start_at_marginals(cfg, data, model)
     warm_start(cfg, model)
     trainer = make_trainer(cfg, job.output)

@@ -29,6 +29,11 @@ def model_input(batch: Tensor) -> Float32[Tensor, " n *shape"]:
     return to_float(batch) if batch.dtype == torch.uint8 else batch
 
 
+def labels_at(examples: Examples, index: Int64[Tensor, " n"]) -> Int64[Tensor, " n"] | None:
+    """Classes of the examples at these positions; None where the source knows none."""
+    return None if examples.labels is None else examples.labels[index]
+
+
 @final
 class Batches(IterableDataset[Batch]):
     """An endless stream of model-ready batches.
@@ -94,8 +99,7 @@ class Batches(IterableDataset[Batch]):
         position += self.rank * share
         index = self.order(position, share)
         x = self.transform(model_input(self.examples.batch(index)), index, stream("transform", self.seed, position))
-        labels = self.examples.labels
-        return Batch(x, None if labels is None else labels[index], index)
+        return Batch(x, labels_at(self.examples, index), index)
 
     def order(self, position: int, length: int) -> Int64[Tensor, " length"]:
         """Which examples are shown at positions ``position`` to ``position + length - 1``."""

@@ -7,11 +7,9 @@ from typing import final
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ganvas.data.batches import Batches, model_input
+from ganvas.data.batches import Batches, labels_at, model_input
 from ganvas.data.seeding import stream
 from ganvas.data.source import DataError, Examples, Source
 from ganvas.data.transforms import Transform
@@ -81,7 +79,7 @@ class DataModule(pl.LightningDataModule):
         # Its own generator: without one, each pass would take a number from the global stream.
         return DataLoader(batches, batch_size=None, num_workers=self.workers, generator=stream("loader", self.seed))
 
-    def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Float[Tensor, " b *shape"]]:
+    def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Batch]:
         """A split, or ``n`` examples spread over it, in its own order: the same at every call, for every run's seed.
 
         The transform's draws do not depend on the seed of the run, nor on ``batch_size``.
@@ -106,14 +104,15 @@ class DataModule(pl.LightningDataModule):
             )
         return self._held_out(examples, split, n, batch_size)
 
-    def _held_out(self, examples: Examples, split: str, n: int, batch_size: int) -> Iterator[Tensor]:
+    def _held_out(self, examples: Examples, split: str, n: int, batch_size: int) -> Iterator[Batch]:
         # A random subset: splits may be sorted by class, and their first n would then miss classes.
         chosen = torch.randperm(len(examples), generator=stream("held out", split))[:n].sort().values
         generator = stream("held out transform", split)
         for index in chosen.split(batch_size):
-            yield self.transform(model_input(examples.batch(index)), index, generator)
+            x = self.transform(model_input(examples.batch(index)), index, generator)
+            yield Batch(x, labels_at(examples, index), index)
 
-    def some(self, split: str, n: int) -> Float[Tensor, " m *shape"]:
+    def some(self, split: str, n: int) -> Batch:
         """``n`` examples spread over a split, or all where there are fewer, as one batch; see :meth:`held_out`.
 
         Args:
@@ -121,7 +120,7 @@ class DataModule(pl.LightningDataModule):
             n: at least 1.
         """
         n = min(n, len(self.examples(split)))
-        return torch.cat(list(self.held_out(split, n, n)))
+        return next(self.held_out(split, n, n))
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of the content of every split that exists."""

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.health.finding import Verdict, judge
-from ganvas.metrics.active_units import ACTIVE_VARIANCE, LatentActivity
+from ganvas.latents.activity import ACTIVE_VARIANCE, LatentActivity
 from ganvas.metrics.histogram import histogram_kl
 
 GRADIENT_SPIKE: Final = 100.0

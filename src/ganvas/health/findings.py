@@ -23,7 +23,7 @@ from ganvas.health.evidence import (
     Posterior,
 )
 from ganvas.health.finding import Verdict
-from ganvas.metrics.active_units import latent_activity
+from ganvas.latents.activity import latent_activity
 
 IN_TRAINING: Final = (
     "finite",

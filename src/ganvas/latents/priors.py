@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log, pi
-from typing import ClassVar
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.latents.kl import normal_kl
+from ganvas.latents.posteriors import as_normal
+from ganvas.types import Posterior
 
-def _check_dim(dim: int) -> None:
+
+def check_dim(dim: int) -> None:
+    """Refuse a dimension below one."""
     if dim < 1:
         raise ValueError(f"argument `dim` is {dim}; expected >= 1. Fix: set prior.dim.")
 
 
+@final
 @dataclass(frozen=True)
 class Normal:
     """Standard normal.
@@ -31,11 +37,11 @@ class Normal:
     """
 
     dim: int
-    standard_normal: ClassVar[bool] = True
+    everywhere: ClassVar[bool] = True
     reach: ClassVar[float] = 3.0
 
     def __post_init__(self) -> None:
-        _check_dim(self.dim)
+        check_dim(self.dim)
 
     def sample(
         self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
@@ -81,7 +87,13 @@ class Normal:
         angle = t[:, None] * (pi / 2)
         return angle.cos() * a + angle.sin() * b
 
+    def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
+        """Divergence of a diagonal normal by coordinate, see :func:`~ganvas.latents.kl.normal_kl`; else None."""
+        normal = as_normal(posterior)
+        return None if normal is None else normal_kl(normal.loc, normal.scale)
 
+
+@final
 @dataclass(frozen=True)
 class Uniform:
     """Uniform on the cube of half-width ``bound``.
@@ -96,10 +108,10 @@ class Uniform:
 
     dim: int
     bound: float
-    standard_normal: ClassVar[bool] = False
+    everywhere: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check_dim(self.dim)
+        check_dim(self.dim)
         if not self.bound > 0:
             raise ValueError(f"argument `bound` is {self.bound}; expected > 0. Fix: set prior.bound.")
 
@@ -146,3 +158,6 @@ class Uniform:
             t: positions in [0, 1].
         """
         return torch.lerp(a, b, t[:, None])
+
+    def kl(self, posterior: Posterior) -> None:
+        """None: a posterior that reaches beyond the cube is infinitely far from it."""

@@ -11,16 +11,16 @@ k and meets the evidence as k grows: numbers at different k do not compare, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-LogWeights = Callable[[Tensor, int], Tensor]
-"""Images ``(n, *shape)`` and a number of draws k to log weights ``(k, n)`` in nats, fresh draws at each call."""
+LogWeights = Callable[[Any, int], Tensor]
+"""A batch of n images and a number of draws k to log weights ``(k, n)`` in nats, fresh draws at each call."""
 
 
 @final
@@ -40,7 +40,7 @@ class EvidenceBounds:
 
 
 @torch.no_grad()
-def evidence_bounds(log_weights: LogWeights, images: Iterable[Tensor], k: int, chunk: int) -> EvidenceBounds:
+def evidence_bounds(log_weights: LogWeights, images: Iterable[Sized], k: int, chunk: int) -> EvidenceBounds:
     r"""ELBO and importance-weighted bound of each image, by streaming over chunks of draws.
 
     .. math:: \frac1k \sum_i \log w_i \quad\text{and}\quad \log \sum_i w_i - \log k
@@ -49,7 +49,7 @@ def evidence_bounds(log_weights: LogWeights, images: Iterable[Tensor], k: int, c
 
     Args:
         log_weights: see :data:`LogWeights`; called with at most ``chunk`` draws.
-        images: batches ``(b, *shape)``, on the model's device and scale.
+        images: batches of b images, on the model's device and scale.
         k: draws an image, at least 1.
         chunk: draws at a time, at least 1; memory grows with ``b * chunk``.
 
@@ -76,14 +76,14 @@ def evidence_bounds(log_weights: LogWeights, images: Iterable[Tensor], k: int, c
     return EvidenceBounds(total / k, log_total - math.log(k), k)
 
 
-def importance_bound(log_weights: LogWeights, images: Iterable[Tensor], k: int, chunk: int) -> Float64[Tensor, " n"]:
+def importance_bound(log_weights: LogWeights, images: Iterable[Sized], k: int, chunk: int) -> Float64[Tensor, " n"]:
     r"""Only :math:`L_k` of each image, see :func:`evidence_bounds`.
 
     Reference: Burda et al. 2016, equation 8, https://arxiv.org/abs/1509.00519.
 
     Args:
         log_weights: see :data:`LogWeights`.
-        images: batches ``(b, *shape)``.
+        images: batches of b images, on the model's device and scale.
         k: draws an image, at least 1.
         chunk: draws at a time, at least 1.
 
@@ -96,7 +96,7 @@ def importance_bound(log_weights: LogWeights, images: Iterable[Tensor], k: int, 
     return evidence_bounds(log_weights, images, k, chunk).importance
 
 
-def _batch(log_weights: LogWeights, x: Tensor, k: int, chunk: int) -> Float64[Tensor, "2 n"]:
+def _batch(log_weights: LogWeights, x: Sized, k: int, chunk: int) -> Float64[Tensor, "2 n"]:
     """Sum of the log weights and log of the sum of the weights, over k draws."""
     total = torch.zeros(len(x), dtype=torch.float64)
     log_total = torch.full((len(x),), -math.inf, dtype=torch.float64)
@@ -107,7 +107,7 @@ def _batch(log_weights: LogWeights, x: Tensor, k: int, chunk: int) -> Float64[Te
     return torch.stack([total, log_total])
 
 
-def _draws(log_weights: LogWeights, x: Tensor, draws: int) -> Float[Tensor, "k n"]:
+def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"]:
     """One chunk in float64 on the CPU (some devices have no float64)."""
     log_w = log_weights(x, draws)
     if log_w.shape != (draws, len(x)):

@@ -13,12 +13,12 @@ generator's turn then comes first, against the critic as it is, and the critic l
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.health.evidence import InputGradients
@@ -43,11 +43,13 @@ class Adversarial(Model):
         constraint: what is asked of the critic besides its loss; which, the family says.
         n_critic: critic updates for each generator update; >= 1.
         simultaneous: whether a generator update is against the critic before its own update rather than after it.
-        generator_optimizer: called with the generator's parameters.
-        critic_optimizer: called with the critic's parameters.
+        optimizer: called with a network's parameters.
+        generator_optimizer: arguments in which the generator's optimiser differs from it.
+        critic_optimizer: arguments in which the critic's optimiser differs from it.
         ema_halflife: memory of the averaged generator in images; None keeps no average.
         gradient_clip: largest L2 norm of either network's gradient; None clips nothing.
-        schedule: factor on both learning rates by images seen.
+        schedule: of both learning rates.
+        schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -67,22 +69,26 @@ class Adversarial(Model):
         constraint: Constraint,
         n_critic: int,
         simultaneous: bool,
-        generator_optimizer: OptimizerFactory,
-        critic_optimizer: OptimizerFactory,
+        optimizer: OptimizerFactory,
+        generator_optimizer: Mapping[str, Any],
+        critic_optimizer: Mapping[str, Any],
         ema_halflife: int | None,
         gradient_clip: float | None,
         schedule: Schedule,
+        schedules: Mapping[str, Any],
     ) -> None:
         self.check(objective, constraint)
         _check(prior, generator, critic, n_critic)
         parts: dict[str, Any] = {"generator": generator, "critic": critic}
         constraint.prepare(parts["critic"])
-        super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule)
+        super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule, schedules)
         self.objective = objective
         self.constraint = constraint
+        self._stated = {"objective": objective, "constraint": constraint}
         self.n_critic = n_critic
         self.simultaneous = simultaneous
-        self._optimizer_factories = (generator_optimizer, critic_optimizer)
+        self._make_optimizer = optimizer
+        self._differences = (generator_optimizer, critic_optimizer)
 
     @staticmethod
     @abstractmethod
@@ -94,64 +100,79 @@ class Adversarial(Model):
         """Shape of one example."""
         return self.generator.shape
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Lightning's hook: the generator's optimiser, then the critic's."""
-        generators, critics = self._optimizer_factories
-        return [generators(self.generator.parameters()), critics(self.critic.parameters())]
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The generator's optimiser, then the critic's."""
+        networks = zip((self.generator, self.critic), self._differences, strict=True)
+        return [self._make_optimizer(network.parameters(), **differences) for network, differences in networks]
+
+    def bearers(self) -> dict[str, Any]:
+        """Objective and constraint."""
+        return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One critic update and, every ``n_critic``-th time, one generator update."""
-        x = batch.x
+        """One critic update and, every ``n_critic``-th time, one generator update; fakes have the batch's classes."""
         generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
-            fake = self.generator(self.prior.sample(x.shape[0], device=self.device))
-        turns = [lambda: self._update_critic(x, fake.detach())]
+            fake = self.call(self.generator, self.prior.sample(len(batch), device=self.device), batch.y)
+        score = self._score(batch.y)
+        turns = [lambda: self._update_critic(score, batch.x, fake.detach())]
         if generators_turn:
-            turns.insert(0 if self.simultaneous else 1, lambda: self._update_generator(fake))
+            turns.insert(0 if self.simultaneous else 1, lambda: self._update_generator(score, batch.x, fake))
         return {**self.terms, **{name: term for turn in turns for name, term in turn().items()}}
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        """Latents to examples in [-1, 1]."""
-        return self.part("generator")(z)
+    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
+        """Latents, and classes for a conditional generator, to examples in [-1, 1]."""
+        return self.call(self.part("generator"), z, y)
 
-    def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        terms = self.objective.critic_terms(self.critic(real), self.critic(fake))
-        penalty = self.constraint.penalty(self.critic, real, fake)
+    def _score(self, y: Int64[Tensor, " n"] | None) -> Callable[[Tensor], Tensor]:
+        """The critic as objectives and constraints see it: examples of these classes to scores."""
+        return lambda x: self.call(self.critic, x, y)
+
+    def _update_critic(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        terms = self.objective.critic_terms(score(real), score(fake))
+        penalty = self.constraint.penalty(score, real, fake, self.updates)
         self.update("critic", terms.total if penalty is None else terms.total + penalty)
         self.constraint.project(self.critic)
         named = {f"critic/{name}": value for name, value in terms.named().items()}
         return named if penalty is None else named | {"critic/penalty": penalty.detach()}
 
-    def _update_generator(self, fake: Tensor) -> dict[str, Tensor]:
+    def _update_generator(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         with frozen(self.critic):
-            terms = self.objective.generator_terms(self.critic(fake))
+            terms = self.objective.generator_terms(score(fake), score(real) if self.objective.paired else None)
             self.update("generator", terms.total)
         return {f"generator/{name}": value for name, value in terms.named().items()}
 
-    def _scores(self, x: Tensor) -> Tensor:
+    def _scores(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The critic's scores of what fills its packs, without a graph."""
         with torch.no_grad():
-            return torch.cat([self.critic(chunk) for chunk in self._chunks(x)])
+            return torch.cat([self._score(labels)(chunk) for chunk, labels in self._chunks(x, y)])
 
-    def _input_gradients(self, real: Tensor) -> tuple[InputGradients, ...]:
-        """What the constraint shows of the critic's gradient, if it asks anything of it."""
-        fake = self._fakes(len(real))
-        parts = [
-            self.constraint.input_gradients(self.critic, *pair)
-            for pair in zip(self._chunks(real), self._chunks(fake), strict=True)
-        ]
+    def _input_gradients(self, real: Batch) -> tuple[InputGradients, ...]:
+        """The critic's gradient norms where the constraint takes them, if it asks for any."""
+        pairs = zip(self._chunks(real.x, real.y), self._chunks(self._fakes(real), None), strict=True)
+        parts = [self.constraint.input_gradients(self._score(y), x, fake) for (x, y), (fake, _) in pairs]
         found = [part for part in parts if part is not None]
-        return (replace(found[0], norms=torch.cat([part.norms for part in found])),) if found else ()
+        if not found:
+            return ()
+        return (InputGradients(torch.cat([part.norms for part in found]), found[0].target, found[0].one_sided),)
 
-    def _fakes(self, n: int) -> Tensor:
-        """What the critic is trained against: by the raw weights, not the averaged ones."""
+    def _fakes(self, like: Batch) -> Tensor:
+        """Examples that the critic is trained against: by the raw weights, with the classes of some real ones."""
         with torch.no_grad():
-            z = self.prior.sample(n, device=self.device)
-            return torch.cat([self.generator(chunk) for chunk in z.split(EVIDENCE_BATCH)])
+            z = self.prior.sample(len(like), device=self.device)
+            labels = _labels(like.y, EVIDENCE_BATCH)
+            chunks = zip(z.split(EVIDENCE_BATCH), labels, strict=False)
+            return torch.cat([self.call(self.generator, chunk, y) for chunk, y in chunks])
 
-    def _chunks(self, x: Tensor) -> Iterator[Tensor]:
+    def _chunks(self, x: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         pack = getattr(self.critic, "pack", 1)
-        yield from x[: len(x) - len(x) % pack].split(EVIDENCE_BATCH * pack)
+        size, whole = EVIDENCE_BATCH * pack, len(x) - len(x) % pack
+        yield from zip(x[:whole].split(size), _labels(y if y is None else y[:whole], size), strict=False)
+
+
+def _labels(y: Tensor | None, size: int) -> Iterator[Tensor | None]:
+    """Classes in chunks; without classes, None for ever."""
+    return repeat(None) if y is None else iter(y.split(size))
 
 
 def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:

@@ -13,17 +13,20 @@ from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
+from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Prior, Shape
+from ganvas.types import Batch, Conditional, Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 SAMPLE_BATCH = 500
 EVIDENCE_SEED = 0
+LABELS = 0x1ABE15
+"""Sets the stream of labels apart from that of latents, which has the seed itself."""
 
 
 class Model(pl.LightningModule, ABC):
@@ -35,11 +38,16 @@ class Model(pl.LightningModule, ABC):
         averaged: names of the parts that are sampled from, and so averaged.
         ema_halflife: memory of the averaged weights in images; None keeps no average.
         gradient_clip: largest L2 norm of an optimiser's gradient; None clips nothing.
-        schedule: factor on the learning rates by images seen.
+        schedule: of the learning rates.
+        schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+
+    Raises:
+        ValueError: networks that are conditional on different numbers of classes.
     """
 
     headline: ClassVar[tuple[str, ...]]
     """The two or three terms to watch."""
+    label_marginal: Tensor
     players: ClassVar[tuple[str, ...]]
     """Whose the optimisers are, in the order of :meth:`configure_optimizers`."""
 
@@ -51,6 +59,7 @@ class Model(pl.LightningModule, ABC):
         ema_halflife: int | None,
         gradient_clip: float | None,
         schedule: Schedule,
+        schedules: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -62,7 +71,11 @@ class Model(pl.LightningModule, ABC):
             {name: EMA(parts[name], ema_halflife) for name in averaged} if ema_halflife is not None else {}
         )
         self.gradient_clip = gradient_clip
-        self.schedule = schedule
+        self.scheduled = Scheduled({**schedules, "optimizer": {"lr": schedule, **schedules.get("optimizer", {})}})
+        self.n_train = 0
+        self.classes = _classes(parts)
+        if self.classes is not None:
+            self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
         self.images_seen = 0
         self.updates = 0
         self.terms: dict[str, Tensor] = {}
@@ -79,12 +92,54 @@ class Model(pl.LightningModule, ABC):
         """Update on one batch; returns the named loss terms, detached."""
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        """Latents to examples in [-1, 1], by the averaged weights where they are kept."""
+    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
+        """Latents, and classes for a conditional network, to examples in [-1, 1]; by averaged weights where kept."""
+
+    @abstractmethod
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One optimiser for each of :attr:`players`, in their order."""
+
+    @abstractmethod
+    def bearers(self) -> dict[str, Any]:
+        """What schedules may move besides optimisers and averages, by attribute: values as the config states them."""
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Lightning's hook: the players' optimisers, once every schedule is known to move something.
+
+        Raises:
+            ScheduleError: a schedule names a number that the model does not have.
+        """
+        made = self.make_optimizers()
+        groups = {f"{player}_optimizer": o.param_groups[0] for player, o in zip(self.players, made, strict=True)}
+        averages = {"ema_halflife": 1} if len(self.averages) else {}
+        self.scheduled.check({"optimizer": made[0].param_groups[0], **groups, **self.bearers(), **averages})
+        return made
+
+    def learn_of(self, n_train: int, labels: Int64[Tensor, " n"] | None) -> None:
+        """Take what the model must know of its training data before the first step.
+
+        Args:
+            n_train: images in the training split.
+            labels: their classes, in ``[0, classes)``; read by conditional models only.
+        """
+        self.n_train = n_train
+        if self.classes is not None and labels is not None:
+            counts = labels.bincount(minlength=self.classes).to(self.label_marginal)
+            self.label_marginal.copy_(counts / counts.sum())
+
+    def call(self, network: Any, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
+        """Run a network, with the classes where it is conditional: the one place that calls networks.
+
+        Args:
+            network: plain, ``network(x)``, or conditional, ``network(x, y)``.
+            x: examples or latents.
+            y: class of each; None where the data have none.
+        """
+        return network(x, y) if isinstance(network, Conditional) else network(x)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Lightning's hook: one batch."""
-        self._follow_schedule()
+        self._follow_schedules()
         images = len(batch) * self.trainer.world_size
         self.terms = self.step(batch)
         self.updates += 1
@@ -123,14 +178,14 @@ class Model(pl.LightningModule, ABC):
 
     def evidence(
         self,
-        train: Float[Tensor, " n *shape"],
-        held_out: Float[Tensor, " m *shape"] | None,
+        train: Batch,
+        held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """What the model can show of its health; random state, gradients and modes are left as they were.
 
         Args:
-            train: some training examples in [-1, 1].
+            train: some training examples.
             held_out: examples that it was not trained on, or None where there are none.
             history: logged values by term, gradient norms among them, oldest first.
         """
@@ -145,35 +200,60 @@ class Model(pl.LightningModule, ABC):
     @abstractmethod
     def own_evidence(
         self,
-        train: Float[Tensor, " n *shape"],
-        held_out: Float[Tensor, " m *shape"] | None,
+        train: Batch,
+        held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """What the family shows besides; see :meth:`evidence`, which calls this with all modules in evaluation mode."""
 
-    def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
-        """``n`` examples in [-1, 1], a pure function of the weights and ``seed``; the global generator is not touched.
+    def sample(self, n: int, seed: int, y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+        """Draw ``n`` examples in [-1, 1]: a function of weights, ``seed`` and ``y``; no global generator is touched.
 
         Args:
             n: how many.
             seed: of the latents, drawn on the CPU so that devices agree.
+            y: class of each, for a conditional model; None draws them as often as in the training data.
         """
-        return self.sample_part(n, seed, slice(None))
+        return self.sample_part(n, seed, slice(None), y)
 
-    def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, " m *shape"]:
-        """Some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
+    def sample_part(
+        self, n: int, seed: int, part: slice, y: Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, " m *shape"]:
+        """Draw some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
 
         Args:
             n: how many there are in all.
             seed: of the latents.
             part: which of them, at least one.
+            y: class of each of all ``n``, see :meth:`sample`.
         """
-        return self.decoded(self.prior.sample(n, generator=torch.Generator().manual_seed(seed))[part])
+        y = self.draw_labels(n, seed) if y is None else y
+        z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))
+        return self.decoded(z[part], None if y is None else y[part])
 
-    def decoded(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        """Latents, at least one, to examples as :meth:`sample` makes them: in evaluation mode, without gradients."""
+    def draw_labels(self, n: int, seed: int) -> Int64[Tensor, " n"] | None:
+        """Draw classes as often as in the training data; None for an unconditional model.
+
+        Args:
+            n: how many.
+            seed: of the examples that they belong to.
+        """
+        if self.classes is None:
+            return None
+        generator = torch.Generator().manual_seed(seed ^ LABELS)
+        return torch.multinomial(self.label_marginal.cpu(), n, replacement=True, generator=generator)
+
+    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+        """Decode latents, at least one, as :meth:`sample` does: in evaluation mode, without gradients.
+
+        Args:
+            z: any number of them.
+            y: class of each, for a conditional model.
+        """
+        ys = [None] * -(-len(z) // SAMPLE_BATCH) if y is None else y.to(self.device).split(SAMPLE_BATCH)
+        chunks = zip(z.split(SAMPLE_BATCH), ys, strict=True)
         with torch.no_grad(), evaluating(self):
-            return torch.cat([self.decode(chunk.to(self.device)) for chunk in z.split(SAMPLE_BATCH)])
+            return torch.cat([self.decode(chunk.to(self.device), labels) for chunk, labels in chunks])
 
     def part(self, name: str) -> nn.Module:
         """The network ``name`` with the weights it is judged by: averaged where an average is kept."""
@@ -218,25 +298,27 @@ class Model(pl.LightningModule, ABC):
     def _averages(self) -> Iterator[tuple[str, EMA]]:
         return ((name, average) for name, average in self.averages.items() if isinstance(average, EMA))
 
-    def _follow_schedule(self) -> None:
-        factor, momentum = self.schedule(self.images_seen), self.schedule.momentum(self.images_seen)
-        for optimizer in self.trainer.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-                if momentum is not None:
-                    group["momentum"] = _moved(group, momentum)
+    def _follow_schedules(self) -> None:
+        seen, moved = self.images_seen, self.scheduled
+        for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
+            moved.move_groups("optimizer", optimizer.param_groups, seen)
+            moved.move_groups(f"{player}_optimizer", optimizer.param_groups, seen)
+        for name, base in self.bearers().items():
+            setattr(self, name, moved.moved(name, base, seen))
+        for _, average in self._averages():
+            average.halflife = moved.moved("ema_halflife", average.base_halflife, seen)
 
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
 
 
-def _moved(group: dict[str, Any], momentum: float) -> float:
-    if "momentum" not in group:
-        raise ValueError(
-            "schedule moves the momentum, which this optimiser lacks; write optimizer=sgd, or another schedule"
-        )
-    return momentum
+def _classes(parts: Mapping[str, nn.Module]) -> int | None:
+    """Number of classes that the conditional networks know; None where there is no such network."""
+    found = {name: part.classes for name, part in parts.items() if isinstance(part, Conditional)}
+    if len(set(found.values())) > 1:
+        raise ValueError(f"networks are conditional on different numbers of classes: {found}; give all the same")
+    return next(iter(found.values()), None)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

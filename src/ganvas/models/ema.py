@@ -30,7 +30,8 @@ class EMA(nn.Module):
         super().__init__()
         if halflife <= 0:
             raise ValueError(f"ema_halflife={halflife} must be > 0 images; write ema_halflife=null for no average")
-        self.halflife = halflife
+        self.halflife: float = halflife
+        self.base_halflife = halflife
         self.module = copy.deepcopy(source).requires_grad_(False).eval()
 
     @torch.no_grad()

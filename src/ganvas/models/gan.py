@@ -18,6 +18,7 @@ from ganvas.health.evidence import DiscriminatorLoss, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection
+from ganvas.types import Batch
 
 RECENT = 50
 """Logged updates, a quarter of them at the default ``log.every``, over which the discriminator is judged."""
@@ -46,16 +47,18 @@ class GAN(Adversarial):
                 f"GAN needs a divergence as its objective, got {type(objective).__name__}; "
                 "write objective=non_saturating (or minimax, least_squares, hinge), or model=wgan_gp for Wasserstein"
             )
-        if isinstance(constraint, Projection):
+        projections = [part for part in constraint.flat() if isinstance(part, Projection)]
+        if projections:
             raise ValueError(
-                f"GAN and {type(constraint).__name__} do not go together: projecting a discriminator's weights bounds "
-                "its logits, and its divergence with them; write constraint=none (or r1, spectral_norm), or model=wgan"
+                f"GAN and {type(projections[0]).__name__} do not go together: projecting a discriminator's weights "
+                "bounds its logits, and its divergence with them; write constraint=none (or r1, spectral_norm), or "
+                "model=wgan"
             )
 
     def own_evidence(
         self,
-        train: Float[Tensor, " n *shape"],
-        held_out: Float[Tensor, " m *shape"] | None,
+        train: Batch,
+        held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """The discriminator's recent loss against chance, and its input gradient where the constraint asks for one."""

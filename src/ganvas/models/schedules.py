@@ -1,41 +1,60 @@
-r"""Learning-rate schedules: a factor :math:`f(s)` on the base rate, as a function of images seen :math:`s`.
+r"""Schedules: how a number of a model moves with the images seen, :math:`s`.
 
-Constant :math:`f = 1`; linear decay :math:`f = \max(0, 1 - s / S)` (WGAN-GP App. F); cosine
-:math:`f = (1 + \cos(\pi \min(s / S, 1))) / 2`, with :math:`S` the budget in images; the stages of the IWAE; the
-exponential decay and momentum ramp of the first GAN. Counting images, not optimiser steps, makes a schedule mean the
-same at any batch size and number of critic updates.
+A :class:`Factor` multiplies the number that the config states. Constant :math:`f = 1`; linear decay
+:math:`f = \max(0, 1 - s / S)` (WGAN-GP App. F); cosine :math:`f = (1 + \cos(\pi \min(s / S, 1))) / 2`, with :math:`S`
+the budget in images; the stages of the IWAE; the exponential decay of the first GAN; linear warm-up. A :class:`Ramp`
+goes from one stated value to another. Counting images, not optimiser steps, makes a schedule mean the same at any batch
+size and number of critic updates, and leaves nothing to restore when a run is resumed.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, final
 
 
 class Schedule(ABC):
-    """A factor on the learning rate, by images seen."""
+    """Abstract: the value of one number, by images seen."""
+
+    @abstractmethod
+    def value(self, base: Any, images_seen: int) -> Any:
+        """Return the number after ``images_seen`` images.
+
+        Args:
+            base: what the config states: a number or several, as Adam's betas.
+            images_seen: by the model, 0 or more.
+        """
+
+
+class Factor(Schedule):
+    """Abstract: a factor on what the config states."""
 
     @abstractmethod
     def __call__(self, images_seen: int) -> float:
-        """The factor in [0, 1] after ``images_seen`` images."""
+        """Return the factor after ``images_seen`` images."""
 
-    def momentum(self, images_seen: int) -> float | None:
-        """The momentum after ``images_seen`` images; None leaves the optimiser's own."""
-        return None
+    def value(self, base: Any, images_seen: int) -> Any:
+        """Return the number, or each of several, times the factor."""
+        factor = self(images_seen)
+        return [each * factor for each in base] if isinstance(base, Sequence) else base * factor
 
 
+@final
 @dataclass(frozen=True)
-class Constant(Schedule):
+class Constant(Factor):
     r""":math:`f(s) = 1`."""
 
     def __call__(self, images_seen: int) -> float:
-        """The factor, always 1."""
+        """Return the factor, always 1."""
         return 1.0
 
 
+@final
 @dataclass(frozen=True)
-class LinearDecay(Schedule):
+class LinearDecay(Factor):
     r""":math:`f(s) = \max(0, 1 - s / S)`.
 
     Reference: Gulrajani et al. 2017, Appendix F, https://arxiv.org/abs/1704.00028.
@@ -47,12 +66,13 @@ class LinearDecay(Schedule):
     images: int
 
     def __call__(self, images_seen: int) -> float:
-        """The factor in [0, 1] after ``images_seen`` images."""
+        """Return the factor in [0, 1] after ``images_seen`` images."""
         return max(0.0, 1.0 - images_seen / self.images)
 
 
+@final
 @dataclass(frozen=True)
-class CosineDecay(Schedule):
+class CosineDecay(Factor):
     r""":math:`f(s) = (1 + \cos(\pi \min(s / S, 1))) / 2`.
 
     Reference: Loshchilov and Hutter 2017, eq. 5 with one cycle and a minimum of 0, https://arxiv.org/abs/1608.03983.
@@ -64,12 +84,13 @@ class CosineDecay(Schedule):
     images: int
 
     def __call__(self, images_seen: int) -> float:
-        """The factor in [0, 1] after ``images_seen`` images."""
+        """Return the factor in [0, 1] after ``images_seen`` images."""
         return 0.5 * (1.0 + math.cos(math.pi * min(images_seen / self.images, 1.0)))
 
 
+@final
 @dataclass(frozen=True)
-class Stages(Schedule):
+class Stages(Factor):
     r"""Stage i lasts :math:`3^i` epochs at :math:`f = 10^{-i/7}`; the paper's eight stages are 3,280 epochs.
 
     Reference: Burda et al. 2016, section 5, https://arxiv.org/abs/1509.00519.
@@ -81,7 +102,7 @@ class Stages(Schedule):
     epoch: int
 
     def __call__(self, images_seen: int) -> float:
-        """The factor in [0, 1] after ``images_seen`` images."""
+        """Return the factor in [0, 1] after ``images_seen`` images."""
         stage, end = 0, self.epoch
         while images_seen >= end:
             stage += 1
@@ -89,34 +110,68 @@ class Stages(Schedule):
         return 10 ** (-stage / 7)
 
 
+@final
 @dataclass(frozen=True)
-class ExponentialDecay(Schedule):
-    r""":math:`f(s) = \max(f_0, d^{-s / b})`, with a momentum that rises linearly from :math:`m_0` to :math:`m_1`.
+class ExponentialDecay(Factor):
+    r""":math:`f(s) = \max(f_0, d^{-s / b})`.
 
     Reference: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, mnist.yaml of the authors' code
-    (``ExponentialDecay`` and ``MomentumAdjustor`` of pylearn2).
+    (``ExponentialDecay`` of pylearn2).
 
     Args:
         decay: :math:`d`, by which the rate is divided every batch.
-        batch: :math:`b`, images of one.
+        batch: :math:`b`, images of one batch.
         floor: :math:`f_0`.
-        momentum_start: :math:`m_0`, in [0, 1).
-        momentum_end: :math:`m_1`, in [0, 1).
-        momentum_images: images after which it is reached.
     """
 
     decay: float
     batch: int
     floor: float
-    momentum_start: float
-    momentum_end: float
-    momentum_images: int
 
     def __call__(self, images_seen: int) -> float:
-        """The factor in [0, 1] after ``images_seen`` images."""
+        """Return the factor in [0, 1] after ``images_seen`` images."""
         return max(self.floor, self.decay ** (-images_seen / self.batch))
 
-    def momentum(self, images_seen: int) -> float:
-        """The momentum after ``images_seen`` images."""
-        share = min(images_seen / self.momentum_images, 1.0)
-        return self.momentum_start + share * (self.momentum_end - self.momentum_start)
+
+@final
+@dataclass(frozen=True)
+class WarmUp(Factor):
+    r""":math:`f(s) = \min(1, s / S)`: from nothing to what the config states.
+
+    Reference: Bowman et al. 2016, section 3.1, https://arxiv.org/abs/1511.06349 (the weight of the KL); linear as in
+    Sønderby et al. 2016, section 2.3, https://arxiv.org/abs/1602.02282.
+
+    Args:
+        images: :math:`S`, images after which the number is what the config states; positive.
+    """
+
+    images: int
+
+    def __call__(self, images_seen: int) -> float:
+        """Return the factor in [0, 1] after ``images_seen`` images."""
+        return min(images_seen / self.images, 1.0)
+
+
+@final
+@dataclass(frozen=True)
+class Ramp(Schedule):
+    r""":math:`v(s) = v_0 + \min(s / S, 1) (v_1 - v_0)`, in place of what the config states.
+
+    Reference: ``MomentumAdjustor`` of pylearn2, with which Goodfellow et al. 2014 raise the momentum.
+
+    Args:
+        start: :math:`v_0`, a number or several, as Adam's betas.
+        end: :math:`v_1`, as many.
+        images: :math:`S`, images after which the end is reached; positive.
+    """
+
+    start: Any
+    end: Any
+    images: int
+
+    def value(self, base: Any, images_seen: int) -> Any:
+        """Return the number after ``images_seen`` images; ``base`` is not read."""
+        share = min(images_seen / self.images, 1.0)
+        if isinstance(self.start, Sequence):
+            return [a + share * (b - a) for a, b in zip(self.start, self.end, strict=True)]
+        return self.start + share * (self.end - self.start)

@@ -12,16 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.distributions import Independent
 
-from ganvas.health.evidence import Evidence, Posterior
+from ganvas.health.evidence import Evidence
+from ganvas.health.evidence import Posterior as PosteriorMoments
+from ganvas.latents.kl import estimated_kl
+from ganvas.latents.posteriors import moments
 from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Bound, BoundTerms, Likelihood, normal_kl
-from ganvas.types import Batch, Decoder, Encoder, Prior, Shape
+from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights
+from ganvas.types import Batch, Decoder, Encoder, Posterior, Prior, Shape
 
 
 @final
@@ -29,7 +31,7 @@ class VAE(Model):
     """Encoder, decoder, likelihood and a bound.
 
     Args:
-        prior: distribution of the latents; standard normal, for the KL's closed form.
+        prior: distribution of the latents; where it has no closed form of the KL, the bound estimates it.
         encoder: examples to the approximate posterior.
         decoder: latents to the location of the likelihood.
         likelihood: Bernoulli, Gaussian or discretised logistic.
@@ -37,7 +39,8 @@ class VAE(Model):
         optimizer: called with the parameters of encoder, decoder and, where it is learned, the scale.
         ema_halflife: memory of the averaged encoder and decoder in images; None keeps no average.
         gradient_clip: largest L2 norm of the gradient; None clips nothing.
-        schedule: factor on the learning rate by images seen.
+        schedule: of the learning rate.
+        schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -60,12 +63,14 @@ class VAE(Model):
         ema_halflife: int | None,
         gradient_clip: float | None,
         schedule: Schedule,
+        schedules: Mapping[str, Any],
     ) -> None:
         _check(prior, encoder, decoder)
         parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
-        super().__init__(prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule)
+        super().__init__(prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule, schedules)
         self.likelihood = likelihood
         self.objective = _bound(objective)
+        self._stated = {"objective": self.objective}
         self.log_scale = _scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
 
@@ -74,48 +79,51 @@ class VAE(Model):
         """Shape of one example."""
         return self.decoder.shape
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Lightning's hook: one optimiser for everything that learns."""
-        return self._optimizer_factory(p for p in self.parameters() if p.requires_grad)
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One optimiser for everything that learns."""
+        return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
+
+    def bearers(self) -> dict[str, Any]:
+        """The objective."""
+        return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of encoder and decoder."""
-        terms = self._terms(batch.x, self.encoder, self.decoder)
+        terms = self.objective(self._draws(batch, self.encoder, self.decoder, self.objective.samples))
         self.update("vae", terms.total)
         return terms.named()
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        r"""Latents to the mean of :math:`p(x \mid z)`, in [-1, 1]."""
-        return self.likelihood.mean(self.part("decoder")(z))
+    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
+        r"""Latents, and classes for a conditional decoder, to the mean of :math:`p(x \mid z)`, in [-1, 1]."""
+        return self.likelihood.mean(self.call(self.part("decoder"), z, y))
 
-    def reconstruct(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
-        """Examples to their reconstructions from the posterior's mean, both in [-1, 1]."""
+    def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
+        """Reconstructions, in [-1, 1], of examples from the posterior's mean."""
         with torch.no_grad(), evaluating(self):
-            return self.decode(self.part("encoder")(x).mean)
+            return self.decode(self.call(self.part("encoder"), batch.x, batch.y).mean, batch.y)
 
-    def evaluate(self, x: Float[Tensor, " n *shape"]) -> dict[str, Tensor]:
+    def evaluate(self, batch: Batch) -> BoundTerms:
         """The objective's terms on held-out examples, in nats, by the weights the model is judged by."""
+        parts = (self.part("encoder"), self.part("decoder"))
         with torch.no_grad(), evaluating(self):
-            return self._terms(x, self.part("encoder"), self.part("decoder")).named()
+            return self.objective(self._draws(batch, *parts, self.objective.samples))
 
-    def posterior(self, x: Float[Tensor, " n *shape"]) -> Independent:
+    def posterior(self, batch: Batch) -> Posterior:
         r"""The approximate posterior :math:`q(z \mid x)` of examples, by the weights the model is judged by."""
         with torch.no_grad(), evaluating(self):
-            return self.part("encoder")(x)
+            return self.call(self.part("encoder"), batch.x, batch.y)
 
     def posterior_moments(
-        self, batches: Iterable[Float[Tensor, " n *shape"]]
+        self, batches: Iterable[Batch]
     ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
         """Means and standard deviations of the posterior, batch by batch; see :meth:`posterior`.
 
         Args:
-            batches: examples in [-1, 1], on any device.
+            batches: examples, on any device.
         """
-        for x in batches:
-            posterior = self.posterior(x.to(self.device)).base_dist
-            yield posterior.loc, posterior.scale
+        return (moments(self.posterior(batch.to(self.device))) for batch in batches)
 
-    def log_weights(self, x: Float[Tensor, " n *shape"], k: int) -> Float[Tensor, "k n"]:
+    def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
         r"""Log importance weights of fresh draws from the posterior, by the weights the model is judged by.
 
         .. math:: \log w_i = \log p(x \mid z_i) + \log p(z_i) - \log q(z_i \mid x), \qquad z_i \sim q(z \mid x)
@@ -123,37 +131,37 @@ class VAE(Model):
         Reference: Burda et al. 2016, equation 8, https://arxiv.org/abs/1509.00519.
 
         Args:
-            x: examples in [-1, 1].
+            batch: examples, on the device of the model.
             k: draws an example, at least 1.
 
         Returns:
             Nats.
         """
         with torch.no_grad(), evaluating(self):
-            log_px_z, log_pz, log_qz_x = self._densities(x, self.part("encoder")(x), self.part("decoder"), k)
-        return log_px_z + log_pz - log_qz_x
+            draws = self._draws(batch, self.part("encoder"), self.part("decoder"), k)
+        return log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)
 
     def own_evidence(
         self,
-        train: Float[Tensor, " n *shape"],
-        held_out: Float[Tensor, " m *shape"] | None,
+        train: Batch,
+        held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """The posterior of held-out examples; of training ones where there are no others."""
-        x = train if held_out is None else held_out
-        locs, scales = zip(*self.posterior_moments(x.split(SAMPLE_BATCH)), strict=True)
-        return (Posterior(torch.cat(locs), torch.cat(scales)),)
+        looked_at = train if held_out is None else held_out
+        locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
+        return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
 
-    def _terms(self, x: Tensor, encoder: Any, decoder: Any) -> BoundTerms:
-        posterior = encoder(x)
-        kl = normal_kl(posterior.base_dist.loc, posterior.base_dist.scale)
-        return self.objective(*self._densities(x, posterior, decoder, self.objective.samples), kl)
-
-    def _densities(self, x: Tensor, posterior: Independent, decoder: Any, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Log densities of the examples given k draws, and of the draws under prior and posterior, ``(k, n)`` each."""
+    def _draws(self, batch: Batch, encoder: Any, decoder: Any, k: int) -> Draws:
+        """K draws of the latents of each example, with their densities."""
+        posterior: Posterior = self.call(encoder, batch.x, batch.y)
+        closed = self.prior.kl(posterior)
         z = posterior.rsample((k,))
-        location = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-        return self.likelihood.log_prob(x, location, self.log_scale), self.prior.log_prob(z), posterior.log_prob(z)
+        location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
+        log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
+        log_pz, log_qz_x = self.prior.log_prob(z), posterior.log_prob(z)
+        kl = estimated_kl(log_qz_x, log_pz) if closed is None else closed
+        return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train)
 
 
 def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
@@ -174,8 +182,11 @@ def _bound(objective: Bound | AdversarialObjective) -> Bound:
 
 
 def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
-    if not prior.standard_normal:
-        raise ValueError(f"VAE needs a standard normal prior, got {type(prior).__name__}; write prior=normal")
+    if not prior.everywhere:
+        raise ValueError(
+            f"VAE needs a prior whose density is positive everywhere, got {type(prior).__name__}: a posterior that "
+            "reaches beyond it is infinitely far from it; write prior=normal or mixture"
+        )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(
             f"latent dimensions differ: prior {prior.dim}, encoder {encoder.latent_dim}, decoder {decoder.latent_dim}; "

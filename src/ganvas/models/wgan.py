@@ -18,14 +18,15 @@ from ganvas.health.evidence import CriticScores, Evidence
 from ganvas.models.adversarial import Adversarial
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Wasserstein
+from ganvas.types import Batch
 
 
 @final
 class WGAN(Adversarial):
-    """A critic, the Wasserstein objective and exactly one Lipschitz constraint.
+    """A critic, the Wasserstein objective and a Lipschitz constraint.
 
-    The constraint is a gradient penalty, weight clipping or spectral norm. Arguments: those of
-    :class:`~ganvas.models.adversarial.Adversarial`.
+    The constraint is a gradient penalty, weight clipping or spectral norm, or a sum with one of them. Arguments: those
+    of :class:`~ganvas.models.adversarial.Adversarial`.
     """
 
     headline = ("critic/wasserstein", "generator/total")
@@ -50,13 +51,13 @@ class WGAN(Adversarial):
 
     def own_evidence(
         self,
-        train: Float[Tensor, " n *shape"],
-        held_out: Float[Tensor, " m *shape"] | None,
+        train: Batch,
+        held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """The critic's scores of training, held-out and generated examples, and its input gradient where penalised."""
         gradients = self._input_gradients(train)
         if held_out is None:
             return gradients
-        fake = self._fakes(len(train))
-        return (CriticScores(*(self._scores(x) for x in (train, held_out, fake))), *gradients)
+        scores = (self._scores(train.x, train.y), self._scores(held_out.x, held_out.y))
+        return (CriticScores(*scores, self._scores(self._fakes(train), train.y)), *gradients)

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from ganvas.networks.gaussian import diagonal_normal
+from ganvas.latents.posteriors import diagonal_normal
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import image_shape, refusal
 

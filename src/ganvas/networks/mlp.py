@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from ganvas.latents.posteriors import diagonal_normal
 from ganvas.networks.activations import activation as activation_named
-from ganvas.networks.gaussian import diagonal_normal
 from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.shapes import any_shape, is_points
 

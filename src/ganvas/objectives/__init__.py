@@ -8,17 +8,18 @@ from ganvas.objectives.adversarial.jensen_shannon import JensenShannonTerms
 from ganvas.objectives.adversarial.least_squares import LeastSquares
 from ganvas.objectives.adversarial.minimax import Minimax
 from ganvas.objectives.adversarial.non_saturating import NonSaturating
+from ganvas.objectives.adversarial.relativistic import Relativistic
 from ganvas.objectives.adversarial.wasserstein import Wasserstein, WassersteinTerms
-from ganvas.objectives.bounds.base import Bound, BoundTerms
+from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws
 from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.iwae import IWAE
-from ganvas.objectives.bounds.kl import normal_kl
-from ganvas.objectives.constraints.base import Constraint, Penalty, Projection, Reparametrisation
+from ganvas.objectives.constraints.base import Constraint, CriticSlopes, Penalty, Projection, Reparametrisation
 from ganvas.objectives.constraints.dragan import Dragan
 from ganvas.objectives.constraints.gradient_penalty import GradientPenalty
-from ganvas.objectives.constraints.r1 import R1
+from ganvas.objectives.constraints.r1 import R1, R2
 from ganvas.objectives.constraints.spectral_norm import SpectralNorm
+from ganvas.objectives.constraints.sum import Sum
 from ganvas.objectives.constraints.unconstrained import Unconstrained
 from ganvas.objectives.constraints.weight_clipping import WeightClipping
 from ganvas.objectives.likelihoods.base import Likelihood
@@ -31,14 +32,17 @@ __all__ = [
     "ELBO",
     "IWAE",
     "R1",
+    "R2",
     "Adversarial",
     "Bernoulli",
     "Bound",
     "BoundTerms",
     "Constraint",
+    "CriticSlopes",
     "CriticTerms",
     "DiscretisedLogistic",
     "Divergence",
+    "Draws",
     "Dragan",
     "Gaussian",
     "GeneratorTerms",
@@ -51,14 +55,15 @@ __all__ = [
     "NonSaturating",
     "Penalty",
     "Projection",
+    "Relativistic",
     "Reparametrisation",
     "SpectralNorm",
+    "Sum",
     "Terms",
     "Unconstrained",
     "Wasserstein",
     "WassersteinTerms",
     "WeightClipping",
     "iwae_bound",
-    "normal_kl",
     "log_weights",
 ]

@@ -75,7 +75,7 @@ def made_images(n: int, seed: int) -> np.ndarray:
 def _gradient_norm(trained: Trained) -> float:
     """Mean norm of the critic's gradient where the penalty asks for one."""
     model, data = trained.subject.model, trained.subject.data
-    real = next(data.held_out("train", 256, 256)).to(model.device)
+    real = next(data.held_out("train", 256, 256)).x.to(model.device)
     fake = model.sample(len(real), seed=0)
     torch.manual_seed(0)
     found = model.constraint.input_gradients(model.critic, real, fake)  # type: ignore[operator,union-attr]

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal, Normal
 
-from ganvas.metrics.active_units import latent_activity
+from ganvas.latents.activity import latent_activity
 from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import importance_bound
 from ganvas.models import VAE

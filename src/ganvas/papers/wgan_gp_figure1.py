@@ -30,8 +30,8 @@ from ganvas.papers.verdict import Measured
 
 BATCH = 256
 EXACT_POINTS, EXACT_DRAWS = 1500, 5
-PENALTY = GradientPenalty(weight=10.0, target=1.0, one_sided=False)
-CODE_PENALTY = GradientPenalty(weight=0.1, target=1.0, one_sided=False)
+PENALTY = GradientPenalty(weight=10.0, every=1, target=1.0, one_sided=False)
+CODE_PENALTY = GradientPenalty(weight=0.1, every=1, target=1.0, one_sided=False)
 """The authors' toy code; 10 stands in the text."""
 CLIPPING = WeightClipping(bound=0.01)
 BOUNDS = (0.1, 0.01, 0.001)

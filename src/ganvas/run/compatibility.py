@@ -9,6 +9,7 @@ from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
 from ganvas.models import Model
+from ganvas.models.scheduled import ScheduleError
 from ganvas.scoring.scores import frechet_name, standard_metrics
 
 
@@ -33,6 +34,7 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
     pack = getattr(getattr(model, "critic", None), "pack", 1)
     if cfg.batch_size % pack:
         raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    _check_classes(data, model)
     _check_optimizers(model)
     if extractor is not None:
         _check_extractor(shape, extractor)
@@ -45,9 +47,28 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
         )
 
 
+def _check_classes(data: DataModule, model: Model) -> None:
+    """Refuse a conditional network where the data have no labels, or labels of more classes than it knows."""
+    if model.classes is None:
+        return
+    labels = data.examples("train").labels
+    if labels is None:
+        raise ConfigError(
+            f"the network is conditional on {model.classes} classes, data={data.source.name} has no labels; "
+            "choose a data set with classes, or a network without"
+        )
+    if int(labels.max()) >= model.classes:
+        raise ConfigError(
+            f"the network is conditional on {model.classes} classes, data={data.source.name} has "
+            f"{int(labels.max()) + 1}; give the network as many"
+        )
+
+
 def _check_optimizers(model: Model) -> None:
     try:
         model.configure_optimizers()
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"optimizer: {error}; write only arguments that its class takes") from error
 

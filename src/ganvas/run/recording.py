@@ -13,7 +13,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
 
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
@@ -39,6 +38,7 @@ from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
 from ganvas.tracking.provenance import git_state, machine, versions
 from ganvas.tracking.run import TrackedRun
+from ganvas.types import Batch
 
 GRID_SEED = 0
 SCATTER_POINTS = 2000
@@ -231,13 +231,13 @@ def _held_out(data: DataModule) -> str | None:
     return next((split for split in ("val", "test") if split in data.source.splits), None)
 
 
-def _judged(data: DataModule) -> tuple[Tensor, Tensor | None]:
+def _judged(data: DataModule) -> tuple[Batch, Batch | None]:
     """Training and held-out examples for verdicts."""
     held_out = _held_out(data)
     return data.some("train", JUDGED), None if held_out is None else data.some(held_out, JUDGED)
 
 
-def _shown(cfg: DictConfig, data: DataModule) -> Tensor:
+def _shown(cfg: DictConfig, data: DataModule) -> Batch:
     """Held-out examples for pictures."""
     points = len(data.source.shape) == 1
     return data.some(_held_out(data) or "train", max(cfg.grid.rows * cfg.grid.columns, SCATTER_POINTS * points))

@@ -150,7 +150,7 @@ def likelihood_scores(model: VAE, data: DataModule, split: str) -> dict[str, Sco
     with torch.random.fork_rng():
         torch.manual_seed(LIKELIHOOD_SEED)
         for batch in data.held_out(split, None, BATCH):
-            terms = model.evaluate(batch.to(model.device))
+            terms = model.evaluate(batch.to(model.device)).named()
             for name in LIKELIHOOD_TERMS:
                 values[name].append(terms[name].double().cpu() * len(batch))
     n = len(data.examples(split))

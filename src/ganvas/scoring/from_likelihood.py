@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.health.checks import posterior_collapse
-from ganvas.metrics.active_units import latent_activity
+from ganvas.latents.activity import latent_activity
 from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import evidence_bounds
 from ganvas.models import VAE
@@ -19,6 +18,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.scores import Score
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.scoring.task import Task
+from ganvas.types import Batch
 
 
 def elbo(task: Task) -> Found:
@@ -74,7 +74,7 @@ def _vae(task: Task, metric: str) -> tuple[ModelSubject, VAE]:
     return subject, subject.model
 
 
-def _held_out(task: Task, metric: str) -> Iterator[Tensor]:
+def _held_out(task: Task, metric: str) -> Iterator[Batch]:
     subject, model = _vae(task, metric)
     s = task.cfg.likelihood
     for batch in subject.data.held_out(task.reference.split, s.n, s.batch_size):

@@ -121,7 +121,7 @@ def test_workers_decode_the_same_stream(tmp_path):
     streams = []
     for limit, workers in ((1.0, 0), (0.0, 0), (0.0, 1), (0.0, 3)):
         loader = iter(DataModule(_source(tmp_path, limit=limit), Identity(), 4, 0, workers).train_dataloader())
-        streams.append(torch.stack([next(loader) for _ in range(8)]))
+        streams.append(torch.stack([next(loader).x for _ in range(8)]))
         del loader
     assert all(stream.equal(streams[0]) for stream in streams)
 

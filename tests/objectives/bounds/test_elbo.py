@@ -2,16 +2,22 @@
 
 import pytest
 import torch
+from torch.distributions import Independent, Normal
 
-from ganvas.objectives import ELBO
+from ganvas.objectives import ELBO, Draws
 
 LOG_PX_Z = torch.tensor([[-10.0, -20.0], [-12.0, -30.0]])
 KL = torch.tensor([[0.1, 2.0, 0.0], [0.3, 4.0, 0.2]])
 UNREAD = torch.full((2, 2), torch.nan)
 
 
+def draws(kl):
+    posterior = Independent(Normal(torch.zeros(2, 3), 1.0), 1)
+    return Draws(LOG_PX_Z, UNREAD, UNREAD, kl, torch.zeros(2, 2, 3), posterior, n_train=2)
+
+
 def terms(**values):
-    return ELBO(**({"samples": 2, "beta": 1.0, "free_bits": 0.0} | values))(LOG_PX_Z, UNREAD, UNREAD, KL)
+    return ELBO(**({"samples": 2, "beta": 1.0, "free_bits": 0.0} | values))(draws(KL))
 
 
 def test_parts_by_hand():
@@ -37,7 +43,7 @@ def test_free_bits_floor_each_coordinates_mean():
 
 def test_free_coordinates_have_no_gradient():
     kl = KL.clone().requires_grad_()
-    ELBO(samples=2, beta=1.0, free_bits=0.25)(LOG_PX_Z, UNREAD, UNREAD, kl).total.backward()
+    ELBO(samples=2, beta=1.0, free_bits=0.25)(draws(kl)).total.backward()
     torch.testing.assert_close(kl.grad, torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.5, 0.0]]))
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from ganvas.objectives.adversarial.base import Divergence
-from ganvas.objectives.precision import widen
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms
+from ganvas.types import widen
 
 
 @final
@@ -40,7 +40,7 @@ class Hinge(Divergence):
         real, fake = widen(real), widen(fake)
         return CriticTerms(relu(1 - real).mean() + relu(1 + fake).mean(), real.mean(), fake.mean())
 
-    def generator_terms(self, fake: Float[Tensor, " m"]) -> GeneratorTerms:
+    def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
         """Return minus the mean score."""
         fake = widen(fake)
         return GeneratorTerms(-fake.mean(), fake.mean())

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ganvas.objectives.precision import widen
 from ganvas.objectives.terms import Terms
+from ganvas.types import widen
 
 
 @final

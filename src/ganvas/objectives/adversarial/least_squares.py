@@ -18,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.adversarial.base import Divergence
-from ganvas.objectives.precision import widen
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 
 @final
@@ -58,7 +58,7 @@ class LeastSquares(Divergence):
         total = ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
         return CriticTerms(total, real.mean(), fake.mean())
 
-    def generator_terms(self, fake: Float[Tensor, " m"]) -> GeneratorTerms:
+    def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
         """Return half the mean squared distance of the scores to ``c``."""
         fake = widen(fake)
         return GeneratorTerms((fake - self.c).square().mean() / 2, fake.mean())

@@ -17,8 +17,8 @@ from torch.nn.functional import softplus
 
 from ganvas.objectives.adversarial.base import Divergence
 from ganvas.objectives.adversarial.jensen_shannon import JensenShannonTerms, cross_entropy_terms
-from ganvas.objectives.precision import widen
 from ganvas.objectives.terms import GeneratorTerms
+from ganvas.types import widen
 
 
 @final
@@ -39,7 +39,7 @@ class NonSaturating(Divergence):
         """Return the cross-entropy, see :func:`~ganvas.objectives.adversarial.jensen_shannon.cross_entropy_terms`."""
         return cross_entropy_terms(real, fake)
 
-    def generator_terms(self, fake: Float[Tensor, " m"]) -> GeneratorTerms:
+    def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
         """Return minus the mean log-probability of being taken for real, in nats."""
         fake = widen(fake)
         return GeneratorTerms(softplus(-fake).mean(), fake.mean())

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.adversarial.base import Adversarial
-from ganvas.objectives.precision import widen
 from ganvas.objectives.terms import GeneratorTerms, Terms
+from ganvas.types import widen
 
 
 @final
@@ -52,7 +52,7 @@ class Wasserstein(Adversarial):
         distance = real_score - fake_score
         return WassersteinTerms(-distance, distance, real_score, fake_score)
 
-    def generator_terms(self, fake: Float[Tensor, " m"]) -> GeneratorTerms:
+    def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
         """Return minus the mean score."""
         fake = widen(fake)
         return GeneratorTerms(-fake.mean(), fake.mean())

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganvas.objectives.terms import Terms
 from ganvas.objectives.validation import require
+from ganvas.types import Posterior
 
 
 @final
@@ -39,6 +40,31 @@ class BoundTerms(Terms):
     bound: Float[Tensor, ""]
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Everything that a bound may read of k draws of the latents for each of n images.
+
+    Args:
+        log_px_z: log-likelihood of the images given the draws, summed over pixels, nats.
+        log_pz: log density of the draws under the prior, nats.
+        log_qz_x: log density of the draws under the posterior, nats.
+        kl: divergence of the posterior from the prior, nats: of each coordinate (``g`` is d) where a closed form is
+            known, else one estimate from the draws (``g`` is 1).
+        z: the draws.
+        posterior: what the encoder returned, with ``rsample``, ``log_prob`` and ``mean``.
+        n_train: images in the training split, for bounds that weigh a batch against the whole of it.
+    """
+
+    log_px_z: Float[Tensor, "k n"]
+    log_pz: Float[Tensor, "k n"]
+    log_qz_x: Float[Tensor, "k n"]
+    kl: Float[Tensor, "n g"]
+    z: Float[Tensor, "k n d"]
+    posterior: Posterior
+    n_train: int
+
+
 @dataclass(frozen=True)
 class Bound(ABC):
     """Abstract: log densities of k draws of the latents to an objective.
@@ -50,23 +76,11 @@ class Bound(ABC):
     samples: int
 
     @abstractmethod
-    def __call__(
-        self,
-        log_px_z: Float[Tensor, "k n"],
-        log_pz: Float[Tensor, "k n"],
-        log_qz_x: Float[Tensor, "k n"],
-        kl: Float[Tensor, "n d"],
-    ) -> BoundTerms:
-        """Objective of a batch of n images with k draws each.
+    def __call__(self, draws: Draws) -> BoundTerms:
+        """Return the objective of a batch of n images with k draws each, as means over the batch.
 
         Args:
-            log_px_z: log-likelihood of the images, summed over pixels, nats, shape ``(k, n)``.
-            log_pz: log density of the draws under the prior, nats.
-            log_qz_x: log density of the draws under the encoder, nats.
-            kl: analytic divergence of the encoder from the prior for each coordinate, nats, shape ``(n, d)``.
-
-        Returns:
-            The terms, means over the batch.
+            draws: of the model's latents.
         """
 
 

@@ -12,10 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from jaxtyping import Float
-from torch import Tensor
-
-from ganvas.objectives.bounds.base import Bound, BoundTerms, require_samples
+from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws, require_samples
 from ganvas.objectives.validation import require
 
 
@@ -45,15 +42,9 @@ class ELBO(Bound):
         require(self.beta >= 0, "beta", self.beta, "a number of at least 0", "Use 1 for the ELBO.")
         require(self.free_bits >= 0, "free_bits", self.free_bits, "nats, at least 0", "Use 0 for none.")
 
-    def __call__(
-        self,
-        log_px_z: Float[Tensor, "k n"],
-        log_pz: Float[Tensor, "k n"],
-        log_qz_x: Float[Tensor, "k n"],
-        kl: Float[Tensor, "n d"],
-    ) -> BoundTerms:
-        """Return the objective; with an analytic KL the densities of the draws are not read."""
-        reconstruction, kl_per_latent = log_px_z.mean(), kl.mean(dim=0)
+    def __call__(self, draws: Draws) -> BoundTerms:
+        """Return the objective; of the densities only the likelihood is read."""
+        reconstruction, kl_per_latent = draws.log_px_z.mean(), draws.kl.mean(dim=0)
         total = self.beta * kl_per_latent.clamp(min=self.free_bits).sum() - reconstruction
         elbo = reconstruction - kl_per_latent.sum()
         return BoundTerms(total, reconstruction, kl=kl_per_latent.sum(), elbo=elbo, bound=elbo)

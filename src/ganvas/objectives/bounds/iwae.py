@@ -11,10 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from jaxtyping import Float
-from torch import Tensor
-
-from ganvas.objectives.bounds.base import Bound, BoundTerms, require_samples
+from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws, require_samples
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 
 
@@ -36,14 +33,8 @@ class IWAE(Bound):
     def __post_init__(self) -> None:
         require_samples(self.samples)
 
-    def __call__(
-        self,
-        log_px_z: Float[Tensor, "k n"],
-        log_pz: Float[Tensor, "k n"],
-        log_qz_x: Float[Tensor, "k n"],
-        kl: Float[Tensor, "n d"],
-    ) -> BoundTerms:
+    def __call__(self, draws: Draws) -> BoundTerms:
         """Return the objective; ``kl`` is read for the report only."""
-        bound = iwae_bound(log_weights(log_px_z, log_pz, log_qz_x)).mean()
-        reconstruction, divergence = log_px_z.mean(), kl.sum(dim=1).mean()
+        bound = iwae_bound(log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)).mean()
+        reconstruction, divergence = draws.log_px_z.mean(), draws.kl.sum(dim=1).mean()
         return BoundTerms(-bound, reconstruction, kl=divergence, elbo=reconstruction - divergence, bound=bound)

@@ -18,12 +18,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.health.evidence import InputGradients
-from ganvas.objectives.constraints.base import Penalty, Score
+from ganvas.objectives.constraints.base import CriticSlopes, Penalty, Score
 from ganvas.objectives.constraints.gradient_penalty import interpolate
-from ganvas.objectives.constraints.gradients import distance_to_target, input_gradients, norms_at
-from ganvas.objectives.precision import widen
+from ganvas.objectives.constraints.input_gradients import distance_to_target, input_gradients, norms_at
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 
 @final
@@ -37,6 +36,7 @@ class Dragan(Penalty):
 
     Args:
         weight: :math:`\lambda`, positive.
+        every: critic updates from one time that it is added to the next, at least 1.
         target: :math:`k`, the norm asked for, positive.
         noise_scale: :math:`c`, size of the neighbourhood in standard deviations of the batch, positive.
 
@@ -44,13 +44,12 @@ class Dragan(Penalty):
         ValueError: if one of them is not positive.
     """
 
-    weight: float
     target: float
     noise_scale: float
     lipschitz: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        require(self.weight > 0, "weight", self.weight, "a positive number", "Use 10, or constraint=none for none.")
+        super().__post_init__()
         require(self.target > 0, "target", self.target, "a positive number", "Use 1; constraint=r1 pulls towards 0.")
         require(self.noise_scale > 0, "noise_scale", self.noise_scale, "a positive number", "Use 0.5, the authors'.")
 
@@ -66,15 +65,15 @@ class Dragan(Penalty):
         real = widen(real.detach())
         return real + self.noise_scale * real.std(correction=0) * torch.rand_like(real)
 
-    def penalty(
+    def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return the weighted penalty at one random point near each real example; ``fake`` is not read."""
+        """Return the mean squared distance at one random point near each real example; ``fake`` is not read."""
         gradients = input_gradients(critic, interpolate(real, self.perturb(real)))
-        return self.weight * distance_to_target(gradients, self.target)
+        return distance_to_target(gradients, self.target)
 
     def input_gradients(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
-    ) -> InputGradients:
+    ) -> CriticSlopes:
         """Return the norms at one random point near each real example; ``fake`` is not read."""
-        return InputGradients(norms_at(critic, interpolate(real, self.perturb(real))), self.target, one_sided=False)
+        return CriticSlopes(norms_at(critic, interpolate(real, self.perturb(real))), self.target, one_sided=False)

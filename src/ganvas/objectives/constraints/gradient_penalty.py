@@ -16,11 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.health.evidence import InputGradients
-from ganvas.objectives.constraints.base import Penalty, Score
-from ganvas.objectives.constraints.gradients import distance_to_target, input_gradients, norms_at
-from ganvas.objectives.precision import widen
+from ganvas.objectives.constraints.base import CriticSlopes, Penalty, Score
+from ganvas.objectives.constraints.input_gradients import distance_to_target, input_gradients, norms_at
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 
 def interpolate(real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
@@ -52,6 +51,7 @@ class GradientPenalty(Penalty):
 
     Args:
         weight: :math:`\lambda`, positive.
+        every: critic updates from one time that it is added to the next, at least 1.
         target: :math:`t`, the norm asked for, positive.
         one_sided: whether norms below the target are free.
 
@@ -59,24 +59,23 @@ class GradientPenalty(Penalty):
         ValueError: if ``weight`` or ``target`` is not positive.
     """
 
-    weight: float
     target: float
     one_sided: bool
     lipschitz: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.weight > 0, "weight", self.weight, "a positive number", "Use 10, or constraint=none for none.")
+        super().__post_init__()
         require(self.target > 0, "target", self.target, "a positive number", "Use 1; constraint=r1 pulls towards 0.")
 
-    def penalty(
+    def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return the weighted penalty at one random point for each pair, see the class."""
+        """Return the mean squared distance at one random point for each pair, see the class."""
         gradients = input_gradients(critic, interpolate(real, fake))
-        return self.weight * distance_to_target(gradients, self.target, one_sided=self.one_sided)
+        return distance_to_target(gradients, self.target, one_sided=self.one_sided)
 
     def input_gradients(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
-    ) -> InputGradients:
+    ) -> CriticSlopes:
         """Return the norms at one random point for each pair."""
-        return InputGradients(norms_at(critic, interpolate(real, fake)), self.target, self.one_sided)
+        return CriticSlopes(norms_at(critic, interpolate(real, fake)), self.target, self.one_sided)

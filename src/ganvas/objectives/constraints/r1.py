@@ -1,6 +1,9 @@
-r"""R1: the discriminator's gradient is pulled towards zero on real examples, which makes the game converge locally.
+r"""R1 and R2: the discriminator's gradient is pulled towards zero on real, or on generated, examples.
 
-.. math:: \Omega = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_\text{data}} \|\nabla_x D(x)\|_2^2.
+.. math:: R_1 = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_\text{data}} \|\nabla_x D(x)\|_2^2, \qquad
+    R_2 = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_G} \|\nabla_x D(x)\|_2^2.
+
+Either makes the game converge locally; the relativistic game needs both.
 """
 
 from __future__ import annotations
@@ -12,8 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.constraints.base import Penalty, Score
-from ganvas.objectives.constraints.gradients import input_gradients
-from ganvas.objectives.validation import require
+from ganvas.objectives.constraints.input_gradients import zero_centred
 
 
 @final
@@ -26,19 +28,35 @@ class R1(Penalty):
 
     Args:
         weight: :math:`\gamma`, positive.
-
-    Raises:
-        ValueError: if ``weight`` is not positive.
+        every: critic updates from one time that it is added to the next, at least 1 (StyleGAN2: 16).
     """
 
-    weight: float
     lipschitz: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        require(self.weight > 0, "weight", self.weight, "a positive number", "Use 10, or constraint=none for none.")
-
-    def penalty(
+    def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return the weighted penalty at the real examples; ``fake`` is not read."""
-        return self.weight / 2 * input_gradients(critic, real).square().sum(dim=1).mean()
+        """Return half the mean squared norm at the real examples; ``fake`` is not read."""
+        return zero_centred(critic, real)
+
+
+@final
+@dataclass(frozen=True)
+class R2(Penalty):
+    r"""Zero-centred gradient penalty on generated examples: :math:`\frac{\gamma}{2} E\|\nabla D(G(z))\|^2`.
+
+    Reference:
+        Mescheder et al. 2018, eq. 10, https://arxiv.org/abs/1801.04406
+
+    Args:
+        weight: :math:`\gamma`, positive.
+        every: critic updates from one time that it is added to the next, at least 1.
+    """
+
+    lipschitz: ClassVar[bool] = False
+
+    def term(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
+    ) -> Float[Tensor, ""]:
+        """Return half the mean squared norm at the generated examples; ``real`` is not read."""
+        return zero_centred(critic, fake)

@@ -21,7 +21,9 @@ class Unconstrained(Constraint):
     def prepare(self, critic: nn.Module) -> None:
         """Leave the network as it is."""
 
-    def penalty(self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]) -> None:
+    def penalty(
+        self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"], update: int = 0
+    ) -> None:
         """Add nothing to the loss."""
 
     def project(self, critic: nn.Module) -> None:

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.objectives.precision import widen
+from ganvas.types import widen
 
 
 @dataclass(frozen=True)

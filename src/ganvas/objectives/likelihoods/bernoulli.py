@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganvas.objectives.likelihoods.base import Likelihood, sum_coordinates
-from ganvas.objectives.precision import widen
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 
 @final

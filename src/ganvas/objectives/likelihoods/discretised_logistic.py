@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ganvas.objectives.likelihoods.base import Likelihood, resolve_log_scale, sum_coordinates
-from ganvas.objectives.precision import widen
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 HALF_BIN = 1 / 255
 """Half the distance of two levels on the [-1, 1] scale."""

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.likelihoods.base import Likelihood, resolve_log_scale, sum_coordinates
-from ganvas.objectives.precision import widen
 from ganvas.objectives.validation import require
+from ganvas.types import widen
 
 
 @final

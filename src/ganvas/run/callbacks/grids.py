@@ -13,6 +13,7 @@ from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.sink import Sink
 from ganvas.run.callbacks.watched import Watched
+from ganvas.types import Batch, Reconstructs
 
 
 class SampleGrids(Callback):
@@ -24,7 +25,7 @@ class SampleGrids(Callback):
         rows: of the grid.
         columns: of the grid.
         seed: of the noise, the same for every grid.
-        held_out: ``(n, *shape)`` examples in [-1, 1] the model is not trained on; images are reconstructed (half the
+        held_out: examples the model is not trained on; images are reconstructed (half the
             grid's cells), points are the background of the scatter.
         folder: of ``samples.png`` and ``reconstructions.png``; created.
     """
@@ -36,7 +37,7 @@ class SampleGrids(Callback):
         rows: int,
         columns: int,
         seed: int,
-        held_out: Tensor,
+        held_out: Batch,
         folder: str | Path,
     ) -> None:
         if rows < 1 or columns < 1:
@@ -65,15 +66,15 @@ class SampleGrids(Callback):
 
     def _draw(self, model: Watched) -> None:
         self._drawn = model.images_seen
-        if self._held_out.ndim == 2:
+        if self._held_out.x.ndim == 2:
             points = model.sample(len(self._held_out), self._seed)
-            self._show("samples", pictures.scatter(points, self._held_out), model.images_seen)
+            self._show("samples", pictures.scatter(points, self._held_out.x), model.images_seen)
             return
         samples = model.sample(self._rows * self._columns, self._seed)
         self._show("samples", pictures.grid(samples, self._columns), model.images_seen)
-        if hasattr(model, "reconstruct"):
+        if isinstance(model, Reconstructs):
             originals = self._held_out[: max(1, self._rows // 2) * self._columns].to(model.device)
-            pairs = pictures.pairs(originals, model.reconstruct(originals), self._columns)
+            pairs = pictures.pairs(originals.x, model.reconstruct(originals), self._columns)
             self._show("reconstructions", pairs, model.images_seen)
 
     def _show(self, key: str, picture: Tensor, seen: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
-from torch import Tensor
 
 from ganvas.health.finding import Verdict
 from ganvas.health.findings import health_metrics, health_tags, verdict_on
@@ -15,6 +14,7 @@ from ganvas.run.callbacks.listeners import announce
 from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.watched import Watched
 from ganvas.tracking.run import TrackedRun
+from ganvas.types import Batch
 
 
 @final
@@ -25,7 +25,7 @@ class Health(Callback):
         run: where to.
         every: images between two judgements; None judges at the end only.
         history: of the logged terms.
-        train: some training examples in [-1, 1].
+        train: some training examples.
         held_out: examples the model is not trained on, or None where the data have none.
     """
 
@@ -34,8 +34,8 @@ class Health(Callback):
         run: TrackedRun | SilentRun,
         every: int | None,
         history: History,
-        train: Tensor,
-        held_out: Tensor | None,
+        train: Batch,
+        held_out: Batch | None,
     ) -> None:
         self._run = run
         self._every = None if every is None else Every(every)

@@ -10,14 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.health.evidence import Evidence
+from ganvas.types import Batch
 
 
 @runtime_checkable
 class Watched(Protocol):
-    """A Lightning module that counts the images it has seen and names its loss terms.
-
-    Models that can also have ``reconstruct(x)``: examples in [-1, 1] to their reconstructions.
-    """
+    """A Lightning module that counts the images it has seen and names its loss terms."""
 
     images_seen: int
     terms: dict[str, Tensor]
@@ -50,7 +48,7 @@ class Watched(Protocol):
         ...
 
     def evidence(
-        self, train: Tensor, held_out: Tensor | None, history: Mapping[str, Float[Tensor, " t"]]
+        self, train: Batch, held_out: Batch | None, history: Mapping[str, Float[Tensor, " t"]]
     ) -> tuple[Evidence, ...]:
         """What health checks judge."""
         ...

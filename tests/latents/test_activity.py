@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from ganvas.metrics.active_units import latent_activity
+from ganvas.latents.activity import latent_activity
 
 
 @pytest.fixture

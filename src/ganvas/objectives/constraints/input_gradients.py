@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.constraints.base import Score
-from ganvas.objectives.precision import widen
+from ganvas.types import widen
 
 
 def input_gradients(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, "m d"]:
@@ -46,6 +46,16 @@ def distance_to_target(gradients: Float[Tensor, "m d"], target: float, *, one_si
     """
     excess = torch.linalg.vector_norm(gradients, dim=1) - target
     return (excess.clamp(min=0) if one_sided else excess).square().mean()
+
+
+def zero_centred(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, ""]:
+    r"""Half the mean squared norm of the gradient: :math:`\frac{1}{2} \mathbb{E}_i \|g_i\|_2^2`.
+
+    Args:
+        critic: examples to scores.
+        x: where to take the gradient.
+    """
+    return input_gradients(critic, x).square().sum(dim=1).mean() / 2
 
 
 def norms_at(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " m"]:

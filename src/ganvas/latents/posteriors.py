@@ -1,14 +1,20 @@
-r"""The Gaussian an encoder returns: independent coordinates, location and log-variance from one linear layer.
+r"""Posteriors: the diagonal normal that most encoders return, and its moments.
+
+The encoder's last linear layer gives location and log-variance:
 
 .. math:: q(z \mid x) = \prod_j N(z_j; \mu_j(x), \sigma_j^2(x)), \qquad \sigma_j = \exp(s_j / 2).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Independent, Normal
+
+from ganvas.types import Posterior
 
 
 def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
@@ -25,3 +31,24 @@ def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
     mean, log_variance = parameters.to(torch.promote_types(parameters.dtype, torch.float32)).chunk(2, dim=-1)
     # The arguments are finite by construction of the layer; checking them would cost a synchronisation a step.
     return Independent(Normal(mean, (0.5 * log_variance).exp(), validate_args=False), 1, validate_args=False)
+
+
+def as_normal(posterior: Posterior) -> Normal | None:
+    """The normal of each coordinate, or None where the posterior is no diagonal normal.
+
+    Args:
+        posterior: of any kind.
+    """
+    inner = posterior.base_dist if isinstance(posterior, Independent) else posterior
+    return inner if isinstance(inner, Normal) else None
+
+
+def moments(posterior: Any) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+    """Mean and standard deviation of each coordinate.
+
+    Args:
+        posterior: a diagonal normal, or another distribution with ``mean`` and ``stddev``.
+    """
+    normal = as_normal(posterior)
+    # Independent.stddev squares the scale and takes the root again, which rounds.
+    return (posterior.mean, posterior.stddev) if normal is None else (normal.loc, normal.scale)

@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from ganvas.objectives import normal_kl
+from ganvas.latents import normal_kl
 
 
 def test_equals_torch_in_every_coordinate():

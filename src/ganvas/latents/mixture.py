@@ -1,0 +1,113 @@
+r"""A Gaussian mixture as prior: equal normals on a circle in the plane of the first two coordinates.
+
+.. math:: p(z) = \frac{1}{K} \sum_{k=0}^{K-1} N(z; \mu_k, \sigma^2 I), \qquad
+    \mu_k = r \, (\cos \tfrac{2 \pi k}{K}, \; \sin \tfrac{2 \pi k}{K}, \; 0, \dots, 0)
+
+With one latent the means lie evenly on :math:`[-r, r]`. The divergence of a normal from it has no closed form: a bound
+estimates it from its draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import log, pi
+from typing import ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ganvas.latents.priors import check_dim
+from ganvas.types import Posterior
+
+
+@final
+@dataclass(frozen=True)
+class GaussianMixture:
+    r"""Equal components :math:`N(\mu_k, \sigma^2 I)` on a circle.
+
+    Reference: Makhzani et al. 2015, section 2.3 and Figure 4, https://arxiv.org/abs/1511.05644 (a mixture as prior)
+
+    Args:
+        dim: dimension of the latent, at least 1.
+        components: :math:`K`, at least 1.
+        radius: :math:`r`, 0 or more.
+        sigma: :math:`\sigma` of each component, positive.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    dim: int
+    components: int
+    radius: float
+    sigma: float
+    everywhere: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_dim(self.dim)
+        if self.components < 1 or self.radius < 0 or not self.sigma > 0:
+            raise ValueError(
+                f"prior: got components={self.components}, radius={self.radius}, sigma={self.sigma}; expected at least "
+                "1, at least 0 and above 0. Fix: set prior.components, prior.radius, prior.sigma."
+            )
+
+    @cached_property
+    def means(self) -> Float[Tensor, "components d"]:
+        """Centres of the components."""
+        means = torch.zeros(self.components, self.dim)
+        if self.dim == 1:
+            means[:, 0] = torch.linspace(-self.radius, self.radius, self.components)
+        else:
+            angle = 2 * pi * torch.arange(self.components) / self.components
+            means[:, 0], means[:, 1] = self.radius * angle.cos(), self.radius * angle.sin()
+        return means
+
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents.
+
+        Args:
+            n: how many.
+            device: where they are drawn.
+            generator: on ``device``; without one the global one is used.
+
+        Returns:
+            ``float32``.
+        """
+        component = torch.randint(self.components, (n,), device=device, generator=generator)
+        noise = torch.randn(n, self.dim, device=device, generator=generator, dtype=torch.float32)
+        return self.means.to(device)[component] + self.sigma * noise
+
+    def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Log density.
+
+        Args:
+            z: latents, any leading dimensions.
+
+        Returns:
+            Nats.
+        """
+        distance = ((z[..., None, :] - self.means.to(z)) / self.sigma).square().sum(-1)
+        constant = self.dim * log(self.sigma * (2 * pi) ** 0.5) + log(self.components)
+        return torch.logsumexp(-0.5 * distance, dim=-1) - constant
+
+    def kl(self, posterior: Posterior) -> None:
+        """None: no closed form is known."""
+
+    @property
+    def reach(self) -> float:
+        """The radius and three standard deviations."""
+        return self.radius + 3 * self.sigma
+
+    def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
+        """The straight line, which leaves a component only to reach the other.
+
+        Args:
+            a: where it begins.
+            b: where it ends.
+            t: positions in [0, 1].
+        """
+        return torch.lerp(a, b, t[:, None])

@@ -1,0 +1,111 @@
+"""The numbers of a model that schedules move, by name: the one mechanism for all of them.
+
+``optimizer.lr``, ``optimizer.betas`` and ``optimizer.momentum`` are those of every player, ``critic_optimizer.lr`` is
+that of one; ``constraint.weight``, ``constraint.parts.r1.weight`` and ``objective.beta`` are fields of these values;
+``ema_halflife`` is the memory of the averaged weights.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, final
+
+from ganvas.models.schedules import Schedule
+
+
+class ScheduleError(ValueError):
+    """A schedule names a number that the model does not have."""
+
+
+@final
+class Scheduled:
+    """Schedules, by the name of the number that each moves.
+
+    Args:
+        named: schedules, nested or by dotted name, as ``{"constraint": {"weight": WarmUp(1000)}}``.
+    """
+
+    def __init__(self, named: Mapping[str, Any]) -> None:
+        self._by_name = dict(_flat(named))
+
+    def check(self, parts: Mapping[str, Any]) -> None:
+        """Refuse names that no part bears.
+
+        Args:
+            parts: by the first word of their numbers' names: values, or parameter groups of an optimiser.
+
+        Raises:
+            ScheduleError: naming the schedule and the numbers there are.
+        """
+        known = {word: sorted(_numbers(word, part)) for word, part in parts.items()}
+        for name in self._by_name:
+            if name not in known.get(name.partition(".")[0], ()):
+                shown = ", ".join(n for word, names in known.items() if not word.endswith("_optimizer") for n in names)
+                raise ScheduleError(f"schedules.{name}: the model has no such number to move; it has {shown}")
+
+    def moved(self, word: str, base: Any, images_seen: int) -> Any:
+        """Copy a part with its numbers moved; without a schedule for them, return the part itself.
+
+        Args:
+            word: first word of the numbers' names.
+            base: the part as the config states it.
+            images_seen: by the model.
+        """
+        for path, schedule in self._of(word):
+            base = _replaced(base, path, schedule, images_seen)
+        return base
+
+    def move_groups(self, word: str, groups: Sequence[dict[str, Any]], images_seen: int) -> None:
+        """Move numbers of an optimiser, which keeps what the config states under ``initial_<key>``.
+
+        Args:
+            word: first word of the numbers' names.
+            groups: parameter groups, changed in place.
+            images_seen: by the model.
+        """
+        for (key,), schedule in self._of(word):
+            for group in groups:
+                group[key] = schedule.value(group.setdefault(f"initial_{key}", group[key]), images_seen)
+
+    def _of(self, word: str) -> Iterator[tuple[list[str], Schedule]]:
+        for name, schedule in self._by_name.items():
+            first, *path = name.split(".")
+            if first == word:
+                yield path, schedule
+
+
+def _flat(named: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Schedule]]:
+    for name, value in named.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _inside(part: Any) -> Mapping[str, Any]:
+    """Names and values one level below a part."""
+    if isinstance(part, Mapping):
+        return {name: value for name, value in part.items() if name != "params"}
+    return {field.name: getattr(part, field.name) for field in fields(part)} if is_dataclass(part) else {}
+
+
+def _numbers(name: str, part: Any) -> Iterator[str]:
+    """Names of all numbers of a part."""
+    if isinstance(part, int | float | list | tuple) and not isinstance(part, bool):
+        yield name
+    for inner, value in _inside(part).items():
+        yield from _numbers(f"{name}.{inner}", value)
+
+
+def _replaced(part: Any, path: Sequence[str], schedule: Schedule, images_seen: int) -> Any:
+    if not path:
+        return schedule.value(part, images_seen)
+    inner = _replaced(_inside(part)[path[0]], path[1:], schedule, images_seen)
+    if isinstance(part, Mapping):
+        return {**part, path[0]: inner}
+    # Not dataclasses.replace: a schedule may take a weight to 0, which a config may not state.
+    moved = copy.copy(part)
+    object.__setattr__(moved, path[0], inner)
+    return moved
