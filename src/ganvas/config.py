@@ -237,7 +237,7 @@ class ReportCommand:
 
 @dataclass
 class ReproducePaths(Paths):
-    """Where verdicts are kept besides."""
+    """Where findings are kept besides."""
 
     results: str = MISSING
 

@@ -110,7 +110,7 @@ def test_likelihood_and_memorisation_of_a_vae(capsys):
     assert found["conditions"]["score/likelihood/nll"]["k"] == 20
     assert len(set(found["fingerprints"].values())) >= 4
     assert found["calibration"]["floor"]["score/parzen/log_likelihood"] > scores["score/parzen/log_likelihood"]
-    assert {"memorisation_close", "active_units"} <= found["verdicts"].keys()
+    assert {"memorisation_close", "active_units"} <= found["findings"].keys()
     assert Image.open("out/memorisation.png").size[0] > 28 * 8
     # A checkpoint that no run is known of is scored and logged nowhere.
     assert len(MlflowClient(tracking_uri()).get_metric_history(trained["run_id"], "score/mnist/precision")) == 0
@@ -120,9 +120,9 @@ def test_a_model_that_copies_is_warned_of(images):
     np.savez("copies.npz", images=digits("train")[:, 0].numpy())
     code, found = score("copies.npz", "reference=mnist5k", "metrics=[memorisation]")
     assert code == 0 and found["scores"]["score/mnist/memorisation_close"]["value"] == 1.0
-    assert found["verdicts"]["memorisation_close"]["verdict"] == "warn"
+    assert found["findings"]["memorisation_close"]["state"] == "warn"
     code, found = score("fakes.npz", "reference=mnist5k", "metrics=[memorisation]")
-    assert found["verdicts"]["memorisation_close"]["verdict"] == "ok"
+    assert found["findings"]["memorisation_close"]["state"] == "ok"
 
 
 def test_images_from_anywhere_score_alike_and_as_by_hand(images):

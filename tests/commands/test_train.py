@@ -93,7 +93,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(capsys):
         a, b = (json.loads(json.dumps(result(name)[part]).replace(f"/{name}/", "/")) for name in ("rest", "whole"))
         assert a == b, part
     # The generator's terms are missing until its first turn after resuming; all else is judged over the whole run.
-    a, b = (result(name)["verdicts"] for name in ("rest", "whole"))
+    a, b = (result(name)["findings"] for name in ("rest", "whole"))
     for check in ("critic_gradient_norms", "critic_gap", "critic_gradient", "class_coverage"):
         assert a[check] == b[check], check
 

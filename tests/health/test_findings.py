@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganvas.health import evidence
-from ganvas.health.findings import by_name, health_metrics, health_tags, verdict_on
+from ganvas.health.findings import by_name, finding_on, health_metrics, health_tags
 
 ONES = torch.ones(20, dtype=torch.float64)
 SPIKE = torch.cat([ONES, torch.tensor([1000.0], dtype=torch.float64)])
@@ -35,15 +35,15 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_kind_of_evidence_is_judged(name):
-    bad, good = (verdict_on(shown) for shown in CASES[name])
+    bad, good = (finding_on(shown) for shown in CASES[name])
     assert bad.name == good.name == name
-    assert (bad.verdict, good.verdict) == ("warn", "ok")
+    assert (bad.state, good.state) == ("warn", "ok")
     assert health_tags([bad]) == {f"ganvas.health.{name}": "warn"}
     assert health_metrics([good]) == {f"health/{name}": good.value}
-    assert by_name([good]) == {name: {"value": good.value, "verdict": "ok", "reason": good.reason}}
+    assert by_name([good]) == {name: {"value": good.value, "state": "ok", "reason": good.reason}}
 
 
 def test_no_kind_of_evidence_is_without_a_check():
     assert {type(bad) for bad, _ in CASES.values()} == set(evidence.Evidence.__subclasses__())
     with pytest.raises(TypeError, match="no check for Evidence; register one"):
-        verdict_on(evidence.Evidence())
+        finding_on(evidence.Evidence())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
+from ganvas.health.checks import memorisation
 from ganvas.metrics import nearest as module
 from ganvas.metrics.memorisation import audit
 from ganvas.metrics.nearest import nearest
@@ -58,7 +59,7 @@ def test_copies_are_all_flagged():
     assert (found.close.fake, found.authentic.fake) == (1.0, 0.0)
     assert found.pairs.distance.tolist() == [0.0] * 3
     assert (found.pairs.train - found.pairs.fake).tolist() == [100] * 3
-    assert [v.verdict for v in found.verdicts()] == ["warn", "warn"]
+    assert [v.state for v in memorisation(found)] == ["warn", "warn"]
 
 
 def test_copies_are_flagged_where_the_data_has_duplicates():
@@ -68,7 +69,7 @@ def test_copies_are_flagged_where_the_data_has_duplicates():
     assert (found.threshold, found.close.fake, found.authentic.fake) == (0.0, 1.0, 0.0)
     assert found.close.held_out == pytest.approx(10 / 300)
     assert found.pairs.ratio.tolist() == [0.0, 0.0]
-    assert [v.verdict for v in found.verdicts()] == ["warn", "warn"]
+    assert [v.state for v in memorisation(found)] == ["warn", "warn"]
 
 
 def test_a_few_near_copies_among_honest_samples_are_found():
@@ -76,7 +77,7 @@ def test_a_few_near_copies_among_honest_samples_are_found():
     fake[500:540] = train[:40] + 0.01 * normal(40, 8, 3)
     found = audit(train, held_out, fake, quantile=0.01, pairs=40)
     assert sorted(found.pairs.fake.tolist()) == list(range(500, 540))
-    assert found.verdicts()[0].verdict == "warn"
+    assert memorisation(found)[0].state == "warn"
 
 
 def test_fresh_draws_are_flagged_as_rarely_as_promised():
@@ -91,7 +92,7 @@ def test_fresh_draws_are_flagged_as_rarely_as_promised():
         assert abs(np.mean([s.fake - s.held_out for s in shares])) < 0.01
     # The intervals are not so wide that they would hold anything.
     assert np.mean([f.close.interval[1] for f in found]) < 0.2
-    assert sum(v.verdict == "warn" for f in found for v in f.verdicts()) <= 7
+    assert sum(v.state == "warn" for f in found for v in memorisation(f)) <= 7
 
 
 def test_interval_is_that_of_the_order_statistic():

@@ -1,4 +1,4 @@
-"""The best checkpoint, from its choice in training to its report on other images, and the verdicts beside it."""
+"""The best checkpoint, from its choice in training to its report on other images, and the findings beside it."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ CHECKS = {
 @pytest.mark.parametrize("model", CHECKS)
 def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model):
     found = train(f"model={model}")
-    verdicts, run = found["verdicts"], MlflowClient(tracking_uri()).get_run(found["run_id"])
-    assert verdicts.keys() == CHECKS[model] | {"finite"}
-    for name, verdict in verdicts.items():
-        assert set(verdict) == {"value", "verdict", "reason"}
-        assert run.data.tags[f"ganvas.health.{name}"] == verdict["verdict"]
-        assert run.data.metrics[f"health/{name}"] == pytest.approx(verdict["value"])
+    findings, run = found["findings"], MlflowClient(tracking_uri()).get_run(found["run_id"])
+    assert findings.keys() == CHECKS[model] | {"finite"}
+    for name, finding in findings.items():
+        assert set(finding) == {"value", "finding", "reason"}
+        assert run.data.tags[f"ganvas.health.{name}"] == finding["state"]
+        assert run.data.metrics[f"health/{name}"] == pytest.approx(finding["value"])
         # A WGAN's generator moves at every fifth batch, and has no norm before.
         first = 384 if name == "generator_gradient_norms" and model.startswith("wgan") else 128
         assert list(history(found["run_id"], f"health/{name}")) == list(range(first, 641, 128))

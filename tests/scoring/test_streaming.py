@@ -165,10 +165,10 @@ for side, images in (("real", given["real"]), ("fake", given["fake"])):
         streamed.update(x, real=side == "real")
 for _ in range(2):  # computing gathers and gives back: the second time is the same
     found = {key: (s.value, s.sd) for key, s in streamed.compute().items()}
-    verdicts = [(v.value, v.verdict) for v in streamed.verdicts()]
+    findings = [(v.value, v.state) for v in streamed.findings()]
 own = (streamed.n_real, streamed.n_fake)
 streamed.reset()
-torch.save({"found": found, "verdicts": verdicts, "own": own, "left": streamed.n_fake}, f"{folder}/{rank}.pt")
+torch.save({"found": found, "findings": findings, "own": own, "left": streamed.n_fake}, f"{folder}/{rank}.pt")
 torch.distributed.destroy_process_group()
 """
 
@@ -186,14 +186,14 @@ def test_two_processes_score_as_one(mnist_extractor, settings, sides, tmp_path, 
         _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said.decode()[-2000:]
     one = stream(mnist_extractor, settings, real, fake, batch=50)
-    expected, verdicts = one.compute(), one.verdicts()
-    assert verdicts
+    expected, findings = one.compute(), one.findings()
+    assert findings
     for rank in (0, 1):
         shared = torch.load(tmp_path / f"{rank}.pt")
         assert shared["found"].keys() == expected.keys()
         for key, (value, sd) in shared["found"].items():
             assert value == pytest.approx(expected[key].value, rel=1e-5), key
             assert sd == (None if expected[key].sd is None else pytest.approx(expected[key].sd, rel=1e-4)), key
-        assert shared["verdicts"] == [(v.value, v.verdict) for v in verdicts]
+        assert shared["findings"] == [(v.value, v.state) for v in findings]
         mine = (cut["real"], cut["fake"]) if rank == 0 else (301 - cut["real"], 203 - cut["fake"])
         assert shared["own"] == mine and shared["left"] == 0

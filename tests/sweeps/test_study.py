@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 from ganvas.run.callbacks.listeners import _listeners
 from ganvas.sweeps.aggregate import objective_of
 from ganvas.sweeps.dimensions import Choice, Reals
@@ -158,10 +158,10 @@ def test_the_first_seeds_scores_prune_what_is_worse(study):
 
 
 def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():
-    verdicts = [Verdict("finite", 0.0, "ok", ""), Verdict("critic_gap", 9.0, "warn", "it knows its images by heart")]
-    Unhealthy(("finite", "class_coverage"))({}, verdicts, 10)
+    findings = [Finding("finite", 0.0, "ok", ""), Finding("critic_gap", 9.0, "warn", "it knows its images by heart")]
+    Unhealthy(("finite", "class_coverage"))({}, findings, 10)
     with pytest.raises(Pruned, match="critic_gap warns after 1,000 images: it knows"):
-        Unhealthy(("finite", "critic_gap"))({}, verdicts, 1000)
+        Unhealthy(("finite", "critic_gap"))({}, findings, 1000)
 
 
 def test_what_prunes_is_heard_by_the_first_seeds_only(study):

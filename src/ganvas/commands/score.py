@@ -93,8 +93,8 @@ def _log(run_id: str, found: Found, step: int, path: Path) -> None:
     values = {key: score.value for key, score in found.scores.items()}
     tags = {PROTOCOL_TAG: found.fingerprint()}
     tags |= {f"{PROTOCOL_TAG}.{key}": digits for key, digits in found.fingerprints().items()}
-    tags |= health_tags(found.verdicts)
-    values |= health_metrics(found.verdicts)
+    tags |= health_tags(found.findings)
+    values |= health_metrics(found.findings)
     log_scores(run_id, values, tags, (path, *found.files), step)
 
 

@@ -84,9 +84,9 @@ def _remarks(result: dict[str, Any], label: str) -> Iterator[str]:
         found, last = best["scores"][f"best/{name}"]["value"], result["scores"][f"score/{name}"]["value"]
         chosen = f"chosen by {value:.4g} on {selected['split']} (optimism {result['gap']['gap/optimism']:+.2g})"
         yield f"best{label}: {name} {found:.4g} at {best['images_seen']:,} images, final {last:.4g}; {chosen}"
-    for name, verdict in result.get("verdicts", {}).items():
-        if verdict["verdict"] != "ok":
-            yield f"{verdict['verdict']}{label}: {name}: {verdict['reason']}"
+    for name, finding in result.get("findings", {}).items():
+        if finding["state"] != "ok":
+            yield f"{finding['finding']}{label}: {name}: {finding['reason']}"
 
 
 def _cell(score: dict[str, Any] | None) -> str:

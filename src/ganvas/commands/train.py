@@ -49,7 +49,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
 
     Returns:
         What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores (of the final weights),
-        protocol, fingerprint, best, selection, gap, verdicts, output.
+        protocol, fingerprint, best, selection, gap, findings, output.
 
     Raises:
         ConfigError: parts that do not fit each other.

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.health.checks import require_values
-from ganvas.health.finding import Verdict, judge
+from ganvas.health.finding import Finding
 
 SATURATED: Final = 0.01
 """Of the loss at chance (ours): the bound on the Jensen-Shannon divergence then is 99% of its largest value, log 2,
@@ -27,7 +27,7 @@ LIPSCHITZ_BAND: Final = 0.25
 
 def discriminator_saturation(
     loss: Float[Tensor, " t"], real_score: Float[Tensor, " t"], fake_score: Float[Tensor, " t"], chance: float
-) -> Verdict:
+) -> Finding:
     r"""Judge whether the discriminator's loss is near zero, where the generator learns nothing more from it.
 
     .. math:: \operatorname{median}_t L_t / L_\text{chance} \ge 0.01
@@ -53,7 +53,7 @@ def discriminator_saturation(
             f"chance: expected a positive loss, got {chance}; a Wasserstein critic has none, use critic_gap"
         )
     ratio = float(loss.double().quantile(0.5)) / chance
-    return judge(
+    return Finding.of(
         "discriminator_saturation",
         ratio,
         ratio >= SATURATED,
@@ -64,7 +64,7 @@ def discriminator_saturation(
     )
 
 
-def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: Float[Tensor, " m"]) -> Verdict:
+def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: Float[Tensor, " m"]) -> Finding:
     r"""Judge how much of the critic's estimate holds for training images only.
 
     .. math:: \frac{E_\text{train} f - E_\text{held-out} f}{E_\text{train} f - E_\text{fake} f} \le 0.25
@@ -89,7 +89,7 @@ def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: 
     gap, estimate = _mean(train) - _mean(held_out), _mean(train) - _mean(fake)
     error = math.sqrt(_squared_error(train) + _squared_error(held_out))
     share = 0.0 if estimate <= 0 else gap / estimate
-    return judge(
+    return Finding.of(
         "critic_gap",
         share,
         share <= GAP_SHARE or gap <= GAP_ERRORS * error,
@@ -100,7 +100,7 @@ def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: 
     )
 
 
-def critic_gradient(norms: Float[Tensor, " n"], target: float, one_sided: bool) -> Verdict:
+def critic_gradient(norms: Float[Tensor, " n"], target: float, one_sided: bool) -> Finding:
     r"""Judge whether the gradient of the critic by its input has the norm that the penalty asks for.
 
     .. math:: 1 - \delta \le E \lVert \nabla_{\hat x} f \rVert / t \le 1 + \delta, \qquad \delta = 0.25
@@ -123,7 +123,7 @@ def critic_gradient(norms: Float[Tensor, " n"], target: float, one_sided: bool) 
         raise ValueError(f"target: expected a positive norm, got {target}; the gradient penalty's is 1")
     ratio, low = _mean(norms) / target, 0.0 if one_sided else 1 - LIPSCHITZ_BAND
     spread = float(norms.double().std(correction=0)) / target
-    return judge(
+    return Finding.of(
         "critic_gradient",
         ratio,
         low <= ratio <= 1 + LIPSCHITZ_BAND,

@@ -1,4 +1,4 @@
-"""Health of a run in verdicts: numbers that stay numbers, gradients, classes, latents.
+"""Health of a run in findings: numbers that stay numbers, gradients, classes, latents.
 
 Thresholds are named constants that say where they are from; 'ours' means that no paper gives one. The adversarial
 game's own checks are in :mod:`ganvas.health.adversarial`.
@@ -12,9 +12,10 @@ from typing import Final
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from ganvas.health.finding import Verdict, judge
+from ganvas.health.finding import Finding
 from ganvas.latents.activity import ACTIVE_VARIANCE, LatentActivity
 from ganvas.metrics.histogram import histogram_kl
+from ganvas.metrics.memorisation import Memorisation, Share
 
 GRADIENT_SPIKE: Final = 100.0
 """Largest gradient norm over the median (ours): two orders of magnitude above a run's usual step."""
@@ -28,7 +29,7 @@ ACTIVE_SHARE: Final = 0.05
 """Of the latents (ours): well below the 38% (19 of 50) of a healthy VAE in Burda et al. 2016, table 1."""
 
 
-def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Verdict:
+def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Finding:
     """Count logged values that are NaN or infinite.
 
     Args:
@@ -45,7 +46,7 @@ def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Verdict:
     bad = {name: int((~values.isfinite()).sum()) for name, values in series.items()}
     count, logged = sum(bad.values()), sum(len(values) for values in series.values())
     first = next((f"{name} at entry {_first_bad(series[name])}" for name in bad if bad[name]), "")
-    return judge(
+    return Finding.of(
         "finite",
         float(count),
         count == 0,
@@ -54,7 +55,7 @@ def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Verdict:
     )
 
 
-def gradient_norms(norms: Float[Tensor, " t"]) -> Verdict:
+def gradient_norms(norms: Float[Tensor, " t"]) -> Finding:
     r"""Judge the norms of the parameters' gradient over training: no explosion, not vanished.
 
     .. math:: \max_t g_t / \operatorname{median}_t g_t \le 100, \qquad \operatorname{median}_t g_t \ge 10^{-8}
@@ -72,7 +73,7 @@ def gradient_norms(norms: Float[Tensor, " t"]) -> Verdict:
     norms = norms.double()
     median, largest = float(norms.quantile(0.5)), float(norms.max())
     spike = largest / median if median else float("inf")
-    return judge(
+    return Finding.of(
         "gradient_norms",
         spike,
         spike <= GRADIENT_SPIKE and median >= GRADIENT_VANISHED,
@@ -83,7 +84,7 @@ def gradient_norms(norms: Float[Tensor, " t"]) -> Verdict:
     )
 
 
-def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"]) -> Verdict:
+def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"]) -> Finding:
     r"""Judge whether the samples have all classes, in the reference's proportions.
 
     .. math:: \#\{k : \hat p_k \ge 0.1\, q_k\}, \qquad \mathrm{KL}(\hat p \,\|\, q) \le 0.1
@@ -105,7 +106,7 @@ def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"])
     divergence, total = histogram_kl(counts, reference), int((reference > 0).sum())
     expected = CLASS_SHARE * reference.double() / reference.sum()
     covered = int(((counts.double() / len(classes) >= expected) & (reference > 0)).sum())
-    return judge(
+    return Finding.of(
         "class_coverage",
         float(covered),
         covered == total and divergence <= CLASS_KL,
@@ -115,7 +116,7 @@ def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"])
     )
 
 
-def posterior_collapse(activity: LatentActivity) -> Verdict:
+def posterior_collapse(activity: LatentActivity) -> Finding:
     r"""Judge whether a VAE uses its latents.
 
     .. math:: \#\{u : \operatorname{Var}_x \mathbb{E}_q[u] > 0.01\} \ge \max(1, 0.05\, d)
@@ -131,7 +132,7 @@ def posterior_collapse(activity: LatentActivity) -> Verdict:
     """
     active, total = activity.active_units, len(activity.variance)
     usable = bool(activity.variance.isfinite().all() and activity.kl.isfinite().all())
-    return judge(
+    return Finding.of(
         "active_units",
         float(active),
         usable and active >= max(1.0, ACTIVE_SHARE * total),
@@ -157,3 +158,39 @@ def require_values(name: str, values: Tensor) -> None:
 
 def _first_bad(values: Tensor) -> int:
     return int((~values.isfinite()).nonzero()[0])
+
+
+def memorisation(audit: Memorisation) -> tuple[Finding, Finding]:
+    """Judge whether held-out images explain how close the samples are to the training images.
+
+    Args:
+        audit: of the samples.
+
+    Returns:
+        ``memorisation_close`` and ``memorisation_authentic``.
+    """
+    return _close(audit.close), _authentic(audit.authentic)
+
+
+def _close(share: Share) -> Finding:
+    low, high = share.interval
+    return Finding.of(
+        "memorisation_close",
+        share.fake,
+        share.fake <= high,
+        f"{share.fake:.2%} of the samples are as close to a training image as the closest {share.held_out:.2%} of the "
+        f"held-out images; as many fresh images would show {low:.2%} to {high:.2%}.",
+        "The samples copy training images, or crowd where these are dense: look at the most suspicious pairs.",
+    )
+
+
+def _authentic(share: Share) -> Finding:
+    low, high = share.interval
+    return Finding.of(
+        "memorisation_authentic",
+        share.fake,
+        share.fake >= low,
+        f"{share.fake:.2%} of the samples are authentic, {share.held_out:.2%} of the held-out images; as many fresh "
+        f"images would show {low:.2%} to {high:.2%}.",
+        "Samples are closer to a training image than its nearest other training image: look at the suspicious pairs.",
+    )

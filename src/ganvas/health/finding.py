@@ -1,4 +1,4 @@
-"""What a health check says: a number, whether it is fine, and why, in a sentence."""
+"""The result of a health check: a number, whether it is fine, and why, in a sentence."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ from typing import Literal, final
 
 @final
 @dataclass(frozen=True)
-class Verdict:
+class Finding:
     """One finding about a run or a set of samples.
 
     Args:
-        name: what was checked, a tag's name, as ``critic_gap``.
-        value: the number that was judged, for filters; may be NaN or infinite, and then the verdict is a warning.
-        verdict: ``ok`` or ``warn``.
-        reason: a sentence with the numbers, the threshold and, in a warning, what to look at.
+        name: of the check and of its tag, as ``critic_gap``.
+        value: the number that was checked, for filters; NaN and infinity are always a warning.
+        state: ``ok`` or ``warn``.
+        reason: a sentence with the numbers, the threshold and, in a warning, advice.
     """
 
     name: str
     value: float
-    verdict: Literal["ok", "warn"]
+    state: Literal["ok", "warn"]
     reason: str
 
+    @staticmethod
+    def of(name: str, value: float, healthy: bool, reason: str, advice: str) -> Finding:
+        """A finding from a condition; write the condition so that NaN fails it.
 
-def judge(name: str, value: float, healthy: bool, reason: str, advice: str) -> Verdict:
-    """Verdict from a condition; write the condition so that NaN fails it.
-
-    Args:
-        name: what was checked.
-        value: the number that was judged.
-        healthy: the condition, such as ``value <= threshold``, false for NaN.
-        reason: what was found, a sentence.
-        advice: what it means and what to do, a sentence, added in a warning only.
-
-    Returns:
-        The verdict.
-    """
-    return Verdict(name, value, "ok" if healthy else "warn", reason if healthy else f"{reason} {advice}")
+        Args:
+            name: of the check.
+            value: the number that was checked.
+            healthy: the condition, such as ``value <= threshold``, false for NaN.
+            reason: the numbers and the threshold, a sentence.
+            advice: what a warning means and what to do, a sentence.
+        """
+        return Finding(name, value, "ok" if healthy else "warn", reason if healthy else f"{reason} {advice}")

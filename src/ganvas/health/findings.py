@@ -1,4 +1,4 @@
-"""From what a model shows of its state to a verdict: one check for each kind of evidence."""
+"""From what a model shows of its state to a finding: one check for each kind of evidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganvas.health.evidence import (
     Logged,
     Posterior,
 )
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 from ganvas.latents.activity import latent_activity
 
 IN_TRAINING: Final = (
@@ -36,12 +36,12 @@ IN_TRAINING: Final = (
     "critic_gradient",
     "active_units",
 )
-"""Names of all verdicts that a run can get while it trains."""
+"""Names of all findings that a run can get while it trains."""
 
 
 @singledispatch
-def verdict_on(evidence: Evidence) -> Verdict:
-    """The verdict that a piece of evidence gives.
+def finding_on(evidence: Evidence) -> Finding:
+    """The finding that a piece of evidence gives.
 
     Args:
         evidence: of a kind that a check is registered for below.
@@ -52,37 +52,37 @@ def verdict_on(evidence: Evidence) -> Verdict:
     raise TypeError(f"evidence: no check for {type(evidence).__name__}; register one in ganvas.health.findings")
 
 
-@verdict_on.register
-def _(evidence: Logged) -> Verdict:
+@finding_on.register
+def _(evidence: Logged) -> Finding:
     return finite(evidence.series)
 
 
-@verdict_on.register
-def _(evidence: GradientNorms) -> Verdict:
+@finding_on.register
+def _(evidence: GradientNorms) -> Finding:
     return replace(gradient_norms(evidence.norms), name=f"{evidence.player}_gradient_norms")
 
 
-@verdict_on.register
-def _(evidence: DiscriminatorLoss) -> Verdict:
+@finding_on.register
+def _(evidence: DiscriminatorLoss) -> Finding:
     return discriminator_saturation(evidence.loss, evidence.real_score, evidence.fake_score, evidence.chance)
 
 
-@verdict_on.register
-def _(evidence: CriticScores) -> Verdict:
+@finding_on.register
+def _(evidence: CriticScores) -> Finding:
     return critic_gap(evidence.train, evidence.held_out, evidence.fake)
 
 
-@verdict_on.register
-def _(evidence: InputGradients) -> Verdict:
+@finding_on.register
+def _(evidence: InputGradients) -> Finding:
     return critic_gradient(evidence.norms, evidence.target, evidence.one_sided)
 
 
-@verdict_on.register
-def _(evidence: Posterior) -> Verdict:
+@finding_on.register
+def _(evidence: Posterior) -> Finding:
     return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)]))
 
 
-def verdict_on_classes(real: Features, fake: Features) -> tuple[Verdict, ...]:
+def finding_on_classes(real: Features, fake: Features) -> tuple[Finding, ...]:
     """Whether the samples have all classes, where the extractor's classes are those of the reference's images.
 
     Args:
@@ -90,15 +90,15 @@ def verdict_on_classes(real: Features, fake: Features) -> tuple[Verdict, ...]:
         fake: features of the samples, by the same extractor.
 
     Returns:
-        One verdict; none without logits, or where the reference lacks a class of the extractor.
+        One finding; none without logits, or where the reference lacks a class of the extractor.
     """
     if real.logits is None or fake.logits is None:
         return ()
     counts = real.logits.argmax(1).bincount(minlength=real.logits.shape[1])
-    return verdict_on_predictions(counts, fake.logits.argmax(1))
+    return finding_on_predictions(counts, fake.logits.argmax(1))
 
 
-def verdict_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"]) -> tuple[Verdict, ...]:
+def finding_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"]) -> tuple[Finding, ...]:
     """The same from predicted classes.
 
     Args:
@@ -106,34 +106,34 @@ def verdict_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"])
         fake: predicted class of each sample.
 
     Returns:
-        One verdict; none without samples, or where the reference lacks a class of the extractor.
+        One finding; none without samples, or where the reference lacks a class of the extractor.
     """
     # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
     return (class_coverage(fake, real),) if len(fake) and bool((real > 0).all()) else ()
 
 
-def by_name(verdicts: Iterable[Verdict]) -> dict[str, dict[str, float | str]]:
-    """Verdicts as ``result.json`` holds them.
+def by_name(findings: Iterable[Finding]) -> dict[str, dict[str, float | str]]:
+    """Findings as ``result.json`` holds them.
 
     Args:
-        verdicts: with different names.
+        findings: with different names.
     """
-    return {v.name: {"value": v.value, "verdict": v.verdict, "reason": v.reason} for v in verdicts}
+    return {v.name: {"value": v.value, "state": v.state, "reason": v.reason} for v in findings}
 
 
-def health_metrics(verdicts: Iterable[Verdict]) -> dict[str, float]:
+def health_metrics(findings: Iterable[Finding]) -> dict[str, float]:
     """The judged numbers by key ``health/<name>``.
 
     Args:
-        verdicts: with different names.
+        findings: with different names.
     """
-    return {f"health/{v.name}": v.value for v in verdicts}
+    return {f"health/{v.name}": v.value for v in findings}
 
 
-def health_tags(verdicts: Iterable[Verdict]) -> dict[str, str]:
+def health_tags(findings: Iterable[Finding]) -> dict[str, str]:
     """``ok`` or ``warn`` by tag ``ganvas.health.<name>``.
 
     Args:
-        verdicts: with different names.
+        findings: with different names.
     """
-    return {f"ganvas.health.{v.name}": v.verdict for v in verdicts}
+    return {f"ganvas.health.{v.name}": v.state for v in findings}

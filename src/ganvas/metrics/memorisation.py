@@ -23,12 +23,11 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy.stats import betabinom
 from torch import Tensor
 
-from ganvas.health.finding import Verdict, judge
 from ganvas.metrics.nearest import nearest
 from ganvas.metrics.validation import require_images
 
 CONFIDENCE: Final = 0.99
-"""Of the intervals of fresh images (ours): each of the two verdicts warns of one honest model in 200."""
+"""Of the intervals of fresh images (ours): each of the two findings warns of one honest model in 200."""
 
 
 @final
@@ -82,10 +81,6 @@ class Memorisation:
     authentic: Share
     threshold: float
     pairs: Pairs
-
-    def verdicts(self) -> tuple[Verdict, Verdict]:
-        """``memorisation_close`` and ``memorisation_authentic``: warnings where held-out images do not explain it."""
-        return _close_verdict(self.close), _authentic_verdict(self.authentic)
 
 
 def audit(
@@ -155,27 +150,3 @@ def _pairs(distance: Tensor, index: Tensor, radius: Tensor, count: int) -> Pairs
     ratio = torch.where(distance == 0, 0.0, distance / radius)
     worst = ratio.argsort(stable=True)[:count]
     return Pairs(worst, index[worst], distance[worst], ratio[worst])
-
-
-def _close_verdict(share: Share) -> Verdict:
-    low, high = share.interval
-    return judge(
-        "memorisation_close",
-        share.fake,
-        share.fake <= high,
-        f"{share.fake:.2%} of the samples are as close to a training image as the closest {share.held_out:.2%} of the "
-        f"held-out images; as many fresh images would show {low:.2%} to {high:.2%}.",
-        "The samples copy training images, or crowd where these are dense: look at the most suspicious pairs.",
-    )
-
-
-def _authentic_verdict(share: Share) -> Verdict:
-    low, high = share.interval
-    return judge(
-        "memorisation_authentic",
-        share.fake,
-        share.fake >= low,
-        f"{share.fake:.2%} of the samples are authentic, {share.held_out:.2%} of the held-out images; as many fresh "
-        f"images would show {low:.2%} to {high:.2%}.",
-        "Samples are closer to a training image than its nearest other training image: look at the suspicious pairs.",
-    )

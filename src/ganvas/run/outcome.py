@@ -9,7 +9,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.models import Model
 from ganvas.run.callbacks.checkpoints import BEST, LAST
@@ -94,13 +94,13 @@ class Outcome:
         scored: the final weights.
         chosen: the best checkpoint, or None.
         none: why there is no best checkpoint; empty where there is one.
-        verdicts: on the run and its samples.
+        findings: on the run and its samples.
     """
 
     scored: Scored
     chosen: Chosen | None
     none: str
-    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For ``result.json``."""
@@ -108,7 +108,7 @@ class Outcome:
         return {
             **self.scored.as_dict(),
             **(without if self.chosen is None else self.chosen.as_dict()),
-            "verdicts": by_name(self.verdicts),
+            "findings": by_name(self.findings),
         }
 
 
@@ -121,19 +121,19 @@ def assess(final_scores: FinalScores, model: Model, watchers: Watchers) -> Outco
         watchers: what watched the training.
     """
     scored = final_scores.of(model)
-    verdicts = (*watchers.health.verdicts, *scored.verdicts)
+    findings = (*watchers.health.findings, *scored.findings)
     selection = watchers.selection
     if selection is None or selection.best is None:
-        return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", verdicts)
+        return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", findings)
     best = scored.scores
     if selection.best.images_seen != model.images_seen:
         with _weights(model, read(str(selection.path))["state_dict"]):
             best = final_scores.of(model).scores
-    return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", verdicts)
+    return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 
 
 def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
-    """Log scores, verdicts, checkpoints and ``result.json``.
+    """Log scores, findings, checkpoints and ``result.json``.
 
     Args:
         run: where to.
@@ -165,8 +165,8 @@ def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outco
 
 def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> None:
     scored, chosen = outcome.scored, outcome.chosen
-    run.metrics(_values(scored.scores) | health_metrics(outcome.verdicts), step=images_seen)
-    run.tags(health_tags(outcome.verdicts))
+    run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
+    run.tags(health_tags(outcome.findings))
     if scored.protocol is not None:
         run.tags({PROTOCOL_TAG: scored.protocol.fingerprint()})
     if chosen is None:

@@ -43,7 +43,7 @@ from ganvas.types import Batch
 GRID_SEED = 0
 SCATTER_POINTS = 2000
 JUDGED = 1000
-"""Examples of either side that verdicts are made from: a standard error of 3% of the scores' spread."""
+"""Examples of either side that findings are made from: a standard error of 3% of the scores' spread."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _held_out(data: DataModule) -> str | None:
 
 
 def _judged(data: DataModule) -> tuple[Batch, Batch | None]:
-    """Training and held-out examples for verdicts."""
+    """Training and held-out examples for findings."""
     held_out = _held_out(data)
     return data.some("train", JUDGED), None if held_out is None else data.some(held_out, JUDGED)
 

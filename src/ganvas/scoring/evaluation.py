@@ -14,8 +14,8 @@ from torch import Tensor
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
-from ganvas.health.finding import Verdict
-from ganvas.health.findings import verdict_on_classes
+from ganvas.health.finding import Finding
+from ganvas.health.findings import finding_on_classes
 from ganvas.models import VAE, Model
 from ganvas.scoring.protocol import Protocol
 from ganvas.scoring.scores import Score, scores, standard_metrics
@@ -34,12 +34,12 @@ class Scored:
     Args:
         scores: by key ``score/<extractor>/<metric>``.
         protocol: how those that stand on features were measured; None where there are none.
-        verdicts: on the samples.
+        findings: on the samples.
     """
 
     scores: dict[str, Score]
     protocol: Protocol | None
-    verdicts: tuple[Verdict, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For ``result.json``: scores with value and interval, protocol, fingerprint."""
@@ -99,7 +99,7 @@ class FinalScores:
         fake = extract(self.extractor, generated(model, self.n, self.seed), BATCH)
         metrics = standard_metrics(self.extractor.name, fake.logits is not None)
         found = scores(self._real, fake, metrics, self.settings) | likelihood
-        return Scored(found, self._protocol(fake.n, model.weights), verdict_on_classes(self._real, fake))
+        return Scored(found, self._protocol(fake.n, model.weights), finding_on_classes(self._real, fake))
 
     @cached_property
     def _real(self) -> Features:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name
 from ganvas.scoring.evaluation import values_and_intervals
 from ganvas.scoring.protocol import Protocol
@@ -27,7 +27,7 @@ class Found:
         stand_ins: what stood in the generator's place on these rows, by ``floor`` and ``ceiling``.
         conditions: of each score, by key: everything that it depends on besides the model.
         protocol: of the scores from features; None where there are none.
-        verdicts: on the health of the model.
+        findings: on the health of the model.
         notes: what a reader should know before believing the scores.
         files: pictures and arrays that were written.
     """
@@ -38,7 +38,7 @@ class Found:
     stand_ins: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     protocol: Protocol | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -60,7 +60,7 @@ class Found:
             "conditions": self.conditions,
             "fingerprints": self.fingerprints(),
             "calibration": {"floor": self.floor, "ceiling": self.ceiling, "of": self.stand_ins},
-            "verdicts": by_name(self.verdicts),
+            "findings": by_name(self.findings),
             "notes": list(self.notes),
         }
 
@@ -85,7 +85,7 @@ def together(parts: Sequence[Found]) -> Found:
         stand_ins={row: of for part in parts for row, of in part.stand_ins.items()},
         conditions={key: value for part in parts for key, value in part.conditions.items()},
         protocol=protocols[0] if protocols else None,
-        verdicts=tuple(verdict for part in parts for verdict in part.verdicts),
+        findings=tuple(finding for part in parts for finding in part.findings),
         notes=tuple(note for part in parts for note in part.notes),
         files=tuple(path for part in parts for path in part.files),
     )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ganvas.config import ConfigError
 from ganvas.extractors.features import Features
-from ganvas.health.findings import verdict_on_classes
+from ganvas.health.findings import finding_on_classes
 from ganvas.scoring.calibration import Row, ceiling, floor
 from ganvas.scoring.found import Found
 from ganvas.scoring.kept import kept_row, know_radii
@@ -44,7 +44,7 @@ def feature_scores(task: Task, names: Sequence[str]) -> Found:
         ceiling=_values(rows.get("ceiling")),
         stand_ins=stand_ins,
         protocol=protocol,
-        verdicts=() if isinstance(real, Statistics) else verdict_on_classes(real, fake),
+        findings=() if isinstance(real, Statistics) else finding_on_classes(real, fake),
         notes=tuple(warnings_for(protocol)) + _short(rows.get("floor"), fake.n),
     )
 

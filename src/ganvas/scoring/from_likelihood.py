@@ -58,7 +58,7 @@ def active_units(task: Task) -> Found:
     return Found(
         scores={key: Score(float(activity.active_units), None, "")},
         conditions={key: _conditions(task, task.cfg.likelihood.n)},
-        verdicts=(posterior_collapse(activity),),
+        findings=(posterior_collapse(activity),),
         files=(path,),
     )
 

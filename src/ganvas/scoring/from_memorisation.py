@@ -10,6 +10,7 @@ from ganvas.config import ConfigError
 from ganvas.data.batches import model_input
 from ganvas.data.pictures import pairs
 from ganvas.extractors.features import Features
+from ganvas.health.checks import memorisation as memorisation_findings
 from ganvas.metrics.memorisation import Memorisation, audit
 from ganvas.scoring.found import Found
 from ganvas.scoring.scores import Score
@@ -40,7 +41,7 @@ def memorisation(task: Task) -> Found:
         scores={close: Score(found.close.fake, None, ""), authentic: Score(found.authentic.fake, None, "")},
         floor={close: found.close.held_out, authentic: found.authentic.held_out},
         conditions={close: facts, authentic: facts},
-        verdicts=found.verdicts(),
+        findings=memorisation_findings(found),
         files=(_picture(task, found),) if s.pairs else (),
     )
 

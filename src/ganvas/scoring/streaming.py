@@ -26,8 +26,8 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganvas.extractors.base import Extractor
-from ganvas.health.finding import Verdict
-from ganvas.health.findings import verdict_on_predictions
+from ganvas.health.finding import Finding
+from ganvas.health.findings import finding_on_predictions
 from ganvas.metrics.kid import subset_size
 from ganvas.scoring.scores import Score, frechet_name, is_parts, key, kid_score
 from ganvas.scoring.settings import MetricSettings
@@ -152,13 +152,13 @@ class StreamingScores(nn.Module):
             found[key(name, "kid")] = self._kernel_distance(*sizes)
         return found
 
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """Whether the generated images have all classes; nothing where the real ones lack one, or without logits."""
         if self.classes is None:
             return ()
         with self.classes.sync_context():
             real, fake = (side.cpu() for side in self.classes.compute())
-        return verdict_on_predictions(real, torch.arange(len(fake)).repeat_interleave(fake))
+        return finding_on_predictions(real, torch.arange(len(fake)).repeat_interleave(fake))
 
     def reset(self) -> None:
         """Forget the generated images; the real side stays."""

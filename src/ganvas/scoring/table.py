@@ -11,7 +11,7 @@ from ganvas.scoring.task import Task
 
 
 def print_scores(task: Task, found: Found, console: Console) -> None:
-    """One row a score; below it the verdicts and what a reader should know.
+    """One row a score; below it the findings and what a reader should know.
 
     Args:
         task: what was scored, against what.
@@ -28,8 +28,8 @@ def print_scores(task: Task, found: Found, console: Console) -> None:
         calibration = [_number(side.get(key)) for side in (found.floor, found.ceiling)]
         table.add_row(key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over)
     console.print(table)
-    for verdict in found.verdicts:
-        console.print(f"{verdict.verdict:4} {verdict.name}: {verdict.reason}", soft_wrap=True, markup=False)
+    for finding in found.findings:
+        console.print(f"{finding.state:4} {finding.name}: {finding.reason}", soft_wrap=True, markup=False)
     for note in found.notes:
         console.print(f"note {note}", soft_wrap=True, markup=False)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 from ganvas.sweeps.study import Study
 from ganvas.tracking.outcomes import Pruned
 
@@ -30,12 +30,12 @@ class Report:
         self._study, self._trial_id = study, trial_id
         self._key = objective.replace("score/", "val/", 1)
 
-    def __call__(self, scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
+    def __call__(self, scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
         """Report; raise where the pruner says so.
 
         Args:
             scores: by key.
-            verdicts: not looked at.
+            findings: not looked at.
             images_seen: when they were measured.
 
         Raises:
@@ -62,17 +62,17 @@ class Unhealthy:
 
     checks: tuple[str, ...]
 
-    def __call__(self, scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
-        """Look at the verdicts.
+    def __call__(self, scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
+        """Look at the findings.
 
         Args:
             scores: not looked at.
-            verdicts: on the run.
+            findings: on the run.
             images_seen: when they were given.
 
         Raises:
             Pruned: one of the checks warns.
         """
-        for verdict in verdicts:
-            if verdict.name in self.checks and verdict.verdict == "warn":
-                raise Pruned(f"{verdict.name} warns after {images_seen:,} images: {verdict.reason}")
+        for finding in findings:
+            if finding.name in self.checks and finding.state == "warn":
+                raise Pruned(f"{finding.name} warns after {images_seen:,} images: {finding.reason}")

@@ -1,4 +1,4 @@
-"""Verdicts on a run while it trains: tags ``ganvas.health.<name>`` (ok or warn) and metrics ``health/<name>``."""
+"""Findings on a run while it trains: tags ``ganvas.health.<name>`` (ok or warn) and metrics ``health/<name>``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
 
-from ganvas.health.finding import Verdict
-from ganvas.health.findings import health_metrics, health_tags, verdict_on
+from ganvas.health.finding import Finding
+from ganvas.health.findings import finding_on, health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.history import History
 from ganvas.run.callbacks.listeners import announce
@@ -42,7 +42,7 @@ class Health(Callback):
         self._history = history
         self._train, self._held_out = train, held_out
         self._judged: int | None = None
-        self.verdicts: tuple[Verdict, ...] = ()
+        self.findings: tuple[Finding, ...] = ()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock."""
@@ -53,7 +53,7 @@ class Health(Callback):
         """Judge when due."""
         if self._every is not None and self._every.due(pl_module.images_seen) and trainer.is_global_zero:
             self._judge(pl_module)
-            announce({}, self.verdicts, pl_module.images_seen)
+            announce({}, self.findings, pl_module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Judge where training ended."""
@@ -63,6 +63,6 @@ class Health(Callback):
     def _judge(self, model: Watched) -> None:
         self._judged = model.images_seen
         shown = model.evidence(self._train, self._held_out, self._history.series())
-        self.verdicts = tuple(verdict_on(evidence) for evidence in shown)
-        self._run.metrics(health_metrics(self.verdicts), step=model.images_seen)
-        self._run.tags(health_tags(self.verdicts))
+        self.findings = tuple(finding_on(evidence) for evidence in shown)
+        self._run.metrics(health_metrics(self.findings), step=model.images_seen)
+        self._run.tags(health_tags(self.findings))

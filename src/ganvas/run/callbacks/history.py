@@ -1,4 +1,4 @@
-"""What was logged of a run's terms, kept for verdicts on the run as a whole."""
+"""What was logged of a run's terms, kept for findings on the run as a whole."""
 
 from __future__ import annotations
 

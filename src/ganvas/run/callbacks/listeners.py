@@ -1,4 +1,4 @@
-"""Who else hears the scores and verdicts of a run in training: what a sweep prunes by."""
+"""Who else hears the scores and findings of a run in training: what a sweep prunes by."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from ganvas.health.finding import Verdict
+from ganvas.health.finding import Finding
 
-Listener = Callable[[Mapping[str, float], Iterable[Verdict], int], None]
-"""Takes scores by key, verdicts, and the images seen; may raise to end the run."""
+Listener = Callable[[Mapping[str, float], Iterable[Finding], int], None]
+"""Takes scores by key, findings, and the images seen; may raise to end the run."""
 
 _listeners: ContextVar[Sequence[Listener]] = ContextVar("listeners", default=())
 
@@ -28,13 +28,13 @@ def listening(listeners: Sequence[Listener]) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def announce(scores: Mapping[str, float], verdicts: Iterable[Verdict], images_seen: int) -> None:
+def announce(scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
     """Tell whoever listens.
 
     Args:
         scores: by key, ``val/...``; none where only the run's health was judged.
-        verdicts: on its health.
+        findings: on its health.
         images_seen: when both were measured.
     """
     for listener in _listeners.get():
-        listener(scores, verdicts, images_seen)
+        listener(scores, findings, images_seen)

@@ -92,17 +92,17 @@ class ScoreEvery(Callback):
         for batch in images.split(BATCH):
             self._scores.update(batch, real=False)
         found = {key: score.value for key, score in self._scores.compute().items()}
-        verdicts = self._scores.verdicts()
+        findings = self._scores.findings()
         self._scores.reset()
         named = {key.replace("score/", "val/", 1): value for key, value in found.items()}
-        self._run.metrics(named | health_metrics(verdicts), step=model.images_seen)
-        self._run.tags(health_tags(verdicts))
+        self._run.metrics(named | health_metrics(findings), step=model.images_seen)
+        self._run.tags(health_tags(findings))
         name, value = next(iter(named.items()))
         self._show(f"{name} {value:.4g}")
         if self._selection is not None:
             self._selection.offer(trainer, found, model.images_seen)
         if trainer.is_global_zero:
-            announce(named, verdicts, model.images_seen)
+            announce(named, findings, model.images_seen)
 
 
 def _share(trainer: Trainer, n: int) -> slice:
