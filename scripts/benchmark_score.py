@@ -19,8 +19,6 @@ Usage: python scripts/benchmark_score.py [--rounds 5] [--threads 2]
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import statistics
 import tempfile
 import time
@@ -31,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from hydra import compose, initialize_config_module
+from rich.console import Console
 from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
@@ -41,6 +40,7 @@ from ganvas.commands.score import score
 from ganvas.config import build
 from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
+from ganvas.scoring.settings import settings_from
 
 N = 10_000
 NOISE = 40.0
@@ -87,8 +87,7 @@ def ganvas(fakes: Path, folder: Path, cache: Path, *overrides: str) -> dict[str,
     """``ganvas score fakes reference=mnist``: its scores by their short names."""
     paths = [f"source='{fakes}'", f"paths.cache='{cache}'", f"paths.output='{folder}'"]
     cfg = compose("score", ["reference=mnist", METRICS, *paths, *overrides])
-    with contextlib.redirect_stdout(io.StringIO()):
-        found = score(cfg, folder)["scores"]
+    found = score(cfg, folder, Console(quiet=True))["scores"]
     return {key.rpartition("/")[2]: value["value"] for key, value in found.items()}
 
 
@@ -96,7 +95,7 @@ def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) ->
     """Every way once, with an empty cache, and their values compared."""
     fake, settings, cache = (
         torch.from_numpy(np.load(fakes)["images"])[:, None],
-        build(cfg.settings),
+        settings_from(cfg),
         folder / f"{number}",
     )
     ways: dict[str, Callable[[], dict[str, float]]] = {

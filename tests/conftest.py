@@ -9,7 +9,7 @@ import torch
 from mlflow.tracking import MlflowClient
 
 from ganvas.extractors.mnist import MnistExtractor
-from ganvas.scoring.settings import MetricSettings
+from ganvas.metrics.registry import settings_of
 from ganvas.tracking.store import open_store
 
 # No test may wait for a server that it cannot reach.
@@ -62,13 +62,4 @@ def mnist_extractor():
 
 @pytest.fixture
 def settings():
-    return MetricSettings(
-        is_splits=4,
-        kid_subsets=20,
-        kid_subset_size=100,
-        prc_neighbours=3,
-        dc_neighbours=5,
-        fd_infinity_points=5,
-        fd_infinity_share=0.1,
-        seed=2020,
-    )
+    return settings_of({"is_splits": 4, "kid_subsets": 20, "kid_subset_size": 100, "fd_infinity_points": 5})

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganvas.cli import main
-from ganvas.run.checkpoints import read
+from ganvas.storage.checkpoints import read
 
 from .tiny import TINY
 
@@ -39,7 +39,7 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(model):
     whole = train(f"model={model}", "budget.images=1280", output="whole")
     train(f"model={model}", output="half")
     resumed = train(f"model={model}", "budget.images=1280", "resume=half/last.ckpt", output="rest")
-    for a, b in zip(*(read(f"{f}/last.ckpt")["state_dict"].values() for f in ("whole", "rest")), strict=True):
+    for a, b in zip(*(read(Path(f"{f}/last.ckpt"))["state_dict"].values() for f in ("whole", "rest")), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
     assert whole["images_seen"] == resumed["images_seen"] == 1280
 

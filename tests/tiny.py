@@ -5,6 +5,7 @@ TINY = [
     "budget.images=640",
     "score.n=40",
     "score.n_during=40",
+    "paths.cache=cache",
     "score.settings.is_splits=2",
     "score.settings.kid_subsets=2",
     "grid.rows=2",

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import hydra
 import hydra.utils
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
@@ -87,9 +89,10 @@ class Tracking:
 
 @dataclass
 class Paths:
-    """Where downloads are kept and where this run writes."""
+    """Where downloads and what depends on references alone are kept, and where this run writes."""
 
     data: str = MISSING
+    cache: str = MISSING
     output: str = MISSING
 
 
@@ -130,41 +133,6 @@ class Train:
 
 
 @dataclass
-class Likelihood:
-    """Draws and images of the importance-weighted bound."""
-
-    k: int = MISSING
-    chunk: int = MISSING
-    batch_size: int = MISSING
-    n: int | None = MISSING
-
-
-@dataclass
-class Audit:
-    """Of memorisation: what is called close, and how many pairs are shown."""
-
-    quantile: float = MISSING
-    pairs: int = MISSING
-
-
-@dataclass
-class Parzen:
-    """Sizes of the three sides, and the candidate windows."""
-
-    samples: int = MISSING
-    validation: int = MISSING
-    test: int = MISSING
-    sigmas: list[float] = MISSING
-
-
-@dataclass
-class ScorePaths(Paths):
-    """Where features of references are kept besides."""
-
-    cache: str = MISSING
-
-
-@dataclass
 class ScoreCommand:
     """Root of ``ganvas score``."""
 
@@ -182,10 +150,10 @@ class ScoreCommand:
     ceiling: str = MISSING
     extractor: Any = None
     settings: Any = MISSING
-    likelihood: Likelihood = field(default_factory=Likelihood)
-    memorisation: Audit = field(default_factory=Audit)
-    parzen: Parzen = field(default_factory=Parzen)
-    paths: ScorePaths = field(default_factory=ScorePaths)
+    likelihood: Any = MISSING
+    memorisation: Any = MISSING
+    parzen: Any = MISSING
+    paths: Paths = field(default_factory=Paths)
 
 
 @dataclass
@@ -325,6 +293,19 @@ def check(cfg: DictConfig) -> None:
                 f"but network={cfg.network.name} offers only {' and '.join(offered)}; "
                 f"write network=mlp, which offers all four"
             )
+
+
+def compose(root: str, overrides: list[str]) -> DictConfig:
+    """The config of a command, as the command line composes it: inside a running command, or by itself.
+
+    Args:
+        root: name of the command's root config, as ``train``.
+        overrides: as on the command line.
+    """
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(root, overrides)
+    with hydra.initialize_config_module("ganvas.conf", version_base="1.3"):
+        return hydra.compose(root, overrides)
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ synthetic densities) are floats throughout and have ``shape == (2,)``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
@@ -174,6 +175,33 @@ class Reconstructs(Protocol):
 
     def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
         """Reconstructions of examples, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model that knows a posterior over the latents of an example."""
+
+    def posterior_moments(
+        self, batches: Iterable[Batch]
+    ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
+        """Means and standard deviations of the posterior, batch by batch."""
+        ...
+
+
+@runtime_checkable
+class BoundsEvidence(Encodes, Protocol):
+    """A model that bounds the evidence of an example from below."""
+
+    objective: Any
+    """The bound, with ``samples`` draws an image."""
+
+    def evaluate(self, batch: Batch) -> Any:
+        """Terms of the bound, ``elbo``, ``reconstruction`` and ``kl`` among them: nats, means over the batch."""
+        ...
+
+    def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
+        """Log importance weights of ``k`` fresh draws an example, nats."""
         ...
 
 

@@ -14,8 +14,9 @@ from ganvas.cli import main
 from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
+from ganvas.metrics.comparison import moments_of
 from ganvas.metrics.frechet import moments_distance
-from ganvas.scoring import from_features
+from ganvas.scoring import measurement
 from ganvas.tracking.store import tracking_uri
 
 SMALL = ["settings.is_splits=2", "settings.kid_subsets=2", "n=60", "paths.cache=cache"]
@@ -59,6 +60,13 @@ def digits(split="test"):
     return drawn(split)[0]
 
 
+FD = "score/mnist/fd"
+
+
+def conditions(found):
+    return found["protocols"][FD]["conditions"]
+
+
 @pytest.fixture
 def images(tmp_path):
     np.savez(tmp_path / "fakes.npz", images=digits("val")[:, 0].numpy())
@@ -73,23 +81,23 @@ def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
     trained, client = train("model=vae"), MlflowClient(tracking_uri())
     _, other = score(trained["run_id"], "metrics=[fd]", "n=50")
     tags = client.get_run(trained["run_id"]).data.tags
-    assert tags["ganvas.protocol.score/mnist/fd"] == other["fingerprint"] != trained["fingerprint"]
-    assert tags["ganvas.protocol.score/mnist/kid"] == trained["fingerprint"]
+    assert tags[f"ganvas.protocol.{FD}"] == other["fingerprints"][FD] != trained["fingerprints"][FD]
+    assert tags["ganvas.protocol.score/mnist/kid"] == trained["fingerprints"]["score/mnist/kid"]
     code, found = score(trained["run_id"])
     assert code == 0
     assert found["scores"].keys() == trained["scores"].keys()
     for key, value in trained["scores"].items():
         assert found["scores"][key]["value"] == pytest.approx(value["value"], rel=1e-5), key
-    assert found["fingerprint"] == trained["fingerprint"]
+    assert found["fingerprints"] == trained["fingerprints"] and len(set(found["fingerprints"].values())) == 4
     said = capsys.readouterr().out
-    assert "floor" in said and "ceiling" in said and found["fingerprint"] in said
+    assert "floor" in said and "ceiling" in said and found["fingerprints"][FD] in said
     key = "score/mnist/fd"
     floor, ceiling = (found["calibration"][side][key] for side in ("floor", "ceiling"))
     assert 0 < floor < found["scores"][key]["value"] and ceiling > floor
     history = client.get_metric_history(trained["run_id"], key)
     assert len(history) == 3 and {m.step for m in history} == {128}
     run = client.get_run(trained["run_id"])
-    assert run.info.status == "FINISHED" and run.data.tags[f"ganvas.protocol.{key}"] == found["fingerprint"]
+    assert run.info.status == "FINISHED" and run.data.tags[f"ganvas.protocol.{key}"] == found["fingerprints"][key]
     assert [f.path for f in client.list_artifacts(run.info.run_id, "scores")] == ["scores/result.json"]
 
 
@@ -107,7 +115,7 @@ def test_likelihood_and_memorisation_of_a_vae(capsys):
     assert scores["score/likelihood/nll"] < -nll["elbo"].mean()
     low, high = found["scores"]["score/likelihood/nll"]["interval"]
     assert (high - low) / 2 == pytest.approx(nll["importance"].std(ddof=1) / 40**0.5)
-    assert found["conditions"]["score/likelihood/nll"]["k"] == 20
+    assert found["protocols"]["score/likelihood/nll"]["conditions"]["settings"]["likelihood.k"] == 20
     assert len(set(found["fingerprints"].values())) >= 4
     assert found["calibration"]["floor"]["score/parzen/log_likelihood"] > scores["score/parzen/log_likelihood"]
     assert {"memorisation_close", "active_units"} <= found["findings"].keys()
@@ -128,16 +136,16 @@ def test_a_model_that_copies_is_warned_of(images):
 def test_images_from_anywhere_score_alike_and_as_by_hand(images):
     extractor = MnistExtractor()
     fake, real = (extract(extractor, digits(side)[:60], 60) for side in ("val", "test"))
-    truth = moments_distance(real.moments, fake.moments)
+    truth = moments_distance(moments_of(real), moments_of(fake))
     np.savez("real.npz", images=digits("test")[:60, 0].numpy())
     np.savez("fake.npz", images=digits("val")[:60, 0].numpy())
-    np.savez("moments.npz", mu=real.moments.mean.numpy(), sigma=real.moments.covariance.numpy())
+    np.savez("moments.npz", mu=moments_of(real).mean.numpy(), sigma=moments_of(real).covariance.numpy())
     only = ["extractor=mnist", "metrics=[fd]"]
     for source, reference in [("samples", "photos"), ("fake.npz", "real.npz"), ("samples/", "moments.npz")]:
         code, found = score(source, f"reference={reference}", *only)
         assert code == 0
         assert found["scores"]["score/mnist/fd"]["value"] == pytest.approx(truth, rel=1e-6), (source, reference)
-        assert found["protocol"]["weights"] == "images" and found["protocol"]["n_fake"] == 60
+        assert conditions(found)["weights"] == "images" and conditions(found)["n_fake"] == 60
 
 
 def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
@@ -150,9 +158,8 @@ def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
 
 
 def test_calibration_rows_are_computed_once_and_belong_to_their_settings(images, monkeypatch):
-    asked, original = [], from_features.ceiling
-    spy = {"floor": from_features.floor, "ceiling": lambda *a: (asked.append(a[2:]), original(*a))[1]}
-    monkeypatch.setattr(from_features, "ROWS", spy)
+    asked, original = [], measurement.ceiling
+    monkeypatch.setattr(measurement, "ceiling", lambda *a: (asked.append(a[2:]), original(*a))[1])
     _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
     _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
     assert len(asked) == 1 and first["calibration"] == again["calibration"]
@@ -192,11 +199,10 @@ def test_a_data_set_takes_its_own_keys(images):
     _, part = score(
         "fakes.npz", "reference=npz", "data.path=real.npz", "data.test=80", "extractor=mnist", "metrics=[fd]"
     )
-    assert (whole["protocol"]["n_real"], part["protocol"]["n_real"]) == (200, 80) and part["protocol"][
-        "split"
-    ] == "test"
+    assert (conditions(whole)["n_real"], conditions(part)["n_real"]) == (200, 80)
+    assert conditions(part)["split"] == "test"
     _, fewer = score("fakes.npz", "reference=mnist5k", "data.test=700", "metrics=[fd]")
-    assert fewer["protocol"]["n_real"] == 700
+    assert conditions(fewer)["n_real"] == 700
 
 
 def test_exported_statistics_score_as_the_images_do(images):
@@ -207,10 +213,10 @@ def test_exported_statistics_score_as_the_images_do(images):
         _, found = score("fakes.npz", f"reference={path}", "extractor=mnist", "metrics=[fd]")
         key = "score/mnist/fd"
         assert found["scores"][key]["value"] == pytest.approx(direct["scores"][key]["value"], rel=1e-10)
-        assert found["protocol"]["n_real"] == 1000
+        assert conditions(found)["n_real"] == 1000
         with np.load(path) as file:  # as pytorch-fid does
             assert file["mu"][:].shape == (128,) and file["sigma"][:].shape == (128, 128)
-            assert str(file["images"]) == direct["protocol"]["reference_fingerprint"]
+            assert str(file["images"]) == conditions(direct)["reference_fingerprint"]
 
 
 def test_points_are_scored_by_their_modes():
@@ -221,7 +227,7 @@ def test_points_are_scored_by_their_modes():
     assert ceiling["score/modes/reverse_kl"] == pytest.approx(np.log(8))
     code, found = score("run")
     assert found["calibration"]["ceiling"]["score/modes/high_quality"] < 0.2
-    assert code == 0 and found["protocol"] is None and len(found["fingerprint"]) == 12
+    assert code == 0 and len(set(found["fingerprints"].values())) == 1
     assert found["calibration"]["floor"]["score/modes/covered"] == 8
     assert 0 <= found["scores"]["score/modes/high_quality"]["value"] < 0.9
 
@@ -300,7 +306,9 @@ def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys, monkeypa
 def test_the_settings_are_those_of_training():
     from hydra import compose, initialize_config_module
 
+    from ganvas.scoring.settings import settings_from
+
     with initialize_config_module("ganvas.conf", version_base="1.3"):
         scored, trained = compose("score"), compose("train")
-    assert scored.settings == trained.score.settings
+    assert dict(settings_from(scored)) == dict(settings_from(trained.score))
     assert (scored.n, scored.seed) == (trained.score.n, trained.score.seed)

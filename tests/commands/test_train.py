@@ -21,8 +21,8 @@ from ganvas.cli import main
 from ganvas.commands.table import print_table
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
-from ganvas.run.checkpoints import read
 from ganvas.scoring.streaming import StreamingScores
+from ganvas.storage.checkpoints import read
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
@@ -59,7 +59,8 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model):
     assert ("score/likelihood/elbo" in found["scores"]) == (model == "vae")
     for key, score in found["scores"].items():
         assert run.data.metrics[key] == pytest.approx(score["value"])
-    assert run.data.tags["ganvas.protocol"] == found["fingerprint"]
+    tags = {key: run.data.tags[f"ganvas.protocol.{key}"] for key in found["scores"]}
+    assert tags == found["fingerprints"] and len(set(tags.values())) == (4 if model == "vae" else 3)
     assert run.data.params["budget.images"] == "640" and run.data.params["seed"] == "0"
     assert {i.tags[0].value for i in run.inputs.dataset_inputs} == {"train", "val", "test"}
     paths = {file.path for file in client.list_artifacts(run.info.run_id)}
@@ -75,10 +76,10 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model):
 def test_the_same_line_gives_the_same_numbers():
     assert train("model=gan", output="a") == train("model=gan", output="b") == 0
     a, b = result("a"), result("b")
-    assert a["scores"] == b["scores"] and a["fingerprint"] == b["fingerprint"]
+    assert a["scores"] == b["scores"] and a["fingerprints"] == b["fingerprints"]
     assert run_of(a["run_id"]).data.tags["ganvas.config_hash"] == run_of(b["run_id"]).data.tags["ganvas.config_hash"]
     assert train("model=gan", "seed=2", output="c") == 0
-    assert result("c")["scores"] != a["scores"] and result("c")["fingerprint"] == a["fingerprint"]
+    assert result("c")["scores"] != a["scores"] and result("c")["fingerprints"] == a["fingerprints"]
 
 
 @pytest.mark.slow
@@ -116,18 +117,21 @@ def test_a_multirun_prints_one_table(capsys):
     printed = capsys.readouterr().out
     table = printed[printed.index("2 runs of mnist5k mlp") :]
     assert {"│ gan ", "│ vae "} <= {line[:6] for line in table.splitlines()}
-    assert table.count("protocol ") == 1 and "fd" in table
+    assert table.count("protocols: ") == 1 and "fd" in table
     assert "samples.png" in table and "ganvas ui" in table
 
 
 def test_scores_of_different_protocols_never_share_a_table():
     console = Console(file=io.StringIO(), width=100)
     score = {"score/mnist/fd": {"value": 1.0, "interval": [0.5, 1.5]}}
-    runs = [{"name": f"gan seed={i}", "fingerprint": f, "scores": score} for i, f in enumerate(["aa", "bb", "aa"])]
+    runs = [
+        {"name": f"gan seed={i}", "fingerprints": {"score/mnist/fd": f}, "scores": score}
+        for i, f in enumerate(["aa", "bb", "aa"])
+    ]
     print_table(runs, Path("x"), console)
-    first, second = console.file.getvalue().split("protocol aa")
+    first, second = console.file.getvalue().split("protocols: fd aa")
     assert "seed=0" in first and "seed=2" in first and "seed=1" not in first and "1 ± 0.5" in first
-    assert "seed=1" in second and "protocol bb" in second
+    assert "seed=1" in second and "protocols: fd bb" in second
 
 
 def test_points_train_without_an_extractor():
@@ -293,11 +297,11 @@ def test_two_processes_train_as_one(store):
 
 def streamed_by_one(checkpoint, n, seed):
     """What one process scores in training, on the weights of a checkpoint."""
-    kept = read(checkpoint)
+    kept = read(Path(checkpoint))
     cfg = OmegaConf.create(kept["config"])
     model, data = build(cfg.model), DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, 0)
     model.load_state_dict(kept["state_dict"])
-    streamed = StreamingScores(build(cfg.extractor), build(cfg.score.settings))
+    streamed = StreamingScores(build(cfg.extractor), settings_from(cfg.score))
     for index in torch.arange(len(data.examples("val"))).split(250):
         streamed.update(data.examples("val").batch(index), real=True)
     streamed.update(to_uint8(model.sample(n, seed)), real=False)

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from ganvas.metrics.fd_infinity import fd_infinity, sample_counts, symmetric_distance
-from ganvas.metrics.frechet import Moments, moments_distance
-from ganvas.metrics.frechet_error import frechet_error
+from ganvas.metrics.frechet import Moments, frechet_error, moments_distance
 
 D = 24
 SCALES = torch.linspace(0.2, 1.0, D, dtype=torch.float64)
@@ -108,7 +107,7 @@ def test_the_influence_is_the_derivative():
 def test_chunks_change_nothing(monkeypatch):
     fake = draw(100, 0, 0.9)
     whole = frechet_error(REAL, Moments.of(fake), fake)
-    monkeypatch.setattr("ganvas.metrics.frechet_error._ROWS", 7)
+    monkeypatch.setattr("ganvas.metrics.frechet._ROWS", 7)
     assert frechet_error(REAL, Moments.of(fake), fake) == pytest.approx(whole, rel=1e-9)
 
 

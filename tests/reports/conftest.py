@@ -1,7 +1,7 @@
 """Synthetic studies as a sweep writes them."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,27 +9,28 @@ from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
 from ganvas.scoring.protocol import FINAL, Protocol, library_versions
-from ganvas.scoring.settings import MetricSettings
 from ganvas.tracking import hierarchy as h
 from ganvas.tracking.store import open_store
 
 SCORE = "score/mnist/fd"
 PROTOCOL = Protocol(
-    extractor="mnist",
-    weights_hash="a" * 64,
-    preprocessing="none",
-    reference="mnist5k",
-    reference_fingerprint="b" * 64,
-    split="test",
-    n_real=1000,
-    n_fake=1000,
-    weights="ema",
-    sample_seed=1000,
-    settings=MetricSettings(2, 20, 100, 3, 5, 15, 0.1, 2020),
-    library=FINAL,
-    versions=library_versions(),
+    {
+        "metric": "fd",
+        "revision": 1,
+        "extractor": "mnist",
+        "weights_hash": "a" * 64,
+        "preprocessing": "none",
+        "reference_fingerprint": "b" * 64,
+        "split": "test",
+        "n_real": 1000,
+        "n_fake": 1000,
+        "weights": "ema",
+        "settings": {},
+        "library": f"{FINAL} 0.4",
+    },
+    {"reference": "mnist5k", "sample_seed": 1000, "versions": library_versions()},
 )
-OTHER = replace(PROTOCOL, n_fake=500)
+OTHER = Protocol({**PROTOCOL.conditions, "n_fake": 500}, PROTOCOL.recorded)
 
 
 @dataclass
@@ -56,14 +57,15 @@ class Writer:
             "ganvas.seed": str(seed),
         }
         tags |= {} if outcome is None else {h.OUTCOME_TAG: outcome, "ganvas.failure": reason}
-        tags |= {} if score is None else {"ganvas.protocol": protocol.fingerprint()}
+        keys = (SCORE, "score/mnist/is")
+        tags |= {} if score is None else {f"ganvas.protocol.{key}": protocol.fingerprint() for key in keys}
         run_id = self.run(label, tags, parent)
         values = [] if score is None else [(SCORE, score, 6400), ("score/mnist/is", 10 / score, 6400)]
         values += [("val/mnist/fd", 50 / (1 + step / 3200), step) for step in (3200, 6400)]
         metrics = [Metric(key, value, 1_060_000 + step, step) for key, value, step in values]
         self.client.log_batch(run_id, metrics, [Param("seed", str(seed)), Param("optimizer.lr", str(lr))])
         if files and score is not None:
-            self.client.log_dict(run_id, {"protocol": protocol.as_dict()}, "result.json")
+            self.client.log_dict(run_id, {"protocols": {key: protocol.as_dict() for key in keys}}, "result.json")
             for step in (640, 3200, 6400):
                 image = np.full((64, 64), step % 255, dtype=np.uint8)
                 self.client.log_image(run_id, image, key="samples", step=step, synchronous=True)

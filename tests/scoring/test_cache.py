@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ganvas.extractors.features import Features
-from ganvas.scoring.cache import CacheKey, FeatureCache, code_version
+from ganvas.scoring.cache import CacheKey, FeatureCache
 from ganvas.storage import atomic
 from ganvas.storage.store import Store
 
-KEY = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", "ef" * 32)
+KEY = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", 1, "0.4.0")
 
 
 def features(n=20, logits=True):
@@ -53,7 +53,8 @@ CHANGES = {
     "preprocessing": "x",
     "n": 21,
     "split": "x",
-    "code": "x",
+    "revision": 2,
+    "library": "x",
 }
 
 
@@ -65,8 +66,8 @@ def test_every_field_is_in_the_key():
 
 def test_the_key_of_an_extractor(mnist_extractor):
     key = CacheKey.of(mnist_extractor, images="ab", n=3, split="test")
-    assert (key.extractor, key.weights_hash, key.code) == ("mnist", mnist_extractor.weights_hash, code_version())
-    assert key.preprocessing == mnist_extractor.preprocessing and len(key.code) == 64
+    assert (key.extractor, key.weights_hash, key.revision) == ("mnist", mnist_extractor.weights_hash, 1)
+    assert key.preprocessing == mnist_extractor.preprocessing and key.library[0].isdigit()
 
 
 def kept(folder):
@@ -124,7 +125,7 @@ from ganvas.scoring.cache import CacheKey, FeatureCache
 from ganvas.storage.store import Store
 from ganvas.extractors.features import Features
 folder = Path(sys.argv[1])
-key = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", "ef" * 32)
+key = CacheKey("ab" * 32, "mnist", "cd" * 32, "none", 20, "test", 1, "0.4.0")
 def compute():
     (folder / f"computed-{sys.argv[2]}").touch()
     time.sleep(1.0)

@@ -1,7 +1,5 @@
 """All scores against torch-fidelity's own command on two folders of images, with one random Inception."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 import torch_fidelity
@@ -10,7 +8,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
 from ganvas.extractors.features import extract
 from ganvas.extractors.inception import InceptionExtractor
-from ganvas.scoring.scores import scores
+from ganvas.metrics.registry import scores
 
 LAYERS = ["2048", "logits_unbiased"]
 N = 40
@@ -65,7 +63,7 @@ def weights(tmp_path_factory, folders):
 @pytest.mark.filterwarnings("ignore:.*not the 2015 Inception")
 def test_every_score_is_torch_fidelitys(weights, folders, settings):
     (real_folder, real), (fake_folder, fake) = folders["real"], folders["fake"]
-    settings = replace(settings, is_splits=4, kid_subsets=10, kid_subset_size=25, seed=2020)
+    settings = settings.replace(is_splits=4, kid_subsets=10, kid_subset_size=25, seed=2020)
     expected = torch_fidelity.calculate_metrics(
         input1=str(fake_folder),
         input2=str(real_folder),

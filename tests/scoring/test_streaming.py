@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import final
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import extract
-from ganvas.scoring.scores import scores, standard_metrics
+from ganvas.metrics.registry import scores, standard_metrics
 from ganvas.scoring.streaming import StreamingScores
 
 
@@ -31,7 +30,7 @@ def stream(extractor, settings, real, fake, batch=256):
 
 
 def test_agrees_with_the_final_scores(mnist_extractor, settings, sides):
-    settings = replace(settings, is_splits=10, kid_subsets=50, kid_subset_size=300)
+    settings = settings.replace(is_splits=10, kid_subsets=50, kid_subset_size=300)
     final_scores = scores(*(extract(mnist_extractor, x, 500) for x in sides), standard_metrics("mnist"), settings)
     streamed = stream(mnist_extractor, settings, *sides).compute()
     assert list(streamed) == list(final_scores)
@@ -49,7 +48,7 @@ def test_agrees_with_the_final_scores(mnist_extractor, settings, sides):
 def test_is_exact_where_no_shuffle_matters(mnist_extractor, settings, sides):
     """One split, and subsets that are the whole side: nothing random is left in the values."""
     real, fake = sides[0][:600], sides[1][:600]
-    settings = replace(settings, is_splits=1, kid_subsets=1, kid_subset_size=600, seed=0)
+    settings = settings.replace(is_splits=1, kid_subsets=1, kid_subset_size=600, seed=0)
     names = standard_metrics("mnist")
     final_scores = scores(*(extract(mnist_extractor, x, 500) for x in (real, fake)), names, settings)
     for name, score in stream(mnist_extractor, settings, real, fake).compute().items():
@@ -59,7 +58,7 @@ def test_is_exact_where_no_shuffle_matters(mnist_extractor, settings, sides):
 
 def test_standard_deviation_is_that_of_the_final_scores(mnist_extractor, settings, sides):
     """Over splits both are population deviations; torchmetrics alone would be sqrt(10 / 9) of it."""
-    settings = replace(settings, is_splits=2, kid_subsets=1, kid_subset_size=10, seed=0)
+    settings = settings.replace(is_splits=2, kid_subsets=1, kid_subset_size=10, seed=0)
     streamed = stream(mnist_extractor, settings, *sides)
     score = streamed.compute()["score/mnist/is"]
     with torch.random.fork_rng():
@@ -152,13 +151,13 @@ TWO = """
 import sys
 import torch
 from ganvas.extractors.mnist import MnistExtractor
-from ganvas.scoring.settings import MetricSettings
+from ganvas.metrics.registry import settings_of
 from ganvas.scoring.streaming import StreamingScores
 
 folder, rank = sys.argv[1], int(sys.argv[2])
 torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
 given = torch.load(f"{folder}/sides.pt")
-streamed = StreamingScores(MnistExtractor(), MetricSettings(*given["settings"]))
+streamed = StreamingScores(MnistExtractor(), settings_of(given["settings"]))
 for side, images in (("real", given["real"]), ("fake", given["fake"])):
     cut = given["cut"][side]
     for x in (images[:cut] if rank == 0 else images[cut:]).split(50):
@@ -178,7 +177,7 @@ torch.distributed.destroy_process_group()
 def test_two_processes_score_as_one(mnist_extractor, settings, sides, tmp_path, cut):
     """Shares of unequal size, also an empty one, gathered over gloo."""
     real, fake = sides[0][:301], sides[1][:203]
-    values = list(vars(settings).values())
+    values = dict(settings)
     torch.save({"real": real, "fake": fake, "cut": cut, "settings": values}, tmp_path / "sides.pt")
     command = [sys.executable, "-c", TWO, str(tmp_path)]
     both = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE) for rank in (0, 1)]

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ganvas.commands.train import train
 from ganvas.config import CONFIG_PATH, ConfigError
-from ganvas.run.checkpoints import read
 from ganvas.run.recording import Job
 from ganvas.storage.atomic import write_json
+from ganvas.storage.checkpoints import read
+from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.tracking.recorded import Recorded, mark_rerun, recorded
 
 
@@ -43,14 +44,14 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.run_id is None:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
     before = recorded(cfg.run_id)
-    weights = read(cfg.run_id)["state_dict"]
+    weights = read(checkpoint_path(cfg.run_id))["state_dict"]
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
     found = train(_again(before, cfg, folder), Job(folder, before.choices, before.overrides))
     if not found:  # a process of a distributed run but the first
         return {}
     after = recorded(found["run_id"])
-    moved = differing_weights(weights, read(found["checkpoint"])["state_dict"])
+    moved = differing_weights(weights, read(Path(found["checkpoint"]))["state_dict"])
     scores = differing_scores(before.result["scores"], found["scores"])
     result = {
         "run_id": found["run_id"],

@@ -13,33 +13,35 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from ganvas.config import CONFIG_PATH, ConfigError, build
+from ganvas.config import CONFIG_PATH, ConfigError, build, closest
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
+from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.found import Found
-from ganvas.scoring.measures import check_names, measure
+from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import Reference, find_reference
-from ganvas.scoring.stand_ins import check_ceiling
+from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject
 from ganvas.scoring.table import print_scores
-from ganvas.scoring.task import Task
 from ganvas.storage.atomic import write_json
-from ganvas.tracking.log_scores import PROTOCOL_TAG, log_scores
+from ganvas.storage.store import Store
+from ganvas.tracking.log_scores import log_scores, protocol_tags
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="score", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     """Hydra's entry."""
-    score(cfg, Path(HydraConfig.get().runtime.output_dir))
+    score(cfg, Path(HydraConfig.get().runtime.output_dir), Console())
 
 
-def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
+def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     """Measure, show, write and log the scores of one source.
 
     Args:
         cfg: root of ``conf/score.yaml``.
         output: folder for ``result.json``, pictures and arrays.
+        console: where the table goes.
 
     Returns:
         What ``result.json`` holds.
@@ -50,9 +52,10 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
         StoreError: scores that the run's store did not take.
     """
     with _bad_input():
-        check_names(cfg.metrics)
-        check_ceiling(cfg.ceiling)
+        names = None if cfg.metrics is None else list(cfg.metrics)
+        _check_names(names)
         device = device_of(cfg.device)
+        asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
         subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)
@@ -60,9 +63,9 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
             return export_only(cfg, reference, extractor, output)
         if cfg.export_reference:
             export_reference(cfg, reference, extractor)
-        task = Task(cfg, subject, reference, extractor, build(cfg.settings), output)
-        found = measure(task, cfg.metrics)
-    print_scores(task, found, Console())
+        cache = Store(Path(cfg.paths.cache).expanduser())
+        found = Measurement(subject, reference, extractor, asked, cache).of(names)
+    print_scores(f"{subject.name} against {reference.name} ({reference.split})", found, console)
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"
     write_json(path, result)
@@ -71,13 +74,23 @@ def score(cfg: DictConfig, output: Path) -> dict[str, Any]:
     return result
 
 
+def _check_names(names: list[str] | None) -> None:
+    """Refuse a name that is no metric's, before anything is read."""
+    known = [*metrics(), *GROUPS]
+    for name in names or ():
+        if name not in known:
+            raise ConfigError(f"metrics: {name} is unknown{closest(name, known)} Known are {', '.join(known)}")
+    if names is not None and not names:
+        raise ConfigError("metrics=[] asks for nothing; leave it out for the standard metrics")
+
+
 def _extractor(
     cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
 ) -> Extractor | None:
     """The one asked for, else the one that model or data set come with; images against images name theirs."""
     if cfg.extractor is not None:
         node = cfg.extractor
-    elif isinstance(subject, ModelSubject):
+    elif isinstance(subject, ModelSubject) and subject.config is not None:
         node = subject.config.extractor
     elif reference.config is not None:
         node = reference.config.extractor
@@ -90,17 +103,13 @@ def _extractor(
 
 
 def _log(run_id: str, found: Found, step: int, path: Path) -> None:
-    values = {key: score.value for key, score in found.scores.items()}
-    tags = {PROTOCOL_TAG: found.fingerprint()}
-    tags |= {f"{PROTOCOL_TAG}.{key}": digits for key, digits in found.fingerprints().items()}
-    tags |= health_tags(found.findings)
-    values |= health_metrics(found.findings)
-    log_scores(run_id, values, tags, (path, *found.files), step)
+    tags = protocol_tags(found.fingerprints()) | health_tags(found.findings)
+    log_scores(run_id, found.values() | health_metrics(found.findings), tags, (path, *found.files), step)
 
 
 @contextmanager
 def _bad_input() -> Iterator[None]:
-    """What a metric refuses is the caller's turn, told in the metric's own words."""
+    """Turn a metric's ValueError into a ConfigError (exit code 2) and keep its message."""
     try:
         yield
     except ValueError as error:

@@ -46,9 +46,8 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
     common = [part for part in results[0]["name"].split() if all(part in r["name"].split() for r in results)]
     if len(results) > 1:
         console.print(f"{len(results)} runs of {' '.join(common) or 'one multirun'}", soft_wrap=True)
-    for fingerprint in dict.fromkeys(result["fingerprint"] for result in results):
-        together = [r for r in results if r["fingerprint"] == fingerprint]
-        console.print(_table(together, common, fingerprint))
+    for together in _comparable(results):
+        console.print(_table(together, common))
         for line in (
             line
             for result in together
@@ -59,9 +58,27 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
     console.print(f"Sample grids: {grids}/samples.png\nAll runs, losses and grids: ganvas ui", soft_wrap=True)
 
 
-def _table(results: list[dict[str, Any]], common: list[str], fingerprint: str | None) -> Table:
+def _comparable(results: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Groups of results in which no score has two protocols; a VAE, which has further scores, stands beside a GAN."""
+    groups: list[list[dict[str, Any]]] = []
+    for result in results:
+        fits = [group for group in groups if all(_agree(result["fingerprints"], r["fingerprints"]) for r in group)]
+        if fits:
+            fits[0].append(result)
+        else:
+            groups.append([result])
+    return groups
+
+
+def _agree(a: dict[str, str], b: dict[str, str]) -> bool:
+    return all(a[key] == b[key] for key in a.keys() & b.keys())
+
+
+def _table(results: list[dict[str, Any]], common: list[str]) -> Table:
     keys = [key for key in dict.fromkeys(key for r in results for key in r["scores"]) if key not in TERMS]
-    table = Table(caption=f"protocol {fingerprint}" if fingerprint else None, caption_justify="left")
+    fingerprints = {key: digits for result in results for key, digits in result["fingerprints"].items()}
+    shown = ", ".join(f"{key.rpartition('/')[2]} {fingerprints[key]}" for key in keys if key in fingerprints)
+    table = Table(caption=f"protocols: {shown}" if shown else None, caption_justify="left")
     table.add_column("run", overflow="fold")
     for key in keys:
         table.add_column(key.removeprefix("score/"), justify="right")
@@ -86,7 +103,7 @@ def _remarks(result: dict[str, Any], label: str) -> Iterator[str]:
         yield f"best{label}: {name} {found:.4g} at {best['images_seen']:,} images, final {last:.4g}; {chosen}"
     for name, finding in result.get("findings", {}).items():
         if finding["state"] != "ok":
-            yield f"{finding['finding']}{label}: {name}: {finding['reason']}"
+            yield f"{finding['state']}{label}: {name}: {finding['reason']}"
 
 
 def _cell(score: dict[str, Any] | None) -> str:

@@ -23,9 +23,14 @@ from ganvas.run.checkpoints import go_on, warm_start
 from ganvas.run.compatibility import check_fit
 from ganvas.run.marginals import start_at_marginals
 from ganvas.run.memory import keep_freed_memory
-from ganvas.run.outcome import assess, conclude
 from ganvas.run.recording import Job, Parts, start_run, watch
-from ganvas.scoring.evaluation import FinalScores
+from ganvas.run.result import assess, conclude
+from ganvas.scoring.found import Found
+from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.references import own_reference
+from ganvas.scoring.settings import settings_from
+from ganvas.scoring.subjects import ModelSubject
+from ganvas.storage.store import Store
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
@@ -48,8 +53,8 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         job: its output folder, and what was asked for on the command line.
 
     Returns:
-        What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores (of the final weights),
-        protocol, fingerprint, best, selection, gap, findings, output.
+        What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores (of the final weights) with a
+        protocol each, best, selection, gap, findings, output.
 
     Raises:
         ConfigError: parts that do not fit each other.
@@ -64,7 +69,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
     data.prepare_data()
     model: Model = build(cfg.model)
-    extractor, settings = build(cfg.extractor) or None, build(cfg.score.settings)
+    extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
     check_fit(cfg, data, model, extractor)
     model.learn_of(len(data.examples("train")), data.examples("train").labels)
     start_at_marginals(cfg, data, model)
@@ -76,8 +81,17 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         trainer.fit(model, data, ckpt_path=go_on(cfg, data), weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        final_scores = FinalScores(data, extractor, settings, cfg.score.n, cfg.score.seed)
-        return conclude(run, job, model, assess(final_scores, model, watchers))
+        subject, asked = (
+            ModelSubject(job.name, model, data, model.images_seen),
+            Asked(settings, cfg.score.n, cfg.score.seed),
+        )
+        cache = Store(Path(cfg.paths.cache).expanduser())
+        reference = own_reference(subject)
+
+        def measure() -> Found:
+            return Measurement(subject, reference, extractor, asked, cache).of_trained()
+
+        return conclude(run, job, model, assess(measure, model, watchers))
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

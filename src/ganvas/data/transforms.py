@@ -14,7 +14,7 @@ Salakhutdinov and Murray 2008); fixed: Larochelle and Murray 2011, http://procee
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -28,6 +28,10 @@ from ganvas.types import Shape
 
 class Transform(ABC):
     """A map of batches; random ones are a pure function of their arguments."""
+
+    def describe(self) -> dict[str, Any]:
+        """Name and arguments, for protocols."""
+        return {"name": type(self).__name__, **{k: v for k, v in vars(self).items() if not k.startswith("_")}}
 
     @abstractmethod
     def check(self, shape: Shape) -> None:

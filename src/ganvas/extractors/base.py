@@ -16,9 +16,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from ganvas.scoring.protocol import FINAL, Protocol, library_versions
-from ganvas.scoring.settings import MetricSettings
-
 Extracted = tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]
 """Features and, where the extractor is a classifier, logits."""
 
@@ -34,6 +31,7 @@ class Extractor(nn.Module, ABC):
         preprocessing: all that happens to an image before the network, in words.
         num_features: d, the length of one feature vector.
         num_classes: k, or None where there are no logits.
+        revision: raised by every change of code that moves a feature: part of the cache's keys.
     """
 
     name: str
@@ -41,6 +39,7 @@ class Extractor(nn.Module, ABC):
     preprocessing: str
     num_features: int
     num_classes: int | None
+    revision: int = 1
 
     @abstractmethod
     def check(self, images: Tensor) -> None:
@@ -54,48 +53,6 @@ class Extractor(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are, and so where images are taken to."""
         return next(chain(self.parameters(), self.buffers())).device
-
-    def protocol(
-        self,
-        *,
-        reference: str,
-        reference_fingerprint: str,
-        split: str,
-        n_real: int | None,
-        n_fake: int,
-        weights: str,
-        sample_seed: int | None,
-        settings: MetricSettings,
-        library: str = FINAL,
-    ) -> Protocol:
-        """The protocol of scores from these features, with the libraries that are installed.
-
-        Args:
-            reference: name of the reference data set.
-            reference_fingerprint: content hash of it.
-            split: of the reference.
-            n_real: reference images used.
-            n_fake: generated images scored.
-            weights: ``raw``, ``ema`` or ``images``.
-            sample_seed: of the samples, or None.
-            settings: of the metrics.
-            library: who computes the metrics.
-        """
-        return Protocol(
-            extractor=self.name,
-            weights_hash=self.weights_hash,
-            preprocessing=self.preprocessing,
-            reference=reference,
-            reference_fingerprint=reference_fingerprint,
-            split=split,
-            n_real=n_real,
-            n_fake=n_fake,
-            weights=weights,
-            sample_seed=sample_seed,
-            settings=settings,
-            library=library,
-            versions=library_versions(),
-        )
 
     def train(self, mode: bool = True) -> Extractor:
         """Stay in evaluation mode: a score must not depend on who owns the extractor."""

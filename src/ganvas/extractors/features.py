@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.extractors.base import Extractor
-from ganvas.metrics.frechet import Moments
-from ganvas.metrics.neighbours import Radii, radii
-from ganvas.metrics.validation import require_images
 from ganvas.types import Shape
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,40 +40,19 @@ class Features:
         """Number of images."""
         return len(self.values)
 
-    @cached_property
-    def moments(self) -> Moments:
-        """Mean and covariance, computed once.
-
-        Raises:
-            ValueError: fewer than 2 images, or features that are not finite.
-        """
-        require_images("a covariance", 2, features=self.values)
-        return Moments.of(self.values)
-
-    def radii(self, prc_neighbours: int, dc_neighbours: int) -> Radii:
-        """Radii of the images' balls, computed once for each pair of k.
+    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """What is computed from the features when it is first asked for, and kept with them.
 
         Args:
-            prc_neighbours: k of precision and recall.
-            dc_neighbours: k of density and coverage.
+            name: of the thing.
+            compute: called at most once for each name.
         """
-        ks = prc_neighbours, dc_neighbours
-        if ks not in self._radii:
-            self._radii[ks] = radii(self.values, prc_neighbours=prc_neighbours, dc_neighbours=dc_neighbours)
-        return self._radii[ks]
-
-    def remember(self, prc_neighbours: int, dc_neighbours: int, known: Radii) -> None:
-        """Take what :meth:`radii` returned for the same images before.
-
-        Args:
-            prc_neighbours: k of precision and recall.
-            dc_neighbours: k of density and coverage.
-            known: radii for these.
-        """
-        self._radii[prc_neighbours, dc_neighbours] = known
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
 
     @cached_property
-    def _radii(self) -> dict[tuple[int, int], Radii]:
+    def _kept(self) -> dict[Hashable, Any]:
         return {}
 
     def take(self, index: Int64[Tensor, " m"]) -> Features:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import singledispatch
-from typing import Final
+from typing import Any, Final
 
 from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.extractors.features import Features
 from ganvas.health.adversarial import critic_gap, critic_gradient, discriminator_saturation
-from ganvas.health.checks import class_coverage, finite, gradient_norms, posterior_collapse
+from ganvas.health.checks import class_coverage, finite, gradient_norms, memorisation, posterior_collapse
 from ganvas.health.evidence import (
     CriticScores,
     DiscriminatorLoss,
@@ -23,7 +23,8 @@ from ganvas.health.evidence import (
     Posterior,
 )
 from ganvas.health.finding import Finding
-from ganvas.latents.activity import latent_activity
+from ganvas.latents.activity import LatentActivity, latent_activity
+from ganvas.metrics.memorisation import Memorisation
 
 IN_TRAINING: Final = (
     "finite",
@@ -80,6 +81,29 @@ def _(evidence: InputGradients) -> Finding:
 @finding_on.register
 def _(evidence: Posterior) -> Finding:
     return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)]))
+
+
+@singledispatch
+def findings_on(evidence: Any) -> tuple[Finding, ...]:
+    """Judge what a metric has found about a model.
+
+    Args:
+        evidence: of a kind that a check is registered for below.
+
+    Raises:
+        TypeError: there is no check for it.
+    """
+    raise TypeError(f"evidence: no check for {type(evidence).__name__}; register one in ganvas.health.findings")
+
+
+@findings_on.register
+def _(evidence: LatentActivity) -> tuple[Finding, ...]:
+    return (posterior_collapse(evidence),)
+
+
+@findings_on.register
+def _(evidence: Memorisation) -> tuple[Finding, ...]:
+    return memorisation(evidence)
 
 
 def finding_on_classes(real: Features, fake: Features) -> tuple[Finding, ...]:

@@ -9,8 +9,15 @@ have density 1 in expectation; it may exceed 1.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
 from ganvas.metrics.mean_error import MeanError, mean_error
 from ganvas.metrics.neighbours import Membership
+from ganvas.metrics.precision_recall import share
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 def density(found: Membership, neighbours: int) -> MeanError:
@@ -44,3 +51,20 @@ def coverage(found: Membership) -> MeanError:
         Coverage in [0, 1], and its standard error over the real images with the generated ones held.
     """
     return mean_error(found.real_reached.double())
+
+
+_K = (Setting("dc_neighbours", 5, "k of density and coverage (the paper and prdc: 5)", least=1),)
+
+
+def _density(pair: Comparison) -> Score:
+    return share(density(pair.membership, pair.settings.dc_neighbours), "generated images, real balls held")
+
+
+def _coverage(pair: Comparison) -> Score:
+    return share(coverage(pair.membership), "real images, generated ones held")
+
+
+METRICS = (
+    feature_metric("density", FEATURES, False, _density, "real neighbourhoods around a sample, over k", _K),
+    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that samples reach", _K),
+)

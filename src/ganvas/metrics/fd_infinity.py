@@ -13,13 +13,18 @@ be negative for a generator at the floor.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from ganvas.metrics.frechet import Moments
+from ganvas.metrics.base import MOMENTS, SEED, Score, Setting, feature_metric
+from ganvas.metrics.frechet import Moments, error_of
 from ganvas.metrics.validation import require_images
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 def sample_counts(n: int, points: int, share: float) -> list[int]:
@@ -82,3 +87,23 @@ def _intercept(x: Float64[Tensor, " p"], y: Float64[Tensor, " p"]) -> tuple[floa
     line = inverse @ design.T @ y
     variance = (y - design @ line).square().sum() / (len(x) - 2)
     return float(line[0]), float((variance * inverse[0, 0]).sqrt())
+
+
+_POINTS = Setting("fd_infinity_points", 15, "sample counts that the line goes through (the paper: 15)", least=3)
+_SHARE = Setting("fd_infinity_share", 0.1, "smallest count as a share of all (the paper: 0.1)", least=0, below=1)
+
+
+def _fd_infinity(pair: Comparison) -> Score:
+    pair.require_moments("FD-infinity")
+    s = pair.settings
+    value, scatter = fd_infinity(
+        pair.moments[0], pair.fake.values, points=s.fd_infinity_points, share=s.fd_infinity_share, seed=s.seed
+    )
+    # The line's scatter is over subsets of the same images: what other images would do comes on top of it.
+    sd = math.hypot(error_of(pair), scatter)
+    return Score(value, sd, f"{pair.fake.n} generated images, first order, and {s.fd_infinity_points} points of a line")
+
+
+METRIC = feature_metric(
+    "fd_infinity", MOMENTS, True, _fd_infinity, "Fréchet distance at infinitely many samples", (_POINTS, _SHARE, SEED)
+)

@@ -6,19 +6,37 @@ r"""Fréchet distance between two sets of features, each summarised by a Gaussia
 with unbiased covariances. On one-dimensional features this is :math:`(m_1 - m_2)^2 + (s_1 - s_2)^2`. On the 2015
 Inception it is the Fréchet Inception Distance. It is biased upwards at finite n, so that numbers at different n do not
 compare.
+
+How far the Fréchet distance would move with other generated images: its influence function.
+
+A sample :math:`x` pulls the distance by, with :math:`T = \Sigma_1^{1/2} (\Sigma_1^{1/2} \Sigma_2 \Sigma_1^{1/2})^{-1/2}
+\Sigma_1^{1/2}`, the map that transports the fake Gaussian onto the real one,
+
+.. math:: \psi(x) = 2 (\mu_2 - \mu_1)^\top (x - \mu_2) + (x - \mu_2)^\top (I - T) (x - \mu_2) + \text{const},
+    \qquad \widehat{\mathrm{se}} = \operatorname{sd}(\psi) / \sqrt{m}
+
+(the infinitesimal jackknife). One pass and one eigendecomposition replace a bootstrap's many, nothing is random, and it
+is closer to the truth: a bootstrap of 20 overstated the deviation two- to threefold where m < d or the distance was
+near its floor. It is first order, over generated images with the reference held, and does not know the bias of
+the distance at finite m (:mod:`ganvas.metrics.fd_infinity` does).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
+from ganvas.metrics.base import MOMENTS, Score, feature_metric
 from ganvas.metrics.validation import require_images
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -90,3 +108,63 @@ def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> 
     """
     require_images("the Fréchet distance", 2, real=real, fake=fake)
     return moments_distance(Moments.of(real), Moments.of(fake))
+
+
+_ROWS: Final = 4096
+"""Images at a time: bounds the memory of the float64 copies."""
+_SINGULAR: Final = 1e-13
+"""Eigenvalues below this share of the largest are rounding (float64, a few thousand dimensions)."""
+
+
+def _transport(real: Moments, fake: Moments) -> Float64[Tensor, "d d"]:
+    """The linear map T; directions in which either side has no variance are left out."""
+    values, vectors = torch.linalg.eigh(real.root @ fake.covariance @ real.root)
+    kept = values > _SINGULAR * values[-1]
+    half = real.root @ vectors[:, kept]
+    return (half * values[kept].rsqrt()) @ half.T
+
+
+def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) -> float:
+    r"""Standard error of the Fréchet distance over generated images.
+
+    .. math:: \operatorname{sd}(\psi(x_i)) / \sqrt{m}
+
+    Reference: Efron 1982, chapter 6, https://doi.org/10.1137/1.9781611970319; derivative of the matrix root's trace:
+    Bhatia, Jain and Lim 2019, https://arxiv.org/abs/1712.01504.
+
+    Args:
+        real: moments of the reference, taken as they are.
+        fake: moments of ``features``.
+        features: of the generated images, m at least 2.
+
+    Returns:
+        Standard error, in squared feature units; 0 where all images are equal.
+    """
+    shape = -_transport(real, fake)
+    shape.diagonal().add_(1.0)
+    push = 2 * (fake.mean - real.mean)
+    pulls = [_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)]
+    return float(torch.cat(pulls).std() / len(features) ** 0.5)
+
+
+def _pull(
+    centred: Float64[Tensor, "b d"], push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"]
+) -> Float64[Tensor, " b"]:
+    """Influence of each image, up to a constant."""
+    return centred @ push + (centred @ shape).mul_(centred).sum(dim=1)
+
+
+def _frechet(pair: Comparison) -> Score:
+    pair.require_moments("the Fréchet distance")
+    return Score(moments_distance(*pair.moments), error_of(pair), f"{pair.fake.n} generated images, first order")
+
+
+def error_of(pair: Comparison) -> float:
+    """Standard error of the distance over the generated images of a pair."""
+    return frechet_error(*pair.moments, pair.fake.values)
+
+
+METRICS = (
+    feature_metric("fd", MOMENTS, True, _frechet, "Fréchet distance on any extractor but the 2015 Inception"),
+    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception"),
+)

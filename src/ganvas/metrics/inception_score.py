@@ -9,11 +9,17 @@ with the size of a split. With another classifier than the 2015 Inception it com
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jaxtyping import Float
 from torch import Tensor
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
+from ganvas.metrics.base import LOGITS, SEED, Score, Setting, feature_metric
 from ganvas.metrics.validation import require_images
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> tuple[float, float]:
@@ -37,3 +43,23 @@ def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> 
     require_images(f"the Inception Score in {splits} splits", 2 * splits, fake=logits)
     out = isc_features_to_metric(logits, splits=splits, shuffle=True, rng_seed=seed)
     return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]
+
+
+_SPLITS = Setting("is_splits", 10, "parts that the images are shuffled into (the papers: 10)", least=1)
+
+
+def _inception_score(pair: Comparison) -> Score:
+    logits, s = pair.fake.logits, pair.settings
+    assert logits is not None
+    mean, sd = inception_score(logits, splits=s.is_splits, seed=s.seed)
+    return Score(mean, sd, sd_over=is_parts(s.is_splits))
+
+
+def is_parts(splits: int) -> str:
+    """The parts that the Inception Score's standard deviation is over."""
+    return f"{splits} splits"
+
+
+METRIC = feature_metric(
+    "is", LOGITS, False, _inception_score, "Inception Score of the extractor's classes", (_SPLITS, SEED)
+)

@@ -9,11 +9,17 @@ be negative. On the 2015 Inception it is the Kernel Inception Distance.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jaxtyping import Float
 from torch import Tensor
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
+from ganvas.metrics.base import FEATURES, SEED, Score, Setting, feature_metric
 from ganvas.metrics.validation import require_images
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 def subset_size(limit: int, n_real: int, n_fake: int) -> int:
@@ -54,3 +60,40 @@ def kernel_distance(
         verbose=False,
     )
     return out[KEY_METRIC_KID_MEAN], out[KEY_METRIC_KID_STD]
+
+
+_SUBSETS = Setting("kid_subsets", 100, "pairs of subsets drawn for the kernel distance (the paper: 100)", least=1)
+_SIZE = Setting("kid_subset_size", 1000, "images in one subset, at most all of a side (the paper: 1000)", least=2)
+
+
+def _kid(pair: Comparison) -> Score:
+    real, fake, s = pair.real_features("kid"), pair.fake, pair.settings
+    size = subset_size(s.kid_subset_size, real.n, fake.n)
+    mean, sd = kernel_distance(real.values, fake.values, subsets=s.kid_subsets, size=size, seed=s.seed)
+    return kid_score(mean, sd, s.kid_subsets, (size, real.n, fake.n))
+
+
+def kid_score(mean: float, sd: float, subsets: int, sizes: tuple[int, int, int]) -> Score:
+    """A kernel distance with its uncertainty, of which there is none where every subset is all images of both sides.
+
+    Args:
+        mean: over the subsets.
+        sd: over the subsets.
+        subsets: how many.
+        sizes: images of one subset, of the real side and of the fake side.
+    """
+    if len(set(sizes)) == 1:
+        return Score(mean, sd=None, sd_over="")
+    return Score(mean, sd, sd_over=f"{subsets} subsets of {sizes[0]}")
+
+
+METRIC = feature_metric(
+    # 2: subsets are drawn as torch-fidelity's command draws them, the generated images first.
+    "kid",
+    FEATURES,
+    True,
+    _kid,
+    "unbiased kernel distance of the features",
+    (_SUBSETS, _SIZE, SEED),
+    revision=2,
+)

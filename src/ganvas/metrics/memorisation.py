@@ -23,6 +23,10 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy.stats import betabinom
 from torch import Tensor
 
+from ganvas.data import pictures
+from ganvas.data.batches import model_input
+from ganvas.extractors.features import Features
+from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score, Setting
 from ganvas.metrics.nearest import nearest
 from ganvas.metrics.validation import require_images
 
@@ -150,3 +154,58 @@ def _pairs(distance: Tensor, index: Tensor, radius: Tensor, count: int) -> Pairs
     ratio = torch.where(distance == 0, 0.0, distance / radius)
     worst = ratio.argsort(stable=True)[:count]
     return Pairs(worst, index[worst], distance[worst], ratio[worst])
+
+
+_SETTINGS = (
+    Setting("memorisation.quantile", 0.01, "share of held-out images that are called close", least=0, below=1),
+    Setting("memorisation.pairs", 16, "most suspicious pairs in the picture", least=0),
+)
+COLUMNS: Final = 8
+
+
+def _memorisation(material: Material) -> Measured:
+    """The shares of close and of authentic samples; the worst pairs go to ``memorisation.png``."""
+    held_out = material.real()
+    if not isinstance(held_out, Features) or material.split == "train":
+        raise ValueError(
+            "metrics: memorisation needs training and held-out images; write reference=DATASET with a test split"
+        )
+    quantile, pairs = (material.settings[f"memorisation.{name}"] for name in ("quantile", "pairs"))
+    train = material.features("train", "memorisation")
+    found = audit(train.values, held_out.values, material.fake().values, quantile=quantile, pairs=pairs)
+    extractor = material.extractor()
+    return Measured(
+        {
+            "memorisation_close": Score(found.close.fake, None, ""),
+            "memorisation_authentic": Score(found.authentic.fake, None, ""),
+        },
+        floor={"memorisation_close": found.close.held_out, "memorisation_authentic": found.authentic.held_out},
+        conditions={
+            "train": material.examples("train", "memorisation").fingerprint(),
+            "extractor": extractor.name,
+            "weights_hash": extractor.weights_hash,
+            "preprocessing": extractor.preprocessing,
+            "n_fake": material.fake().n,
+        },
+        evidence=(found,),
+        pictures={"memorisation": _picture(material, found)} if pairs else {},
+    )
+
+
+def _picture(material: Material, found: Memorisation) -> Tensor:
+    """Rows of samples above the rows of their nearest training images, the most suspicious first."""
+    worst = found.pairs
+    nearest = material.examples("train", "memorisation").batch(worst.train)
+    columns = min(COLUMNS, len(worst.fake))
+    return pictures.pairs(model_input(material.draw()[worst.fake]), model_input(nearest), columns)
+
+
+METRIC = Metric(
+    "memorisation",
+    SAMPLES,
+    {"memorisation_close": True, "memorisation_authentic": False},
+    _SETTINGS,
+    1,
+    _memorisation,
+    "shares of samples close to, and authentic beside, training images, judged by held-out ones",
+)

@@ -16,6 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.data.batches import model_input
+from ganvas.data.sources.densities import GaussianMixture
+from ganvas.data.sources.density_source import DensitySource
+from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score
 from ganvas.metrics.histogram import histogram_kl
 
 RADIUS: Final = 3.0
@@ -74,3 +78,52 @@ def mode_coverage(points: Float[Tensor, "n 2"], modes: Float[Tensor, "k 2"], sig
         high_quality=int(counts.sum()) / len(points),
         reverse_kl=histogram_kl(counts, torch.ones_like(counts)),
     )
+
+
+def _modes(material: Material) -> Measured:
+    """Floor: true points. Ceiling: points uniform in the box around the data, or of one mode."""
+    source = material.source()
+    density = source.density if isinstance(source, DensitySource) else None
+    if not isinstance(density, GaussianMixture):
+        raise ValueError(
+            f"metrics: modes needs a mixture of Gaussians, {material.reference} is none; it is for data=ring and grid"
+        )
+    test = material.examples(material.split, "modes")
+    real = model_input(test.batch(torch.arange(min(len(test), material.n))))
+    worst = _one_mode(material) if material.ceiling == "one_mode" else _in_the_box(material, real)
+    sides = (material.draw(), real, worst)
+    found, floor, ceiling = (_named(mode_coverage(x, density.modes, density.sigma)) for x in sides)
+    scores = {name: Score(value, None, "") for name, value in found.items()}
+    return Measured(scores, floor, ceiling, conditions={"n": material.n})
+
+
+def _in_the_box(material: Material, real: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(material.settings.seed)
+    low, high = real.amin(0), real.amax(0)
+    return low + (high - low) * torch.rand(material.n, 2, generator=generator)
+
+
+def _one_mode(material: Material) -> Tensor:
+    """True points of one mode, again and again where there are too few."""
+    examples, index, _ = material.one_mode()
+    return model_input(examples.batch(index))[torch.arange(material.n) % len(index)]
+
+
+def _named(found: ModeCoverage) -> dict[str, float]:
+    return {
+        "covered": float(found.covered),
+        "high_quality": found.high_quality,
+        "reverse_kl": found.reverse_kl,
+    }
+
+
+METRIC = Metric(
+    "modes",
+    SAMPLES,
+    {"covered": False, "high_quality": False, "reverse_kl": True},
+    (),
+    1,
+    _modes,
+    "modes of a planar mixture that samples reach (data=ring, grid)",
+    "modes",
+)

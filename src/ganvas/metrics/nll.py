@@ -15,9 +15,14 @@ from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from ganvas.metrics.active_units import BATCH_SIZE, COUNT
+from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Setting
+from ganvas.metrics.mean_error import mean_error
 
 LogWeights = Callable[[Any, int], Tensor]
 """A batch of n images and a number of draws k to log weights ``(k, n)`` in nats, fresh draws at each call."""
@@ -116,3 +121,41 @@ def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"
             "and latents, keep draws first"
         )
     return log_w.cpu().double()
+
+
+_SETTINGS = (
+    Setting("likelihood.k", 5000, "draws an image for nll (the paper: 5000)", least=1),
+    Setting("likelihood.chunk", 50, "draws at a time", least=1),
+    BATCH_SIZE,
+    COUNT,
+)
+
+
+def _nll(material: Material) -> Measured:
+    """The negative of the importance-weighted bound; the bounds of each image go to ``nll.npz``."""
+    model, s = material.bound_model("nll"), material.settings
+    n, k = s["likelihood.n"], s["likelihood.k"]
+    with torch.random.fork_rng():
+        torch.manual_seed(material.seed)
+        images = material.held_out(n, s["likelihood.batch_size"])
+        bounds = evidence_bounds(model.log_weights, images, k, s["likelihood.chunk"])
+    mean = mean_error(-bounds.importance)
+    arrays = {"elbo": bounds.elbo.numpy(), "importance": bounds.importance.numpy(), "k": np.array(bounds.k)}
+    over = f"{mean.n} {material.split} images, k={bounds.k}"
+    return Measured(
+        {"nll": Score(mean.mean, mean.standard_error, over)},
+        conditions={"n": mean.n, "transform": dict(material.transform())},
+        arrays={"nll": arrays},
+    )
+
+
+METRIC = Metric(
+    "nll",
+    MODEL,
+    {"nll": True},
+    _SETTINGS,
+    1,
+    _nll,
+    "negative log-likelihood by importance weights, nats",
+    "likelihood",
+)

@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
+from ganvas.data.source import Examples
+from ganvas.metrics.base import SAMPLES, SEED, Material, Measured, Metric, Score, Setting
 from ganvas.metrics.mean_error import MeanError, mean_error
 
 GOODFELLOW_SIGMAS: Final = tuple(10 ** (i / 9 - 1) for i in range(10))
@@ -137,3 +139,56 @@ def _require_unit(name: str, x: Tensor) -> None:
         raise ValueError(
             f"{name}: the Parzen windows are for images in [0, 1], got {found}; convert with unit_pixels(to_uint8(x))"
         )
+
+
+_SETTINGS = (
+    Setting("parzen.samples", 10_000, "samples, at most as many as there are", least=1),
+    Setting("parzen.validation", 1_000, "images that choose the window", least=1),
+    Setting("parzen.test", 10_000, "images whose log-likelihood is measured", least=1),
+    Setting("parzen.sigmas", [round(sigma, 8) for sigma in GOODFELLOW_SIGMAS], "candidate windows, in units of [0, 1]"),
+    SEED,
+)
+
+
+def _parzen(material: Material) -> Measured:
+    if len(material.shape) != 3:
+        raise ValueError("metrics: parzen is defined on images; leave it out, or write metrics=[modes] for points")
+    s, split = material.settings, material.split
+    validation = _drawn(material.examples("val", "parzen"), s["parzen.validation"], s.seed)
+    test = _drawn(material.examples(split, "parzen"), s["parzen.test"], s.seed)
+    samples = unit_pixels(material.draw(s["parzen.samples"])[: s["parzen.samples"]])
+    found = parzen(samples, validation, test, list(s["parzen.sigmas"]))
+    mean = found.log_likelihood
+    over = f"{mean.n} {split} images, sigma={found.sigma:.3g}"
+    return Measured(
+        {"log_likelihood": Score(mean.mean, mean.standard_error, over)},
+        floor=_floor(material, len(samples), validation, test),
+        conditions={"n_samples": len(samples), "n_validation": len(validation), "n_test": len(test)},
+        notes=(f"parzen chose sigma={found.sigma:.3g}, the edge of its candidates",) * found.at_edge,
+    )
+
+
+def _floor(material: Material, n: int, validation: Tensor, test: Tensor) -> dict[str, float]:
+    """The log-likelihood under real training images in the place of samples, which models may exceed."""
+    if not material.calibration or material.split == "train":
+        return {}
+    real = _drawn(material.examples("train", "parzen"), n, material.settings.seed)
+    found = parzen(real, validation, test, list(material.settings["parzen.sigmas"]))
+    return {"log_likelihood": found.log_likelihood.mean}
+
+
+def _drawn(examples: Examples, n: int, seed: int) -> Tensor:
+    index = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed))[:n]
+    return unit_pixels(examples.batch(index))
+
+
+METRIC = Metric(
+    "parzen",
+    SAMPLES,
+    {"log_likelihood": False},
+    _SETTINGS,
+    1,
+    _parzen,
+    "Parzen-window log-likelihood of the 2014 papers, nats; its floor is real images",
+    "parzen",
+)

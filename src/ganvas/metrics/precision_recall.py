@@ -13,8 +13,14 @@ again too, a few hubs decide in many dimensions: in 1,000 the truth is about twi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
 from ganvas.metrics.mean_error import MeanError, mean_error
 from ganvas.metrics.neighbours import Membership
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 
 def precision(found: Membership) -> MeanError:
@@ -47,3 +53,25 @@ def recall(found: Membership) -> MeanError:
         Recall in [0, 1], and its standard error over the real images with the generated balls held.
     """
     return mean_error(found.real_in_fake.double())
+
+
+_K = (Setting("prc_neighbours", 3, "k of precision and recall (the paper and torch-fidelity: 3)", least=1),)
+
+
+def share(found: MeanError, over: str) -> Score:
+    """A share of images with its standard error, and over which images that is."""
+    return Score(found.mean, found.standard_error, f"{found.n} {over}")
+
+
+def _precision(pair: Comparison) -> Score:
+    return share(precision(pair.membership), "generated images, real balls held")
+
+
+def _recall(pair: Comparison) -> Score:
+    return share(recall(pair.membership), "real images, generated balls held")
+
+
+METRICS = (
+    feature_metric("precision", FEATURES, False, _precision, "share of samples within the real manifold", _K),
+    feature_metric("recall", FEATURES, False, _recall, "share of real images within the samples' manifold", _K),
+)

@@ -9,13 +9,16 @@ A perfect model of 26,000 samples shows 1000 modes and a divergence of 0.0193 ±
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from ganvas.metrics.histogram import histogram_kl
+from ganvas.extractors.features import extract
+from ganvas.extractors.mnist import MnistExtractor
+from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score
+from ganvas.metrics.histogram import histogram_kl, sampling_floor
 
 
 @final
@@ -59,3 +62,36 @@ def stacked_modes(digits: Int64[Tensor, "n c"], classes: int) -> StackedModes:
     powers = classes ** torch.arange(digits.shape[1] - 1, -1, -1)
     counts = torch.bincount((digits.cpu() * powers).sum(1), minlength=modes)
     return StackedModes(int((counts > 0).sum()), modes, histogram_kl(counts, torch.ones_like(counts)))
+
+
+DIGITS: Final = 10
+_BATCH: Final = 250
+
+
+def _stacked(material: Material) -> Measured:
+    """The embedded classifier reads each channel."""
+    if material.shape != (3, 28, 28):
+        raise ValueError(
+            f"metrics: stacked_modes reads images of shape (3, 28, 28), {material.subject} has {material.shape}"
+        )
+    extractor = MnistExtractor()
+    logits = extract(extractor, material.draw().flatten(0, 1)[:, None], _BATCH).logits
+    assert logits is not None
+    found = stacked_modes(logits.argmax(1).unflatten(0, (-1, material.shape[0])), DIGITS)
+    return Measured(
+        {"modes": Score(float(found.covered), None, ""), "kl": Score(found.kl, None, "")},
+        floor={"kl": sampling_floor(material.n, found.modes)[0]},
+        conditions={"n": material.n, "classifier": extractor.weights_hash},
+    )
+
+
+METRIC = Metric(
+    "stacked_modes",
+    SAMPLES,
+    {"modes": False, "kl": True},
+    (),
+    1,
+    _stacked,
+    "modes of stacked digits that the embedded classifier reads, and their divergence from the uniform",
+    "stacked",
+)

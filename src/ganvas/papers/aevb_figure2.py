@@ -12,11 +12,9 @@ import itertools
 
 from matplotlib.figure import Figure
 
-from ganvas.models import VAE
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, legs, run_preset
 from ganvas.papers.verdict import Measured
-from ganvas.scoring.evaluation import likelihood_scores
 
 LATENTS = {"cpu": (3, 10, 20), "full": (3, 5, 10, 20, 200)}
 SHORT = (100_000, 300_000, 1_000_000, 3_000_000)
@@ -62,9 +60,7 @@ def _curve(desk: Desk, dim: int, stops: tuple[int, ...]) -> Curve:
 
 
 def _elbo(trained: Trained, split: str) -> float:
-    model = trained.subject.model
-    assert isinstance(model, VAE)
-    return likelihood_scores(model, trained.subject.data, split)["score/likelihood/elbo"].value
+    return trained.measured("elbo", split).scores["score/likelihood/elbo"].value
 
 
 def _figure(curves: dict[int, Curve]) -> Figure:

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from ganvas.config import build
 from ganvas.extractors.features import Features, extract
 from ganvas.extractors.mnist import MnistExtractor
+from ganvas.metrics.comparison import moments_of
 from ganvas.metrics.frechet import moments_distance
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
@@ -161,9 +162,9 @@ def _calibration(desk: Desk) -> tuple[float, float]:
         return extract(extractor, images, BATCH)
 
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(desk.seed))[: len(test)]
-    held_out = features(test.batch(torch.arange(len(test)))).moments
+    held_out = moments_of(features(test.batch(torch.arange(len(test)))))
     others = (train.batch(order), uniform_noise(len(test), (1, 28, 28), desk.seed))
-    floor, noise = (moments_distance(held_out, features(images).moments) for images in others)
+    floor, noise = (moments_distance(held_out, moments_of(features(images))) for images in others)
     return floor, noise
 
 

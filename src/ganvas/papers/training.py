@@ -13,10 +13,14 @@ from hydra import compose
 from omegaconf import DictConfig, open_dict
 
 from ganvas.commands.train import train
+from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
-from ganvas.run.callbacks.checkpoints import LAST
 from ganvas.run.recording import Job
-from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
+from ganvas.scoring.found import Found
+from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.references import own_reference
+from ganvas.scoring.subjects import ModelSubject, device_of, open_model
+from ganvas.storage.checkpoints import LAST
 from ganvas.sweeps.quoting import quoted
 from ganvas.tracking.course import course
 
@@ -37,9 +41,17 @@ class Trained:
     @cached_property
     def subject(self) -> ModelSubject:
         """The final weights and the data they were trained on, on the best device there is."""
-        found = open_subject(str(self.folder / LAST), device_of(None))
-        assert isinstance(found, ModelSubject)
-        return found
+        return open_model(str(self.folder / LAST), device_of(None))
+
+    def measured(self, metric: str, split: str) -> Found:
+        """Scores of the final weights on the data they were trained on, by a metric that needs no extractor.
+
+        Args:
+            metric: as ``elbo``.
+            split: of the data.
+        """
+        subject, asked = self.subject, Asked(settings_of({}), n=0, seed=0)
+        return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])
 
     def score(self, key: str) -> float:
         """A final score by its key.

@@ -93,7 +93,8 @@ def protocol_fingerprint(table: pd.DataFrame, score: str) -> pd.Series:
         table: as :func:`tidy` returns it.
         score: key of the score.
     """
-    return pd.Series([digits.get(score) or digits.get("") for digits in table["protocol"]], index=table.index)
+    measured = score.replace("best/", "score/", 1)  # both are measured alike
+    return pd.Series([digits.get(score, digits.get(measured)) for digits in table["protocol"]], index=table.index)
 
 
 def _pages(search: Any, **query: Any) -> Iterator[Any]:
@@ -155,12 +156,9 @@ def _images(run: Run) -> int:
 
 
 def _protocols(tags: dict[str, str]) -> dict[str, str]:
-    """Fingerprint by score; that of scores without one of their own under the empty name."""
-    return {
-        key.removeprefix(PROTOCOL_TAG).removeprefix("."): value
-        for key, value in tags.items()
-        if key == PROTOCOL_TAG or key.startswith(f"{PROTOCOL_TAG}.")
-    }
+    """Fingerprint by score; no score has that of another."""
+    prefix = f"{PROTOCOL_TAG}."
+    return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}
 
 
 def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:

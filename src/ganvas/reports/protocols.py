@@ -12,9 +12,9 @@ from mlflow.tracking import MlflowClient
 
 from ganvas.reports.ranking import Ranking
 from ganvas.scoring.protocol import Protocol, require_comparable
-from ganvas.scoring.settings import MetricSettings
 from ganvas.tracking.log_scores import FOLDER
 
+_TOLD = ("weights", "split", "reference_fingerprint")
 _FILES = ("result.json", f"{FOLDER}/result.json")
 """Of ``ganvas train`` and of ``ganvas score``."""
 
@@ -27,22 +27,29 @@ def protocol_of(client: MlflowClient, ranking: Ranking) -> Protocol | None:
         ranking: of one protocol.
 
     Returns:
-        None where no run's ``result.json`` holds a protocol of that fingerprint (an ELBO has none).
+        None where no run's ``result.json`` holds a protocol of that fingerprint.
     """
     if not ranking.ranked:
         return None
     run_id = str(ranking.ranked[0].scored["run_id"].iloc[0])
-    found = (_protocol(_read(client, run_id, path)) for path in _FILES)
+    score = ranking.score.replace("best/", "score/", 1)
+    found = (_protocol(_read(client, run_id, path), score) for path in _FILES)
     return next((p for p in found if p is not None and p.fingerprint() == ranking.fingerprint), None)
 
 
 def protocol_line(protocol: Protocol) -> str:
     """The protocol as a sentence's length allows; the page holds the whole beside it."""
-    real = "" if protocol.n_real is None else f"{protocol.n_real:,} "
-    drawn = f"{protocol.n_fake:,} generated images ({protocol.weights} weights, seed {protocol.sample_seed})"
+    stated, recorded = protocol.conditions, protocol.recorded
+    weights = f"{stated['weights']} weights"
+    if "extractor" not in stated:
+        rest = ", ".join(f"{name} {value}" for name, value in stated.items() if name not in _TOLD and value != {})
+        return f"{weights}, {recorded['reference']}/{stated['split']}; {rest}"
+    real = "" if stated.get("n_real") is None else f"{stated['n_real']:,} "
+    drawn = f"{stated['n_fake']:,} generated images ({weights}, seed {recorded['sample_seed']})"
+    library = stated.get("library", "")
     return (
-        f"{drawn} against {real}real ones of {protocol.reference}/{protocol.split}; extractor {protocol.extractor} "
-        f"({protocol.weights_hash[:8]}); {protocol.library} {protocol.versions[protocol.library]}"
+        f"{drawn} against {real}real ones of {recorded['reference']}/{stated['split']}; extractor "
+        f"{stated['extractor']} ({stated['weights_hash'][:8]}); {library}"
     )
 
 
@@ -63,9 +70,6 @@ def _read(client: MlflowClient, run_id: str, path: str) -> dict[str, Any]:
             return {}
 
 
-def _protocol(result: dict[str, Any]) -> Protocol | None:
-    fields = result.get("protocol")
-    try:
-        return fields and Protocol(**{**fields, "settings": MetricSettings(**fields["settings"])})
-    except (TypeError, ValueError, KeyError):
-        return None  # of another version of ganvas: its fingerprint still keeps it apart
+def _protocol(result: dict[str, Any], score: str) -> Protocol | None:
+    found = result.get("protocols", {}).get(score)
+    return None if found is None else Protocol.read(found)

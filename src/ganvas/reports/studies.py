@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from ganvas.metrics.direction import lower_is_better
+from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, study_runs, tidy
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
 

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
 from ganvas.run.warm_start import load_parts
+from ganvas.storage.checkpoints import read
 from ganvas.tracking.artifacts import checkpoint_path
-
-
-def read(source: str) -> dict[str, Any]:
-    """The checkpoint of a run or a path, on the CPU; nothing in it is executed.
-
-    Args:
-        source: MLflow run id, or path of a checkpoint.
-
-    Raises:
-        ConfigError: it is not a checkpoint of ganvas.
-    """
-    path = checkpoint_path(source)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ConfigError(f"{path} cannot be read as a checkpoint: {error}; give a last.ckpt of ganvas") from error
-    if "images_seen" not in checkpoint:
-        raise ConfigError(f"{path} is no checkpoint of ganvas: it does not say how many images it has seen")
-    return checkpoint
 
 
 def warm_start(cfg: DictConfig, model: Model) -> None:
@@ -48,7 +28,9 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
         return
     try:
         load_parts(
-            {name: getattr(model, name) for name in model.parts}, read(cfg.init_from)["state_dict"], cfg.init_parts
+            {name: getattr(model, name) for name in model.parts},
+            read(checkpoint_path(cfg.init_from))["state_dict"],
+            cfg.init_parts,
         )
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
@@ -64,5 +46,6 @@ def go_on(cfg: DictConfig, data: DataModule) -> Path | None:
     """
     if cfg.resume is None:
         return None
-    data.start = read(cfg.resume)["images_seen"]
-    return checkpoint_path(cfg.resume)
+    path = checkpoint_path(cfg.resume)
+    data.start = read(path)["images_seen"]
+    return path

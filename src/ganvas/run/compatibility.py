@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
+from ganvas.metrics.registry import frechet_name, standard_metrics
 from ganvas.models import Model
 from ganvas.models.scheduled import ScheduleError
-from ganvas.scoring.scores import frechet_name, standard_metrics
 
 
 def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:

@@ -9,7 +9,7 @@ from ganvas.tracking.provenance import config_hash
 PLACES = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Where a run of a sweep belongs: set by the sweep, part of no name and no hash."""
 
-_PLACELESS = {"paths": {"data": "", "output": ""}, "study": None, "resume": None}
+_PLACELESS = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
 
 
 def job_hash(cfg: DictConfig) -> str:

@@ -16,6 +16,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
+from ganvas.metrics.base import Settings
+from ganvas.metrics.registry import frechet_name, metrics
+from ganvas.metrics.registry import key as score_key
 from ganvas.models import Model
 from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
@@ -28,10 +31,7 @@ from ganvas.run.callbacks.selection import Selection
 from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.identity import PLACES, configuration_hash, job_hash
-from ganvas.scoring.protocol import STREAMED
-from ganvas.scoring.scores import frechet_name
-from ganvas.scoring.scores import key as score_key
-from ganvas.scoring.settings import MetricSettings
+from ganvas.scoring.protocol import STREAMED, feature_protocol
 from ganvas.scoring.streaming import StreamingScores
 from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.cost import booked
@@ -137,7 +137,7 @@ class Parts:
     data: DataModule
     model: Model
     extractor: Extractor | None
-    settings: MetricSettings
+    settings: Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +211,11 @@ def _no_selection(cfg: DictConfig, parts: Parts) -> str:
 def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
     extractor, reference = parts.extractor, parts.data.examples("val")
     assert extractor is not None
-    protocol = extractor.protocol(
+    metric = frechet_name(extractor.name) if cfg.score.select == "fd" else cfg.score.select
+    protocol = feature_protocol(
+        extractor,
+        metrics()[metric],
+        parts.settings,
         reference=parts.data.source.name,
         reference_fingerprint=reference.fingerprint(),
         split="val",
@@ -219,10 +223,8 @@ def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
         n_fake=cfg.score.n_during,
         weights=parts.model.weights,
         sample_seed=cfg.score.seed_during,
-        settings=parts.settings,
         library=STREAMED,
     )
-    metric = frechet_name(extractor.name) if cfg.score.select == "fd" else cfg.score.select
     resume = cfg.resume
     return Selection(score_key(extractor.name, metric), protocol, job.output, lambda: resume and best_beside(resume))
 

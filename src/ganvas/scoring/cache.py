@@ -1,48 +1,22 @@
 r"""Reference features by content: what was extracted once is not extracted again, and a name can never mislead.
 
 .. math:: \text{key} = \mathrm{SHA256}(\text{images}, \text{extractor}, \text{weights}, \text{preprocessing}, n,
-    \text{split}, \text{code})
+    \text{split}, \text{revision})
 
 How a file is written, verified and shared: :mod:`ganvas.storage.store`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from typing import final
 
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
-from ganvas.scoring.protocol import library_versions
 from ganvas.storage.digest import digest
 from ganvas.storage.store import Kept, Store
-
-
-@cache
-def code_version() -> str:
-    """SHA-256 of the code that turns images into features: ganvas' extractors, and torch-fidelity's version."""
-    return _code_hash(version("torch-fidelity"), "extractors")
-
-
-@cache
-def metric_code_version() -> str:
-    """SHA-256 of the code that turns features into scores: metrics and scoring, and the libraries' versions."""
-    return _code_hash(json.dumps(library_versions(), sort_keys=True), "extractors", "metrics", "scoring")
-
-
-def _code_hash(libraries: str, *rooms: str) -> str:
-    hashed = hashlib.sha256(libraries.encode())
-    for room in rooms:
-        for source in sorted(files(f"ganvas.{room}").iterdir(), key=lambda x: x.name):
-            if source.name.endswith(".py"):
-                hashed.update(source.read_bytes())
-    return hashed.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -56,7 +30,8 @@ class CacheKey:
         preprocessing: its own words.
         n: number of images.
         split: which part of the data set.
-        code: :func:`code_version`.
+        revision: of the extractor's code in ganvas.
+        library: version of torch-fidelity, which holds the networks.
     """
 
     images: str
@@ -65,11 +40,12 @@ class CacheKey:
     preprocessing: str
     n: int
     split: str
-    code: str
+    revision: int
+    library: str
 
     @staticmethod
     def of(extractor: Extractor, *, images: str, n: int, split: str) -> CacheKey:
-        """The key of what ``extractor`` would say about some images under the present code.
+        """The key of what ``extractor`` would say about some images under the present revision.
 
         Args:
             extractor: who extracts.
@@ -81,7 +57,8 @@ class CacheKey:
             The key.
         """
         e = extractor
-        return CacheKey(images, e.name, e.weights_hash, e.preprocessing, n, split, code_version())
+        library = version("torch-fidelity")
+        return CacheKey(images, e.name, e.weights_hash, e.preprocessing, n, split, e.revision, library)
 
     def digest(self) -> str:
         """SHA-256 of the fields as canonical JSON."""

@@ -12,7 +12,7 @@ number of pairs, and a row needs no more digits than it takes to read a score ag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -20,8 +20,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from ganvas.extractors.features import Features
-from ganvas.scoring.scores import Score, scores
-from ganvas.scoring.settings import MetricSettings
+from ganvas.metrics.base import Score, Settings
+from ganvas.metrics.registry import scores
 from ganvas.types import Shape
 
 KID_SHARE: Final = 10
@@ -41,7 +41,7 @@ class Row:
     scores: dict[str, Score]
 
 
-def floor(held_out: Features, train: Features, n: int, names: Sequence[str], settings: MetricSettings) -> Row:
+def floor(held_out: Features, train: Features, n: int, names: Sequence[str], settings: Settings) -> Row:
     """Real against real: what a generator that draws from the data itself would score.
 
     Args:
@@ -63,7 +63,7 @@ def floor(held_out: Features, train: Features, n: int, names: Sequence[str], set
     return _row(held_out, train.take(torch.randperm(train.n, generator=generator)[:n]), names, settings)
 
 
-def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], settings: MetricSettings) -> Row:
+def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], settings: Settings) -> Row:
     """A useless generator: noise, or one that has collapsed to one class.
 
     Args:
@@ -104,6 +104,6 @@ def uniform_noise(n: int, shape: Shape, seed: int) -> UInt8[Tensor, "n c h w"]:
     return torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def _row(real: Features, fake: Features, names: Sequence[str], settings: MetricSettings) -> Row:
-    fewer = replace(settings, kid_subsets=-(-settings.kid_subsets // KID_SHARE))
+def _row(real: Features, fake: Features, names: Sequence[str], settings: Settings) -> Row:
+    fewer = settings.replace(kid_subsets=-(-settings.kid_subsets // KID_SHARE))
     return Row(fake.n, scores(real, fake, names, fewer))

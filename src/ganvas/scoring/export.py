@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
 from ganvas.extractors.base import Extractor
+from ganvas.scoring.measurement import Part, kept_features
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import save_statistics
-from ganvas.scoring.task import Part, kept_features
 from ganvas.storage.atomic import write_json
+from ganvas.storage.store import Store
 
 
 def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor | None) -> Path:
@@ -37,7 +38,10 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
             "write reference=DATASET|FOLDER|FILE.npz extractor=inception"
         )
     examples = reference.examples(reference.split, "export_reference")
-    features = kept_features(cfg, extractor, Part(examples, torch.arange(len(examples)), reference.split))
+    cache = Store(Path(cfg.paths.cache).expanduser())
+    features = kept_features(
+        cache, extractor, Part(examples, torch.arange(len(examples)), reference.split), cfg.batch_size
+    )
     save_statistics(path, features, preprocessing=extractor.preprocessing, images=examples.fingerprint())
     return path
 

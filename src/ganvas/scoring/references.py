@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 import torch
-from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from ganvas.config import ConfigError, build, closest
+from ganvas.config import ConfigError, build, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.unchanged import read_folder
@@ -30,6 +30,8 @@ class Reference:
         images: where there is no source: the images.
         statistics: where there are no images: the file of moments.
         config: that the data set was described by, with its extractor.
+        own: whether it is the data that the subject was trained on.
+        load: reads a split; None reads it from the source.
     """
 
     def __init__(
@@ -41,9 +43,13 @@ class Reference:
         images: Examples | None = None,
         statistics: Path | None = None,
         config: DictConfig | None = None,
+        own: bool = False,
+        load: Callable[[str], Examples] | None = None,
     ) -> None:
         self.name, self.split = name, split
         self.source, self.statistics, self.config = source, statistics, config
+        self.own = own
+        self._load = load if load is not None or source is None else source.load
         self._loaded = {} if images is None else {split: images}
 
     def has(self, split: str) -> bool:
@@ -66,8 +72,8 @@ class Reference:
                 f"write reference=DATASET with a {split} split, such as mnist5k"
             )
         if split not in self._loaded:
-            assert self.source is not None
-            self._loaded[split] = self.source.load(split)
+            assert self._load is not None
+            self._loaded[split] = self._load(split)
         return self._loaded[split]
 
 
@@ -100,7 +106,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
                 f"no reference for {'the images ' + subject.name if subject else 'the export'}; write "
                 "reference=DATASET (such as mnist5k), reference=FOLDER or reference=FILE.npz"
             )
-        return _of(subject.data.source, cfg.split, subject.config)
+        return own_reference(subject, cfg.split)
     path = Path(cfg.reference)
     if path.is_dir():
         return Reference(cfg.reference, "all", images=read_folder(path))
@@ -133,11 +139,27 @@ def _described(cfg: DictConfig) -> DictConfig:
     return described
 
 
+def own_reference(subject: ModelSubject, split: str | None = None) -> Reference:
+    """The data that a model was trained on.
+
+    Args:
+        subject: the model.
+        split: None takes the one that models are reported on.
+    """
+    chosen = _chosen(subject.data.source, split)
+    source, load = subject.data.source, subject.data.examples
+    return Reference(source.name, chosen, source=source, config=subject.config, own=True, load=load)
+
+
 def _of(source: Source, split: str | None, config: DictConfig) -> Reference:
+    return Reference(source.name, _chosen(source, split), source=source, config=config)
+
+
+def _chosen(source: Source, split: str | None) -> str:
     chosen = split or source.report_split
     if chosen not in source.splits:
         raise ConfigError(f"split={chosen}: {source.name} has the splits {', '.join(source.splits)}")
-    return Reference(source.name, chosen, source=source, config=config)
+    return chosen
 
 
 def _holds_statistics(path: Path) -> bool:

@@ -7,11 +7,9 @@ ever unpickled. Moments serve the Fréchet distances alone.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 import zipfile
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -21,36 +19,13 @@ import torch
 
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
+from ganvas.metrics.comparison import Statistics, moments_of
 from ganvas.metrics.frechet import Moments
 from ganvas.storage.atomic import write_atomically
 
 _UNREADABLE: Final = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError)
 _ASYMMETRY: Final = 1e-6
 """Largest asymmetry of a covariance, relative to its largest entry, that is rounding (of a float32 file)."""
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Moments of a reference set whose images are not at hand.
-
-    Args:
-        moments: mean and covariance.
-        n: images they were computed from, or None where the file does not say.
-        extractor: name of the extractor.
-        weights_hash: SHA-256 of its weights.
-    """
-
-    moments: Moments
-    n: int | None
-    extractor: str
-    weights_hash: str
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the moments' bytes (float64, little endian): what names the reference in a protocol."""
-        digest = hashlib.sha256()
-        for x in (self.moments.mean, self.moments.covariance):
-            digest.update(np.ascontiguousarray(x.numpy(), dtype="<f8").data)
-        return digest.hexdigest()
 
 
 def save_statistics(path: Path, features: Features, *, preprocessing: str, images: str) -> None:
@@ -70,8 +45,8 @@ def save_statistics(path: Path, features: Features, *, preprocessing: str, image
     content = BytesIO()
     np.savez(
         content,
-        mu=features.moments.mean.numpy(),
-        sigma=features.moments.covariance.numpy(),
+        mu=moments_of(features).mean.numpy(),
+        sigma=moments_of(features).covariance.numpy(),
         n=np.array(features.n),
         extractor=np.array(features.extractor),
         weights_hash=np.array(features.weights_hash),

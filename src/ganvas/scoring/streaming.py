@@ -28,9 +28,10 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from ganvas.extractors.base import Extractor
 from ganvas.health.finding import Finding
 from ganvas.health.findings import finding_on_predictions
-from ganvas.metrics.kid import subset_size
-from ganvas.scoring.scores import Score, frechet_name, is_parts, key, kid_score
-from ganvas.scoring.settings import MetricSettings
+from ganvas.metrics.base import Score, Settings
+from ganvas.metrics.inception_score import is_parts
+from ganvas.metrics.kid import kid_score, subset_size
+from ganvas.metrics.registry import frechet_name, key
 
 
 @final
@@ -87,7 +88,7 @@ class StreamingScores(nn.Module):
         settings: those of the final scores.
     """
 
-    def __init__(self, extractor: Extractor, settings: MetricSettings) -> None:
+    def __init__(self, extractor: Extractor, settings: Settings) -> None:
         super().__init__()
         self.extractor = extractor
         self.settings = settings
@@ -205,13 +206,13 @@ class StreamingScores(nn.Module):
             warnings.filterwarnings("ignore", message=".*degrees of freedom")
             mean, sd = metric.compute()
         splits = self.settings.is_splits
-        return Score(float(mean), float(sd.nan_to_num()) * math.sqrt((splits - 1) / splits), is_parts(self.settings))
+        return Score(float(mean), float(sd.nan_to_num()) * math.sqrt((splits - 1) / splits), is_parts(splits))
 
     def _kernel_distance(self, n_real: int, n_fake: int) -> Score:
         size = subset_size(self.settings.kid_subset_size, n_real, n_fake)
         self.kernel.subset_size = size
         mean, sd = self.kernel.compute()
-        return kid_score(float(mean), float(sd), self.settings, (size, n_real, n_fake))
+        return kid_score(float(mean), float(sd), self.settings.kid_subsets, (size, n_real, n_fake))
 
 
 def _joined(parts: list[Tensor], width: int, device: torch.device) -> list[Tensor]:

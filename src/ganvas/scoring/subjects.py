@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -18,8 +18,8 @@ from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.unchanged import read_folder
 from ganvas.models import Model
-from ganvas.run.callbacks.checkpoints import LAST
-from ganvas.run.checkpoints import read
+from ganvas.storage.checkpoints import LAST, read
+from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import Shape, to_uint8
 
 ARRAYS = (".npz", ".npy")
@@ -58,26 +58,25 @@ class ModelSubject(Subject):
 
     Args:
         name: run id or path.
-        checkpoint: content of its ``last.ckpt``.
-        device: where it is to be evaluated.
-
-    Raises:
-        ConfigError: a checkpoint without a config.
+        model: on the device where it is evaluated.
+        data: that it was trained on.
+        images_seen: by the model.
+        config: that it was trained by; None where nobody asks for it.
+        run_id: of its run in MLflow, or None.
     """
 
-    def __init__(self, name: str, checkpoint: dict[str, Any], device: torch.device) -> None:
-        if "config" not in checkpoint:
-            raise ConfigError(f"{name}: the checkpoint holds no config, so its model cannot be built; train it again")
-        config = OmegaConf.create(checkpoint["config"])
-        assert isinstance(config, DictConfig)
-        self.name, self.config = name, config
-        self.images_seen: int = checkpoint["images_seen"]
-        self.run_id = name if _RUN_ID.fullmatch(name) and not Path(name).exists() else None
-        self.model: Model = build(config.model)
-        self.model.load_state_dict(checkpoint["state_dict"])
-        self.model.to(device)
-        self.data = DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)
-        self.shape, self.weights = tuple(self.model.shape), self.model.weights
+    def __init__(
+        self,
+        name: str,
+        model: Model,
+        data: DataModule,
+        images_seen: int,
+        config: DictConfig | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        self.name, self.model, self.data = name, model, data
+        self.images_seen, self.config, self.run_id = images_seen, config, run_id
+        self.shape, self.weights = tuple(model.shape), model.weights
 
     def count(self, n: int) -> int:
         """As many as are asked for."""
@@ -138,4 +137,27 @@ def open_subject(source: str | None, device: torch.device) -> Subject:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
     if path.is_dir() and not (path / LAST).exists():
         return ImagesSubject(source, read_folder(path))
-    return ModelSubject(source, read(source), device)
+    return open_model(source, device)
+
+
+def open_model(source: str, device: torch.device) -> ModelSubject:
+    """Build the model that a checkpoint holds, with its data.
+
+    Args:
+        source: run id, checkpoint, or folder with a checkpoint.
+        device: where the model is to be evaluated.
+
+    Raises:
+        CheckpointError: no checkpoint of ganvas.
+        ConfigError: a checkpoint without a config.
+    """
+    checkpoint = read(checkpoint_path(source))
+    if "config" not in checkpoint:
+        raise ConfigError(f"{source}: the checkpoint holds no config, so its model cannot be built; train it again")
+    config = OmegaConf.create(checkpoint["config"])
+    assert isinstance(config, DictConfig)
+    model: Model = build(config.model)
+    model.load_state_dict(checkpoint["state_dict"])
+    data = DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)
+    run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
+    return ModelSubject(source, model.to(device), data, checkpoint["images_seen"], config, run_id)

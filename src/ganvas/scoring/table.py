@@ -5,28 +5,30 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from ganvas.metrics.base import Score
 from ganvas.scoring.found import Found
-from ganvas.scoring.scores import Score
-from ganvas.scoring.task import Task
 
 
-def print_scores(task: Task, found: Found, console: Console) -> None:
+def print_scores(title: str, found: Found, console: Console) -> None:
     """One row a score; below it the findings and what a reader should know.
 
     Args:
-        task: what was scored, against what.
+        title: what was scored, against what.
         found: its scores.
         console: where to.
     """
-    title = f"{task.subject.name} against {task.reference.name} ({task.reference.split})"
-    table = Table(title=title, title_justify="left", caption=f"protocol {found.fingerprint()}", caption_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("score", overflow="fold")
     for column in ("value", "±", "floor", "ceiling"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("± over", overflow="fold")
+    table.add_column("protocol", no_wrap=True)
+    fingerprints = found.fingerprints()
     for key, score in found.scores.items():
         calibration = [_number(side.get(key)) for side in (found.floor, found.ceiling)]
-        table.add_row(key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over)
+        table.add_row(
+            key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over, fingerprints[key]
+        )
     console.print(table)
     for finding in found.findings:
         console.print(f"{finding.state:4} {finding.name}: {finding.reason}", soft_wrap=True, markup=False)

@@ -13,8 +13,8 @@ from typing import Any, final
 import torch
 from omegaconf import DictConfig
 
-from ganvas.run.callbacks.checkpoints import LAST
 from ganvas.run.callbacks.listeners import Listener, listening
+from ganvas.storage.checkpoints import LAST
 from ganvas.sweeps.heart import beating
 from ganvas.sweeps.owners import Owner
 from ganvas.sweeps.pruning import Report, Unhealthy

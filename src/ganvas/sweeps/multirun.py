@@ -16,8 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganvas.errors import explain
+from ganvas.metrics.registry import frechet_name, key
 from ganvas.run.identity import configuration_hash
-from ganvas.scoring.scores import frechet_name, key
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.lease import Claims

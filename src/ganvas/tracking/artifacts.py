@@ -6,14 +6,8 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-from ganvas.run.callbacks.checkpoints import BEST, LAST
+from ganvas.storage.checkpoints import BEST, LAST, CheckpointError
 from ganvas.tracking.store import impatient, tracking_uri
-
-
-class CheckpointError(ValueError):
-    """There is no checkpoint where one was said to be."""
-
-    exit_code = 2
 
 
 def checkpoint_path(source: str) -> Path:

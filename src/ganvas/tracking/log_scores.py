@@ -17,7 +17,7 @@ from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_p
 FOLDER = "scores"
 """Among the run's artifacts."""
 PROTOCOL_TAG = "ganvas.protocol"
-"""Fingerprint of what was scored last; with ``.<score>`` after it, of that score."""
+"""With ``.<score>`` after it, the fingerprint of that score."""
 
 
 def log_scores(
@@ -40,7 +40,6 @@ def log_scores(
     client = MlflowClient(tracking_uri())
     try:
         with impatient():
-            tags = _earlier(client, run_id) | dict(tags)
             client.log_batch(run_id, metrics=metrics, tags=limits.tags(tags, where="result.json"))
             for path in files:
                 client.log_artifact(run_id, str(path), FOLDER)
@@ -50,10 +49,10 @@ def log_scores(
         raise StoreError(without_password(message)) from error
 
 
-def _earlier(client: MlflowClient, run_id: str) -> dict[str, str]:
-    """The tag that each score of the run lacks: the run's own is about to become another protocol's."""
-    data = client.get_run(run_id).data
-    names = [f"{PROTOCOL_TAG}.{key}" for key in data.metrics if key.startswith("score/")]
-    if PROTOCOL_TAG not in data.tags:
-        return {}
-    return {name: data.tags[PROTOCOL_TAG] for name in names if limits.key(name) not in data.tags}
+def protocol_tags(fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """The tag of each score's fingerprint.
+
+    Args:
+        fingerprints: by key of the score.
+    """
+    return {f"{PROTOCOL_TAG}.{key}": digits for key, digits in fingerprints.items()}

@@ -54,8 +54,8 @@ class Toy(pl.LightningModule):
     def evidence(self, train, held_out, history):
         return (Logged(history),)
 
-    def reconstruct(self, x):
-        return -x
+    def reconstruct(self, batch):
+        return -batch.x
 
     def on_save_checkpoint(self, checkpoint):
         checkpoint["images_seen"] = self.images_seen

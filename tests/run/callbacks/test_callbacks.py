@@ -24,6 +24,7 @@ from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.store import open_store
+from ganvas.types import Batch
 
 
 def test_every_is_due_when_a_multiple_was_crossed():
@@ -150,7 +151,7 @@ def test_full_disk_leaves_the_previous_checkpoint(fit, tmp_path, monkeypatch, fu
 
 
 def test_grids_are_of_the_same_noise_and_enlarged(fit, recorder, toy, tmp_path):
-    held_out = toy().sample(6, 5)
+    held_out = Batch(toy().sample(6, 5), None, torch.arange(6))
     fit([Budget(20), SampleGrids(recorder, 8, 2, 3, seed=1, held_out=held_out, folder=tmp_path)])
     assert [(key, step) for key, _, step in recorder.images] == [
         (key, step) for step in (8, 16, 20) for key in ("samples", "reconstructions")
@@ -203,13 +204,22 @@ def test_bar_on_a_terminal_is_redrawn_seldom(fit, toy):
 
 
 def test_all_together_in_a_real_store(fit, store, toy, tmp_path):
+    held_out = Batch(toy().sample(2, 3), None, torch.arange(2))
     with TrackedRun.start("test", "toy", {}) as run:
         fit(
             [
                 Budget(40),
                 StopWhenNotFinite(4),
                 LogTerms(run, 8),
-                SampleGrids(run, 20, 2, 2, seed=0, held_out=toy().sample(2, 3), folder=tmp_path / "out"),
+                SampleGrids(
+                    run,
+                    20,
+                    2,
+                    2,
+                    seed=0,
+                    held_out=held_out,
+                    folder=tmp_path / "out",
+                ),
                 Checkpoints(tmp_path / "out", 20, 1),
                 ProgressLine(40, "toy", Console(file=io.StringIO())),
             ]

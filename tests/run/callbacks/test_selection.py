@@ -8,19 +8,19 @@ import torch
 from pytorch_lightning import Callback
 
 from ganvas.extractors.mnist import MnistExtractor
+from ganvas.metrics.registry import metrics, settings_of
 from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
 from ganvas.run.callbacks.selection import Candidate, Selection
-from ganvas.scoring.protocol import STREAMED
-from ganvas.scoring.settings import MetricSettings
+from ganvas.scoring.protocol import STREAMED, feature_protocol
 
-SETTINGS = MetricSettings(2, 2, 10, 3, 5, 5, 0.1, 0)
+SETTINGS = settings_of({"is_splits": 2, "kid_subsets": 2, "kid_subset_size": 10, "seed": 0})
 
 
 def protocol(**changes):
     stated = {"reference": "toy", "reference_fingerprint": "0" * 64, "split": "val", "n_real": 10, "n_fake": 10}
-    stated |= {"weights": "raw", "sample_seed": 1, "settings": SETTINGS, "library": STREAMED}
-    return MnistExtractor().protocol(**{**stated, **changes})
+    stated |= {"weights": "raw", "sample_seed": 1, "library": STREAMED}
+    return feature_protocol(MnistExtractor(), metrics()["fd"], SETTINGS, **{**stated, **changes})
 
 
 def selection(folder, metric="fd", earlier=lambda: None, **changes):

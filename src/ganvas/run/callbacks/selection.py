@@ -18,9 +18,10 @@ from typing import Any, final
 import torch
 from pytorch_lightning import Trainer
 
-from ganvas.metrics.direction import lower_is_better
-from ganvas.run.callbacks.checkpoints import BEST, write_atomically
+from ganvas.metrics.registry import lower_is_better
+from ganvas.run.callbacks.checkpoints import write_atomically
 from ganvas.scoring.protocol import Protocol
+from ganvas.storage.checkpoints import BEST
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -110,7 +111,7 @@ class Selection:
         return self.best is None or self.gain(value, self.best.value) > 0
 
     def _measured(self) -> str:
-        return f"{self.key} {self.protocol.fingerprint()} {self.protocol.sample_seed}"
+        return f"{self.key} {self.protocol.fingerprint()} {self.protocol.recorded['sample_seed']}"
 
     def _fetch(self, best: Candidate) -> bool:
         """Whether the weights are at hand, brought from the earlier run where they must be."""

@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import final
+
+import numpy as np
 
 from ganvas.extractors.features import Features
-from ganvas.metrics.neighbours import Membership, membership
+from ganvas.metrics.base import Settings
+from ganvas.metrics.frechet import Moments
+from ganvas.metrics.neighbours import Membership, Radii, membership, radii
 from ganvas.metrics.validation import require_images
-from ganvas.scoring.settings import MetricSettings
-from ganvas.scoring.statistics_file import Statistics
+
+
+@final
+@dataclass(frozen=True)
+class Statistics:
+    """Moments of a reference set whose images are not at hand.
+
+    Args:
+        moments: mean and covariance.
+        n: images they were computed from, or None where the file does not say.
+        extractor: name of the extractor.
+        weights_hash: SHA-256 of its weights.
+    """
+
+    moments: Moments
+    n: int | None
+    extractor: str
+    weights_hash: str
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the moments' bytes (float64, little endian): what names the reference in a protocol."""
+        digest = hashlib.sha256()
+        for x in (self.moments.mean, self.moments.covariance):
+            digest.update(np.ascontiguousarray(x.numpy(), dtype="<f8").data)
+        return digest.hexdigest()
+
+
+def moments_of(side: Features | Statistics) -> Moments:
+    """Mean and covariance of a side, computed once.
+
+    Args:
+        side: features, at least 2 images, finite; or moments that are known.
+    """
+    if isinstance(side, Statistics):
+        return side.moments
+    return side.once("moments", lambda: _moments(side))
+
+
+def _moments(features: Features) -> Moments:
+    require_images("a covariance", 2, features=features.values)
+    return Moments.of(features.values)
+
+
+def radii_of(features: Features, prc_neighbours: int, dc_neighbours: int) -> Radii:
+    """Radii of the images' balls, computed once for each pair of k.
+
+    Args:
+        features: of the images.
+        prc_neighbours: k of precision and recall.
+        dc_neighbours: k of density and coverage.
+    """
+    ks = {"prc_neighbours": prc_neighbours, "dc_neighbours": dc_neighbours}
+    return features.once(("radii", *ks.values()), lambda: radii(features.values, **ks))
+
+
+def remember_radii(features: Features, prc_neighbours: int, dc_neighbours: int, known: Radii) -> None:
+    """Give features what :func:`radii_of` found of the same images before.
+
+    Args:
+        features: of the images.
+        prc_neighbours: k of precision and recall.
+        dc_neighbours: k of density and coverage.
+        known: radii for these.
+    """
+    features.once(("radii", prc_neighbours, dc_neighbours), lambda: known)
 
 
 @dataclass(frozen=True)
@@ -27,7 +96,7 @@ class Comparison:
 
     real: Features | Statistics
     fake: Features
-    settings: MetricSettings
+    settings: Settings
 
     def __post_init__(self) -> None:
         real, fake = self.real, self.fake
@@ -73,10 +142,15 @@ class Comparison:
         require_images(metric, 2, **sides)
 
     @cached_property
+    def moments(self) -> tuple[Moments, Moments]:
+        """Moments of the real side and of the fake side."""
+        return moments_of(self.real), moments_of(self.fake)
+
+    @cached_property
     def membership(self) -> Membership:
         """Who lies in whose ball: shared by precision, recall, density and coverage."""
         real, s = self.real_features("prdc"), self.settings
         ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
         least = max(ks.values())
         require_images(f"{least} nearest neighbours", least + 1, real=real.values, fake=self.fake.values)
-        return membership(real.values, self.fake.values, **ks, real_radii=real.radii(**ks))
+        return membership(real.values, self.fake.values, **ks, real_radii=radii_of(real, **ks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
@@ -11,16 +11,15 @@ from torch import Tensor
 
 from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
+from ganvas.metrics.base import Score
 from ganvas.models import Model
-from ganvas.run.callbacks.checkpoints import BEST, LAST
 from ganvas.run.callbacks.selection import Candidate, Selection
 from ganvas.run.callbacks.silent import SilentRun
-from ganvas.run.checkpoints import read
 from ganvas.run.recording import Job, Watchers
-from ganvas.scoring.evaluation import FinalScores, Scored, values_and_intervals
-from ganvas.scoring.scores import Score
+from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
-from ganvas.tracking.log_scores import PROTOCOL_TAG
+from ganvas.storage.checkpoints import BEST, LAST, read
+from ganvas.tracking.log_scores import protocol_tags
 from ganvas.tracking.run import TrackedRun
 
 
@@ -75,8 +74,8 @@ class Chosen:
             },
             "selection": {
                 "scores": self.selected_by(),
-                "split": protocol.split,
-                "sample_seed": protocol.sample_seed,
+                "split": protocol.conditions["split"],
+                "sample_seed": protocol.recorded["sample_seed"],
                 "protocol": protocol.as_dict(),
                 "fingerprint": protocol.fingerprint(),
                 "none": None,
@@ -91,19 +90,19 @@ class Outcome:
     """All that a run came to.
 
     Args:
-        scored: the final weights.
+        scored: what was found of the final weights.
         chosen: the best checkpoint, or None.
         none: why there is no best checkpoint; empty where there is one.
         findings: on the run and its samples.
     """
 
-    scored: Scored
+    scored: Found
     chosen: Chosen | None
     none: str
     findings: tuple[Finding, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``result.json``."""
+        """For ``result.json``: the shape of :class:`~ganvas.scoring.found.Found`, and what choosing came to."""
         without = {"best": None, "selection": {"none": self.none}, "gap": {}}
         return {
             **self.scored.as_dict(),
@@ -112,23 +111,23 @@ class Outcome:
         }
 
 
-def assess(final_scores: FinalScores, model: Model, watchers: Watchers) -> Outcome:
-    """Score the final weights and, where they are others, those of the best checkpoint.
+def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Outcome:
+    """Measure the final weights and, where they are others, those of the best checkpoint.
 
     Args:
-        final_scores: how.
+        measure: the model's scores by the weights that it then has.
         model: trained; it holds its final weights again afterwards.
         watchers: what watched the training.
     """
-    scored = final_scores.of(model)
+    scored = measure()
     findings = (*watchers.health.findings, *scored.findings)
     selection = watchers.selection
     if selection is None or selection.best is None:
         return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", findings)
     best = scored.scores
     if selection.best.images_seen != model.images_seen:
-        with _weights(model, read(str(selection.path))["state_dict"]):
-            best = final_scores.of(model).scores
+        with _weights(model, read(selection.path)["state_dict"]):
+            best = measure().scores
     return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 
 
@@ -167,8 +166,7 @@ def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> Non
     scored, chosen = outcome.scored, outcome.chosen
     run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
     run.tags(health_tags(outcome.findings))
-    if scored.protocol is not None:
-        run.tags({PROTOCOL_TAG: scored.protocol.fingerprint()})
+    run.tags(protocol_tags(scored.fingerprints()))
     if chosen is None:
         run.tags({"ganvas.selection": f"none: {outcome.none}"})
         return

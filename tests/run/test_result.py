@@ -13,6 +13,8 @@ from ganvas.tracking.store import tracking_uri
 
 from ..tiny import TINY
 
+FD = "score/mnist/fd"
+
 
 def train(*overrides, output="out"):
     assert main(["train", *TINY, f"paths.output={output}", *overrides]) == 0
@@ -38,8 +40,8 @@ def test_the_best_is_the_best_on_the_selection_split_and_is_reported_on_the_othe
     choose = max if metric == "is" else min
     assert best["images_seen"] == choose(during, key=during.get)
     assert found["selection"]["scores"] == {f"selection/mnist/{metric}": during[best["images_seen"]]}
-    assert found["selection"]["split"] == "val" and found["protocol"]["split"] == "test"
-    assert found["selection"]["sample_seed"] != found["protocol"]["sample_seed"]
+    assert found["selection"]["split"] == "val" and found["protocols"][FD]["conditions"]["split"] == "test"
+    assert found["selection"]["sample_seed"] != found["protocols"][FD]["recorded"]["sample_seed"]
     assert torch.load(best["checkpoint"], weights_only=True)["images_seen"] == best["images_seen"]
     # The report of the best is what `ganvas score` says of its file, by path and by run.
     small = ["n=40", "calibration=false", *(o for o in TINY if "settings" in o)]
@@ -71,11 +73,11 @@ def test_the_best_is_the_best_on_the_selection_split_and_is_reported_on_the_othe
 
 
 def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
-    from ganvas.scoring import evaluation
+    from ganvas.scoring import measurement
 
     calls = []
-    scores = evaluation.scores
-    monkeypatch.setattr(evaluation, "scores", lambda *a: calls.append(1) or scores(*a))
+    scores = measurement.scores
+    monkeypatch.setattr(measurement, "scores", lambda *a: calls.append(1) or scores(*a))
     found = train("score.every=640")
     assert len(calls) == 1 and found["best"]["images_seen"] == found["images_seen"] == 640
     assert found["gap"]["gap/kept"] == found["gap"]["gap/promised"] == 0
@@ -83,11 +85,11 @@ def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
 
 
 def test_the_reference_is_extracted_once_for_final_and_best(monkeypatch):
-    from ganvas.scoring import evaluation
+    from ganvas.scoring import measurement
 
     calls = []
-    extract = evaluation.extract
-    monkeypatch.setattr(evaluation, "extract", lambda *a: calls.append(1) or extract(*a))
+    extract = measurement.extract
+    monkeypatch.setattr(measurement, "extract", lambda *a: calls.append(1) or extract(*a))
     found = train("optimizer.lr=0.02", "seed=3", "ema_halflife=null")
     assert found["best"]["images_seen"] < 640 and len(calls) == 3
 
@@ -131,7 +133,7 @@ def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model
     findings, run = found["findings"], MlflowClient(tracking_uri()).get_run(found["run_id"])
     assert findings.keys() == CHECKS[model] | {"finite"}
     for name, finding in findings.items():
-        assert set(finding) == {"value", "finding", "reason"}
+        assert set(finding) == {"value", "state", "reason"}
         assert run.data.tags[f"ganvas.health.{name}"] == finding["state"]
         assert run.data.metrics[f"health/{name}"] == pytest.approx(finding["value"])
         # A WGAN's generator moves at every fifth batch, and has no norm before.

@@ -1,0 +1,39 @@
+r"""How many latents a VAE uses: units whose posterior mean moves with the image.
+
+.. math:: \#\{u : \operatorname{Var}_x \big( \mathbb{E}_{q(u \mid x)}[u] \big) > 0.01\}
+
+Reference: Burda et al. 2016, section 5.3, https://arxiv.org/abs/1509.00519; see :mod:`ganvas.latents.activity`.
+"""
+
+from __future__ import annotations
+
+from ganvas.latents.activity import latent_activity
+from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Setting
+
+BATCH_SIZE = Setting("likelihood.batch_size", 20, "images at a time", least=1)
+COUNT = Setting("likelihood.n", None, "held-out images; null takes all", least=1)
+
+
+def _active_units(material: Material) -> Measured:
+    """The count; variance and divergence of each latent go to ``active_units.npz``."""
+    model, n = material.bound_model("active_units"), material.settings["likelihood.n"]
+    images = material.held_out(n, material.settings["likelihood.batch_size"])
+    activity = latent_activity(model.posterior_moments(images))
+    return Measured(
+        {"active_units": Score(float(activity.active_units), None, "")},
+        conditions={"n": activity.n, "transform": dict(material.transform())},
+        evidence=(activity,),
+        arrays={"active_units": {"variance": activity.variance.numpy(), "kl": activity.kl.numpy()}},
+    )
+
+
+METRIC = Metric(
+    "active_units",
+    MODEL,
+    {"active_units": None},
+    (BATCH_SIZE, COUNT),
+    1,
+    _active_units,
+    "latents whose posterior mean moves with the image",
+    "likelihood",
+)

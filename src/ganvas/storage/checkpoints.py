@@ -1,0 +1,35 @@
+"""Checkpoint files: what they are called, and how one is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+LAST: Final = "last.ckpt"
+BEST: Final = "best.ckpt"
+
+
+class CheckpointError(ValueError):
+    """There is no checkpoint where one was said to be, or the file is none of ganvas."""
+
+    exit_code = 2
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU; nothing in it is executed.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        CheckpointError: it is not a checkpoint of ganvas.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a last.ckpt of ganvas") from error
+    if "images_seen" not in checkpoint:
+        raise CheckpointError(f"{path} is no checkpoint of ganvas: it does not say how many images it has seen")
+    return checkpoint
