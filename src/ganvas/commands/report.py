@@ -15,13 +15,10 @@ from rich.console import Console
 from ganvas import __version__
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.reports.collect import protocol_fingerprint
-from ganvas.reports.page import Facts, render
+from ganvas.reports.page import Facts, Section, make_section, render
 from ganvas.reports.protocols import how_they_differ
-from ganvas.reports.publish import publish
-from ganvas.reports.ranking import rankings
-from ganvas.reports.section import Section, make_section
-from ganvas.reports.studies import Studies, choose_score, load
-from ganvas.reports.tables import comparison_rows, configuration_rows, runs_table
+from ganvas.reports.ranking import comparison_rows, configuration_rows, rankings
+from ganvas.reports.studies import Studies, choose_score, load, publish, runs_table
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.store import existing_store
 

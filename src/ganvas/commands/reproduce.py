@@ -14,10 +14,10 @@ from rich.console import Console
 
 from ganvas.config import CONFIG_PATH
 from ganvas.papers.claims import paper_names, read_paper
+from ganvas.papers.judgement import judge
 from ganvas.papers.program import Desk, Program
 from ganvas.papers.record import record, results_file
 from ganvas.papers.table import listing, verdicts
-from ganvas.papers.verdict import judge
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.run import TrackedRun

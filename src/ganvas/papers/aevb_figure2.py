@@ -13,9 +13,9 @@ import itertools
 from matplotlib.figure import Figure
 
 from ganvas.models import VAE
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, legs, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.scoring.evaluation import likelihood_scores
 
 LATENTS = {"cpu": (3, 10, 20), "full": (3, 5, 10, 20, 200)}

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from ganvas.objectives.constraints.spectral_norm import has_spectral_norm
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 
 PAPERS = ("wgan_gp", "sngan")
 SMALL = [

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ganvas.config import build
 from ganvas.metrics.parzen import GOODFELLOW_SIGMAS, ParzenEstimate, parzen, unit_pixels
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, legs, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.types import to_uint8
 
 EPOCH = 50_000

@@ -21,9 +21,9 @@ from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import importance_bound
 from ganvas.models import VAE
 from ganvas.models.schedules import Stages
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 
 K, CHUNK, BATCH = 5000, 100, 250
 EPOCH = 60_000

@@ -21,9 +21,9 @@ from ganvas.config import build
 from ganvas.extractors.features import Features, extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.frechet import moments_distance
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.scoring.calibration import uniform_noise
 
 BATCH = 250

@@ -15,9 +15,9 @@ from torch import Tensor
 from ganvas.config import build
 from ganvas.data.sources.densities import GaussianMixture
 from ganvas.metrics.modes import ModeCoverage, mode_coverage
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.papers.verdict import Measured
 
 SAMPLES = 2_500
 DENSITIES = ("ring", "grid")

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.data.pictures import grid
-from ganvas.papers.verdict import Measured
+from ganvas.papers.judgement import Measured
 
 
 @final

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.papers.claims import Claim, Paper
-from ganvas.papers.verdict import Judgement, Measured, Verdict
+from ganvas.papers.judgement import Judgement, Measured, Verdict
 from ganvas.tracking.provenance import git_state, machine, versions
 
 

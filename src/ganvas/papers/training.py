@@ -17,7 +17,7 @@ from ganvas.papers.program import Desk
 from ganvas.run.callbacks.checkpoints import LAST
 from ganvas.run.recording import Job
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
-from ganvas.sweeps.quoting import quoted
+from ganvas.sweeps.overrides import quoted
 from ganvas.tracking.course import course
 
 

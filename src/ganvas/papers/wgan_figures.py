@@ -24,10 +24,10 @@ from torch import Tensor
 from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.histogram import histogram_kl
+from ganvas.papers.judgement import Measured
 from ganvas.papers.optimal_transport import wasserstein1
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.types import to_uint8
 
 THETAS = (-1.0, -0.5, 0.1, 0.5, 1.0)

@@ -24,9 +24,9 @@ from ganvas.data.sources.densities import Density, SwissRoll, grid, ring
 from ganvas.networks.init import glorot_uniform_
 from ganvas.networks.mlp import Critic
 from ganvas.objectives import Constraint, GradientPenalty, Wasserstein, WeightClipping
+from ganvas.papers.judgement import Measured
 from ganvas.papers.optimal_transport import wasserstein1
 from ganvas.papers.program import Desk
-from ganvas.papers.verdict import Measured
 
 BATCH = 256
 EXACT_POINTS, EXACT_DRAWS = 1500, 5

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ganvas.reports.collect import PARAM, SCORE
 from ganvas.reports.statistics.interval import Interval, mean_interval
-from ganvas.reports.statistics.statistics import Summary, seed_summary
+from ganvas.sweeps.seeds import Summary, seed_summary
 
 NOT_YET = ("running",)
 """Outcomes that are no failures."""

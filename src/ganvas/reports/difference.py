@@ -7,7 +7,7 @@ from math import isnan
 from typing import Literal
 
 from ganvas.reports.statistics.power import CAP, seeds_needed
-from ganvas.reports.statistics.statistics import CONFIDENCE
+from ganvas.sweeps.seeds import CONFIDENCE
 
 Word = Literal["better", "worse", "within noise", "too few seeds"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,7 @@ import pandas as pd
 from ganvas.reports.collect import StudyError
 from ganvas.reports.configuration import Configuration, Failure
 from ganvas.reports.difference import Verdict, verdict
-from ganvas.reports.statistics.holm import holm
-from ganvas.reports.statistics.paired import all_pairs, paired_differences, pairs_with
+from ganvas.reports.statistics.paired import all_pairs, holm, paired_differences, pairs_with
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,52 @@ def rankings(
     return [rank(table[digits == d], score, lower, d, _baseline(table[digits == d], score, baseline)) for d in order]
 
 
+def configuration_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """A row a configuration, in the ranking's order."""
+    return [_configuration(ranking, c) for c in ranking.configurations]
+
+
+def comparison_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """A row a comparison, every one that the correction is for."""
+    return [_comparison(ranking, c) for c in ranking.comparisons]
+
+
 def _baseline(table: pd.DataFrame, score: str, label: str | None) -> str | None:
     """The baseline where this protocol has it; elsewhere every pair is compared."""
     return label if label in set(table["label"][table[score].notna()]) else None
+
+
+def _configuration(ranking: Ranking, c: Configuration) -> dict[str, Any]:
+    others = {key: summary.mean for key, summary in c.other_scores().items()}
+    return {
+        "configuration": c.label,
+        "protocol": ranking.fingerprint,
+        "score": ranking.score,
+        "seeds": c.summary.n,
+        "mean": c.summary.mean,
+        "sd": c.summary.sd,
+        "low": c.interval.low,
+        "high": c.interval.high,
+        "interval": c.interval.method,
+        "failures": len(c.failures),
+        "running": c.unfinished,
+        "images": c.mean("images"),
+        "wall_seconds": c.mean("wall_seconds"),
+        **others,
+    }
+
+
+def _comparison(ranking: Ranking, c: Comparison) -> dict[str, Any]:
+    return {
+        "first": c.first.label,
+        "second": c.second.label,
+        "protocol": ranking.fingerprint,
+        "score": ranking.score,
+        "seeds": c.n,
+        "difference": c.mean,
+        "low": c.low,
+        "high": c.high,
+        "p_holm": c.p,
+        "verdict": c.verdict.word,
+        "more_seeds": c.verdict.more_seeds,
+    }

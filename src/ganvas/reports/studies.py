@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from mlflow.entities import Run
@@ -12,6 +13,10 @@ from mlflow.tracking import MlflowClient
 from ganvas.metrics.direction import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, study_runs, tidy
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
+
+FOLDER = "report"
+"""Among the study run's artifacts."""
 
 _FIRST = ("fid", "fd")
 """Metrics that a study is ranked by where it does not say."""
@@ -82,6 +87,40 @@ def choose_score(studies: Studies, score: str | None, direction: str | None) -> 
     return chosen, lower
 
 
+def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> dict[str, str]:
+    """Log the files to each study's run.
+
+    Args:
+        client: of the store.
+        studies: what the report is on.
+        files: of the report; a report on several studies goes to a folder that names them all.
+
+    Returns:
+        Id of each study's run.
+
+    Raises:
+        StoreError: the store did not take them.
+    """
+    folder = FOLDER if len(studies.names) == 1 else f"{FOLDER}-{'+'.join(studies.names)}"
+    paths = list(files)
+    try:
+        with impatient():
+            found = {name: _record(client, studies, name) for name in studies.names}
+            for run_id in found.values():
+                for path in paths:
+                    client.log_artifact(run_id, str(path), folder)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
+        message = f"the report is written, but the MLflow store {tracking_uri()} did not take it: {reason}"
+        raise StoreError(without_password(message)) from error
+    return found
+
+
+def runs_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The tidy table as it is written: protocols in one column of text."""
+    return table.assign(protocol=[" ".join(sorted(set(digits.values()))) for digits in table["protocol"]])
+
+
 def _offered(keys: list[str]) -> str:
     return f"write score=KEY with one of {', '.join(keys)}" if keys else "see the failures in `ganvas ui`"
 
@@ -100,3 +139,13 @@ def _unique_labels(table: pd.DataFrame) -> pd.DataFrame:
     hashes = table.groupby("label")["configuration"].transform("nunique")
     table["label"] = table["label"].where(hashes == 1, table["label"] + " (" + table["configuration"] + ")")
     return table
+
+
+def _record(client: MlflowClient, studies: Studies, name: str) -> str:
+    if name in studies.records:
+        return studies.records[name].info.run_id
+    some = studies.table["run_id"][studies.table["study"] == name].iloc[0]
+    experiment = client.get_run(str(some)).info.experiment_id
+    run = client.create_run(experiment, run_name=name, tags={ROLE: STUDY, STUDY_TAG: name})
+    client.set_terminated(run.info.run_id)
+    return run.info.run_id

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from ganvas.reports.statistics.statistics import CONFIDENCE
+from ganvas.sweeps.seeds import CONFIDENCE
 
 RESAMPLES = 2000
 SEED = 0

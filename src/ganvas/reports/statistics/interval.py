@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import bootstrap
 
-from ganvas.reports.statistics.statistics import CONFIDENCE, seed_summary
+from ganvas.sweeps.seeds import CONFIDENCE, seed_summary
 
 ENOUGH = 40
 """Scores from which the bootstrap's coverage is as good as its adaptation to skew is welcome."""

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ganvas.reports.plots.importance import is_log, numeric, varying
-from ganvas.reports.plots.plots import WIDTH, axis_name, log_if_wide
+from ganvas.reports.plots.scores import WIDTH, axis_name, log_if_wide
 from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
 from ganvas.reports.ranking import Ranking
 

@@ -20,7 +20,7 @@ from enum import Enum
 from typing import Final, final
 
 from ganvas.papers.claims import Claim
-from ganvas.reports.statistics.statistics import seed_summary
+from ganvas.sweeps.seeds import seed_summary
 
 _NORMAL: Final = 1.959963984540054
 """Quantile .975 of the normal distribution."""
