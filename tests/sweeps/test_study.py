@@ -156,9 +156,9 @@ def test_the_first_seeds_scores_prune_what_is_worse(study):
         PruneOnScore(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, (), 10)
         study.optuna.tell(trial, value)
     good, bad = study.optuna.ask(), study.optuna.ask()
-    PruneOnScore(study, good._id, "score/m/fd")({"val/m/fd": 2.0}, (), 10)
+    PruneOnScore(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, (), 10)
     with pytest.raises(Pruned, match="val/m/fd is 9 after 10 images"):
-        PruneOnScore(study, bad._id, "score/m/fd")({"val/m/fd": 9.0}, (), 10)
+        PruneOnScore(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, (), 10)
 
 
 def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():

@@ -1,4 +1,4 @@
-"""Studies as they lie in the store: one table of all their runs, and what they are ranked by."""
+"""Studies in the store: one table of all their runs, the score that ranks them, and the report on their runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY,
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
 FOLDER = "report"
-"""Among the study run's artifacts."""
+"""Folder of the report among the artifacts of the study's run."""
 
 _FIRST = ("fid", "fd")
-"""Metrics that a study is ranked by where it does not say."""
+"""Metrics that rank a study without an objective, if it has them."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Studies:
     """One study or several, read together.
 
     Args:
-        names: of the studies.
-        table: tidy, of all seed runs; labels are unique to a configuration.
-        records: the study run of each study that has one, by name.
+        names: names of the studies.
+        table: tidy table of all seed runs, whose labels are unique to a configuration.
+        records: the study's own run in MLflow, by name, for each study that has one.
     """
 
     names: tuple[str, ...]
@@ -38,11 +38,11 @@ class Studies:
 
 
 def load(client: MlflowClient, names: Sequence[str]) -> Studies:
-    """Read studies.
+    """Read studies from the store.
 
     Args:
-        client: of the store.
-        names: at least one.
+        client: client of the MLflow store.
+        names: names of studies, at least one.
 
     Raises:
         StudyError: no name, or a study without a run.
@@ -58,12 +58,15 @@ def load(client: MlflowClient, names: Sequence[str]) -> Studies:
 
 
 def choose_score(studies: Studies, score: str | None, direction: str | None) -> tuple[str, bool]:
-    """What to rank by, and whether less of it is better.
+    """Choose the score that ranks the configurations, and its direction.
 
     Args:
-        studies: what is reported.
-        score: key that was asked for; None takes the study's objective, else its Fréchet distance.
-        direction: ``lower`` or ``higher``; None takes the study's, else that of the metric.
+        studies: the studies of the report.
+        score: key that the user asked for; None takes the study's objective, else its Fréchet distance.
+        direction: ``lower`` or ``higher``; None takes the direction of the study, else of the metric.
+
+    Returns:
+        The key, and whether less is better.
 
     Raises:
         StudyError: no run has the score, or its direction is not known.
@@ -88,18 +91,18 @@ def choose_score(studies: Studies, score: str | None, direction: str | None) -> 
 
 
 def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> dict[str, str]:
-    """Log the files to each study's run.
+    """Log the report's files to each study's run, which is created for a study that has none.
 
     Args:
-        client: of the store.
-        studies: what the report is on.
-        files: of the report; a report on several studies goes to a folder that names them all.
+        client: client of the MLflow store.
+        studies: the studies of the report; several share one folder name that lists them all.
+        files: files of the report.
 
     Returns:
-        Id of each study's run.
+        Ids of the studies' runs by name.
 
     Raises:
-        StoreError: the store did not take them.
+        StoreError: the store did not take the files.
     """
     folder = FOLDER if len(studies.names) == 1 else f"{FOLDER}-{'+'.join(studies.names)}"
     paths = list(files)
@@ -117,7 +120,7 @@ def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> di
 
 
 def runs_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The tidy table as it is written: protocols in one column of text."""
+    """Make the tidy table writable as CSV: all protocols of a run in one column of text."""
     return table.assign(protocol=[" ".join(sorted(set(digits.values()))) for digits in table["protocol"]])
 
 
@@ -133,7 +136,7 @@ def _known(client: MlflowClient) -> str:
 
 
 def _unique_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Labels with the study's name where there are several, and with the hash where two configurations share one."""
+    """Make labels unique: add the study's name if there are several, and the hash if two configurations share one."""
     if table["study"].nunique() > 1:
         table["label"] = table["study"] + ": " + table["label"]
     hashes = table.groupby("label")["configuration"].transform("nunique")
