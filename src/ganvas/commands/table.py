@@ -86,7 +86,7 @@ def _remarks(result: dict[str, Any], label: str) -> Iterator[str]:
         yield f"best{label}: {name} {found:.4g} at {best['images_seen']:,} images, final {last:.4g}; {chosen}"
     for name, finding in result.get("findings", {}).items():
         if finding["state"] != "ok":
-            yield f"{finding['finding']}{label}: {name}: {finding['reason']}"
+            yield f"{finding['state']}{label}: {name}: {finding['reason']}"
 
 
 def _cell(score: dict[str, Any] | None) -> str:
