@@ -1,17 +1,17 @@
-"""``ganvas score`` of 10,000 images against 10,000 digits, against feature extraction plus torch-fidelity's functions.
+"""Compare the time of ``ganvas score`` with that of torch-fidelity, for 10,000 images against 10,000 digits.
 
 The reference is MNIST's test split (downloaded, or from ``GANVAS_DATA``); the generated side is as many training digits
 with Gaussian pixel noise, in an ``.npz``. Both sides run in one process with one extractor and one number of threads:
 
-- torch-fidelity: extraction of both sides from tensors in memory, then its FID, IS, KID, precision and recall (its
-  default memory plan). It computes no density, no coverage and no errors.
-- ganvas: all that ``ganvas score`` does after Hydra has composed its config, with ``metrics=[fd,is,kid,prdc]``: reading
-  the files, hashing, extraction, metrics with their errors, table and ``result.json``; three times over:
-  ``calibration=false`` with an empty cache (the same two sides as torch-fidelity's), the default with an empty cache
-  (floor and ceiling besides: two more sides extracted and scored), and the default again with that cache.
+- torch-fidelity: extraction of both sides from tensors in memory, then its FID, IS, KID, precision and recall, with its
+  default memory plan. It computes neither density and coverage nor errors.
+- ganvas: ``ganvas score`` with ``metrics=[fd,is,kid,prdc]`` after Hydra has composed its config: reading the files,
+  hashing, extraction, metrics with their errors, table and ``result.json``. It runs three times: ``calibration=false``
+  with an empty cache (the same two sides as torch-fidelity's), the default with an empty cache (floor and ceiling need
+  two more sides), and the default again with the filled cache.
 
-Rounds alternate, medians are compared, and the values must agree. Both clocks are printed: on a machine that others
-use, believe the CPU's.
+Rounds alternate, medians are compared, and the values must agree. Wall-clock and CPU time are printed; on a machine
+that others use, only the CPU time is reliable.
 
 Usage: python scripts/benchmark_score.py [--rounds 5] [--threads 2]
 """
@@ -62,14 +62,14 @@ class Took(NamedTuple):
 
 
 def timed(work: Callable[[], dict[str, float]]) -> tuple[Took, dict[str, float]]:
-    """How long it takes, and what it returns."""
+    """Measure the time of ``work``, and return it with the result."""
     wall, cpu = time.perf_counter(), time.process_time()
     found = work()
     return Took(time.perf_counter() - wall, time.process_time() - cpu), found
 
 
 def torch_fidelity(real: Tensor, fake: Tensor, settings: Any, batch_size: int) -> dict[str, float]:
-    """The baseline: its metrics by its names, on features of our extractor."""
+    """Compute torch-fidelity's metrics by its names, on features of our extractor."""
     extractor = MnistExtractor()
     a, b = (extract(extractor, images, batch_size) for images in (real, fake))
     subsets = {"kid_subsets": settings.kid_subsets, "kid_subset_size": settings.kid_subset_size}
@@ -84,7 +84,7 @@ def torch_fidelity(real: Tensor, fake: Tensor, settings: Any, batch_size: int) -
 
 
 def ganvas(fakes: Path, folder: Path, cache: Path, *overrides: str) -> dict[str, float]:
-    """``ganvas score fakes reference=mnist``: its scores by their short names."""
+    """Run ``ganvas score FAKES reference=mnist`` and return its scores by their short names."""
     paths = [f"source='{fakes}'", f"paths.cache='{cache}'", f"paths.output='{folder}'"]
     cfg = compose("score", ["reference=mnist", METRICS, *paths, *overrides])
     found = score(cfg, folder, Console(quiet=True))["scores"]
@@ -92,7 +92,7 @@ def ganvas(fakes: Path, folder: Path, cache: Path, *overrides: str) -> dict[str,
 
 
 def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) -> dict[str, Took]:
-    """Every way once, with an empty cache, and their values compared."""
+    """Run every way once, starting with an empty cache, and compare their values."""
     fake, settings, cache = (
         torch.from_numpy(np.load(fakes)["images"])[:, None],
         settings_from(cfg),
@@ -116,7 +116,7 @@ def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) ->
 
 
 def report(rounds: list[dict[str, Took]]) -> None:
-    """Medians of each way, and the medians of the rounds' ratios."""
+    """Print the medians of each way, and of the ratios of the rounds."""
     for way in rounds[0]:
         wall, cpu = (statistics.median(getattr(took[way], clock) for took in rounds) for clock in Took._fields)
         print(f"{way:18} {wall:6.2f} s wall, {cpu:6.2f} s CPU")
@@ -132,7 +132,7 @@ def report(rounds: list[dict[str, Took]]) -> None:
 
 
 def main() -> None:
-    """Make the images, run the rounds, print what they took."""
+    """Make the images, run the rounds, print the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in {"rounds": 5, "threads": 2}.items():
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -1,10 +1,10 @@
-"""A training step of ganvas against the same step as a plain PyTorch loop, for five models.
+"""Compare the time of a training step of ganvas with that of a plain PyTorch loop, for five models.
 
-Both sides see the same batches of the embedded digits, the same networks and the same number of threads. Ours runs
+Both sides have the same batches of the embedded digits, the same networks and the same number of threads. Our side runs
 inside Lightning's trainer with the callbacks of a real run that act on every batch (NaN watch, logging every
-``log.every`` images, averaged weights); the plain loop has torch's default Adam in float32 and draws fresh fakes for
-each network. Each side has a process of its own, since ganvas changes how the C library keeps memory (``--kept``:
-in the plain loop too). Blocks of steps alternate, one process at a time; medians of the blocks' ratios are printed.
+``log.every`` images, averaged weights). The plain loop has torch's default Adam in float32 and draws fresh fakes for
+each network. Each side has a process of its own, since ganvas changes how the C library keeps memory; with ``--kept``
+the plain loop does so too. Blocks of steps alternate, one process at a time; medians of their ratios are printed.
 
 Usage: python scripts/benchmark_step.py [CASE ...] [--steps 200] [--rounds 5] [--threads 2] [--kept] [--set KEY=VALUE]
 """
@@ -60,7 +60,7 @@ class Stopwatch(pl.Callback):
 
 
 def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
-    """Milliseconds a step of ganvas."""
+    """Measure the milliseconds of one step of ganvas."""
     torch.manual_seed(0)
     model: Model = build(cfg.model)
     watch = Stopwatch(steps)
@@ -72,7 +72,7 @@ def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
 
 
 def gan_step(cfg: DictConfig) -> Step:
-    """One update of each network by the non-saturating loss."""
+    """Make the step of a GAN: one update of each network by the non-saturating loss."""
     generator, critic, prior = build(cfg.network.generator), build(cfg.network.critic), build(cfg.prior)
     generator_adam, critic_adam = _adam(cfg, generator), _adam(cfg, critic)
 
@@ -90,7 +90,7 @@ def gan_step(cfg: DictConfig) -> Step:
 
 
 def wgan_gp_step(cfg: DictConfig) -> Step:
-    """One update of the critic with gradient penalty; every ``n_critic``-th time one of the generator."""
+    """Make the step of a WGAN-GP: one update of the critic, and every ``n_critic``-th time one of the generator."""
     generator, critic, prior = build(cfg.network.generator), build(cfg.network.critic), build(cfg.prior)
     generator_adam, critic_adam = _adam(cfg, generator), _adam(cfg, critic)
     turns = count(1)
@@ -113,7 +113,7 @@ def wgan_gp_step(cfg: DictConfig) -> Step:
 
 
 def vae_step(cfg: DictConfig) -> Step:
-    """One update by the ELBO of binary pixels."""
+    """Make the step of a VAE: one update by the ELBO of binary pixels."""
     encoder, decoder = build(cfg.network.encoder), build(cfg.network.decoder)
     adam = _adam(cfg, encoder, decoder)
 
@@ -135,7 +135,7 @@ def _adam(cfg: DictConfig, *networks: torch.nn.Module) -> torch.optim.Optimizer:
 
 
 def plain(cfg: DictConfig, data: DataModule, steps: int, make: Callable[[DictConfig], Step]) -> float:
-    """Milliseconds a step of the plain loop."""
+    """Measure the milliseconds of one step of the plain loop."""
     torch.manual_seed(0)
     step, batches = make(cfg), _stream(data)
     for _ in range(WARM_UP):
@@ -160,7 +160,7 @@ CASES: dict[str, tuple[list[str], Callable[[DictConfig], Step]]] = {
 
 
 def block(side: str, name: str, overrides: Sequence[str], steps: int, threads: int) -> float:
-    """Milliseconds a step of one side, in the process that this is called in."""
+    """Measure the milliseconds of one step of one side, in the calling process."""
     torch.set_num_threads(threads)
     own, make = CASES[name]
     with initialize_config_module("ganvas.conf", version_base="1.3"):
@@ -172,7 +172,7 @@ def block(side: str, name: str, overrides: Sequence[str], steps: int, threads: i
 
 
 def measure(name: str, options: argparse.Namespace) -> str:
-    """One line: medians of both sides and of the ratios of neighbouring blocks."""
+    """Measure one case; returns a line with the medians of both sides and of the ratios of neighbouring blocks."""
     sides = ("ours", "plain, memory kept" if options.kept else "plain")
     pools = {side: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for side in sides}
     arguments = (name, options.set, options.steps, options.threads)
@@ -186,9 +186,9 @@ def measure(name: str, options: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Measure every case that was asked for."""
+    """Measure the cases of the command line and print one line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of {', '.join(CASES)}; all where none is given")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of {', '.join(CASES)}; default: all of them")
     for option, default in {"steps": 200, "rounds": 5, "threads": 2}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--kept", action="store_true", help="the plain loop keeps freed memory as ganvas does")

@@ -1,13 +1,13 @@
-"""What a job of a sweep costs beyond its training, from the second job on in one process.
+"""Measure the overhead of a job of a sweep beyond its training, from the second job on in one process.
 
-A grid of equal VAEs on the embedded digits is run by ``ganvas train -m`` in this process with an SQLite store, without
-scores (they cost what their number of images costs) and otherwise as it is by default. Printed are medians of
+``ganvas train -m`` runs a grid of equal VAEs on the embedded digits in this process, with an SQLite store, the default
+settings and no scores, since their cost depends on their number of images. The script prints medians of
 
-- a job: from the end of the one before to its own, by MLflow's clock;
-- its training: ``Trainer.fit`` with all that watches it, ten grids, ten checkpoints and two hundred readings of the
-  losses. What follows beyond it, MLflow's start and end included, is the overhead of a job;
-- the bare training: the same data, model and batches under a Lightning trainer that only counts images. What the
-  watching costs is the difference to it.
+- a job: from the end of the previous job to its own end, by MLflow's clock;
+- its training: ``Trainer.fit`` with all callbacks, ten grids, ten checkpoints and two hundred readings of the losses.
+  The rest of a job, with MLflow's start and end, is its overhead;
+- the bare training: the same data, model and batches under a Lightning trainer that only counts images. The difference
+  between the two trainings is the cost of the callbacks.
 
 Usage: python scripts/benchmark_sweep.py [--jobs 8] [--images 64000]
 """
@@ -59,7 +59,7 @@ class Stopwatch:
 
 
 def jobs(images: int, count: int) -> list[float]:
-    """Seconds of each job of a sweep but the first."""
+    """Measure the seconds of each job of a sweep except the first."""
     rates = ",".join(f"{1e-3 + i * 1e-5:.5f}" for i in range(count))
     line = [*LINE, f"budget.images={images}", f"optimizer.lr={rates}", f"study={STUDY}"]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -74,7 +74,7 @@ def jobs(images: int, count: int) -> list[float]:
 
 
 def training(images: int) -> float:
-    """Seconds of the same training and nothing else."""
+    """Measure the seconds of the same training alone."""
     with initialize_config_module("ganvas.conf", version_base="1.3"):
         cfg = compose("train", [*LINE, f"budget.images={images}"])
     pl.seed_everything(1, verbose=False)
@@ -94,7 +94,7 @@ def training(images: int) -> float:
 
 
 def main() -> None:
-    """Run both, print medians and the difference."""
+    """Run the sweep and the bare trainings, print medians and the overhead."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in {"jobs": 8, "images": 64_000}.items():
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -1,6 +1,7 @@
-"""Lists the rooms of the package and who enters which, read from the imports.
+"""List the rooms of the package and the imports between them.
 
-A room is a folder of modules, or a module at the top level. Prints counts, then a line for each room: what it imports.
+A room is a folder of modules, or a module at the top level. The script prints counts, then one line for each room with
+the rooms it imports.
 
 Usage: python scripts/rooms.py [--modules] [--source FOLDER]
 """
@@ -18,7 +19,7 @@ NOT_CODE = ("conf", "experiments")
 
 
 def modules(source: Path) -> dict[str, Path]:
-    """Dotted name of every module below ``source``, and its file."""
+    """Find every module below ``source``: its file by its dotted name."""
     found = {}
     for package in PACKAGES:
         for path in sorted((source / package).rglob("*.py")):
@@ -29,7 +30,7 @@ def modules(source: Path) -> dict[str, Path]:
 
 
 def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
-    """Modules of ours that a file imports, at its top or inside a function."""
+    """Names that a file imports, at its top or inside a function."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
@@ -39,7 +40,7 @@ def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
 
 
 def room(name: str, path: Path) -> str:
-    """The room of a module: its folder, without the package's name."""
+    """Room of a module: its folder, without the package's name."""
     folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return (folder if folder not in PACKAGES else name).removeprefix("ganvas.")
 

@@ -3,10 +3,10 @@ r"""Train the embedded MNIST classifier and write the weights that the package s
 Cross-entropy on the 60,000 training digits under random affine maps (rotation, scale, shift), AdamW with a one-cycle
 learning rate:
 
-    python scripts/train_extractor.py --data DIR --out src/ganvas/metrics/weights/mnist_cnn.safetensors
+    python scripts/train_extractor.py --data DIR --out src/ganvas/extractors/weights/mnist_cnn.safetensors
 
-``DIR`` is a torchvision root, that is, it holds ``MNIST/raw``. Prints the test accuracy, and the SHA-256 that
-``ganvas.extractors.mnist`` pins: new weights are new numbers, so the two change together. The same seed,
+``DIR`` is a torchvision root, which holds ``MNIST/raw``. The script prints the test accuracy, and the SHA-256 that
+``ganvas.extractors.mnist`` pins: new weights change every score, so weights and SHA-256 change together. The same seed,
 thread count and libraries give the same file.
 """
 
@@ -29,18 +29,18 @@ from ganvas.types import to_float
 
 
 def digits(root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
-    """One split of MNIST: ``uint8 (n, 1, 28, 28)`` and labels."""
+    """Load one split of MNIST: ``uint8 (n, 1, 28, 28)`` and labels."""
     split = MNIST(root=str(root), train=train, download=False)
     return split.data.unsqueeze(1), split.targets
 
 
 def jitter(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Each digit under its own affine map: up to 10 degrees, 10% of scale, 2 pixels of shift."""
+    """Apply a random affine map to each digit: up to 10 degrees, 10% of scale, 2 pixels of shift."""
     u = torch.rand(len(x), 4, generator=generator).mul_(2).sub_(1)
     angle, scale, shift = u[:, 0] * math.radians(10), 1 + 0.1 * u[:, 1], u[:, 2:] * (2 / 14)
     cos, sin = scale * angle.cos(), scale * angle.sin()
     theta = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1).view(-1, 2, 3)
-    # Outside the frame grid_sample writes zeros, so the background must be zero while it works.
+    # grid_sample writes zeros outside the frame, so the background is shifted to zero and back.
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
     return F.grid_sample(x + 1, grid, align_corners=False) - 1
 
@@ -75,7 +75,7 @@ def train(images: Tensor, labels: Tensor, *, epochs: int, batch: int, lr: float,
 
 
 def write(model: MnistCNN, path: Path) -> str:
-    """Save as float32 safetensors; the step counters of batch normalisation are training state and stay out."""
+    """Save as float32 safetensors without the step counters of batch normalisation, which only training needs."""
     state = {k: v.contiguous() for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path)
@@ -83,7 +83,7 @@ def write(model: MnistCNN, path: Path) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Train the embedded MNIST extractor.")
     parser.add_argument("--data", type=Path, required=True, help="torchvision root that holds MNIST/raw")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
@@ -95,7 +95,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, write, report."""
+    """Train, write the weights, print accuracy and SHA-256."""
     args = arguments()
     images, labels = digits(args.data, train=True)
     model = train(images, labels, epochs=args.epochs, batch=args.batch, lr=args.lr, seed=args.seed)

@@ -1,6 +1,6 @@
-"""The README's table of verdicts, from ``experiments/*/results/*.json``, so that it says what was measured.
+"""Write the README's table of verdicts from ``experiments/*/results/*.json``.
 
-Usage: python scripts/verdict_table.py [--check]     # --check changes nothing and fails where the README is behind
+Usage: python scripts/verdict_table.py [--check]     # --check changes nothing and fails if the README is out of date
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ HEAD = "| paper, scale | claim | paper says | ours | band | verdict |\n|---|---|
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """One row a claim, by paper and scale."""
+    """Make the table: one row for each claim, ordered by paper and scale."""
     ordered = sorted(results, key=lambda found: (found["paper"], SCALES.index(found["scale"])))
     return "\n".join([HEAD, *(row(found, i) for found in ordered for i in range(len(found["claims"])))])
 
 
 def row(found: dict[str, Any], i: int) -> str:
-    """A claim's row; the first of a paper and scale names them and when they were run."""
+    """Make the row of a claim; the first row of a paper and scale names both and the date of the run."""
     claim, protocol = found["claims"][i], found["protocol"]
     place = f"[{found['paper']}](experiments/{found['paper']}), {found['scale']}, {protocol['date']}" if i == 0 else ""
     cells = [place, claim["says"], paper_number(claim["paper"]), our_number(claim["ours"]), claim["band"]]
@@ -33,7 +33,7 @@ def row(found: dict[str, Any], i: int) -> str:
 
 
 def main() -> None:
-    """Rewrite what stands between the marks, or compare it."""
+    """Rewrite the text between the marks, or check that it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> None:
     if not options.check:
         readme.write_text(text)
     elif text != readme.read_text():
-        raise SystemExit("README.md: the table of verdicts is behind experiments/; run scripts/verdict_table.py")
+        raise SystemExit("README.md: the table of verdicts does not match experiments/; run scripts/verdict_table.py")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ganvas.sweeps.quoting import quoted
+from ganvas.sweeps.overrides import quoted
 
 USAGE = """usage: ganvas COMMAND ...
 

@@ -10,7 +10,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from ganvas.cli import main
-from ganvas.sweeps.parallel import Parallel, available_cores, parallel
+from ganvas.sweeps.launchers import Parallel, available_cores, parallel
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 import ganvas.config  # noqa: F401
-from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps import SweepError
 from ganvas.sweeps.space import read_space
 
 PARSE = OverridesParser.create().parse_overrides

@@ -12,21 +12,21 @@ from optuna.trial import TrialState
 
 from ganvas.health.finding import Finding
 from ganvas.run.callbacks.listeners import _listeners
-from ganvas.sweeps.aggregate import objective_of
+from ganvas.sweeps import SweepError
 from ganvas.sweeps.dimensions import Choice, Reals
-from ganvas.sweeps.errors import SweepError
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
-from ganvas.sweeps.lease import Claims, short
-from ganvas.sweeps.owners import Owner
-from ganvas.sweeps.pruning import Report, Unhealthy
+from ganvas.sweeps.lease import Leases, short
+from ganvas.sweeps.overrides import quoted
+from ganvas.sweeps.owner import Owner
+from ganvas.sweeps.pruning import PRUNERS, PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.racing import Race
-from ganvas.sweeps.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler
+from ganvas.sweeps.samplers import SAMPLERS, make_sampler
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import open_storage, storage_url
 from ganvas.sweeps.study import OWNER, Job, Study
-from ganvas.sweeps.worker import Places, quoted
+from ganvas.sweeps.worker import Places
 from ganvas.tracking.outcomes import Pruned
 from ganvas.tracking.provenance import config_hash
 
@@ -37,7 +37,7 @@ FAR = {"host": "elsewhere", "pid": 1, "started": 0.0}
 
 def no_hierarchy():
     made = Mock(spec=Hierarchy)
-    made.begin_configuration.side_effect = lambda configuration: f"run {configuration.number}"
+    made.begin_trial.side_effect = lambda trial: f"run {trial.number}"
     return made
 
 
@@ -48,74 +48,78 @@ def study(tmp_path):
     )
 
 
-def claims(study, space=None, **changes):
+def leases(study, space=None, **changes):
     space = space or Space({}, {"a": Choice(("1", "2", "3"))}, seeds=(1, 2))
-    return Claims(study, no_hierarchy(), dataclasses.replace(SETTINGS, **changes), space, config_hash)
+    return Leases(study, no_hierarchy(), dataclasses.replace(SETTINGS, **changes), space, config_hash)
+
+
+def trials(leases):
+    return [lease.trial for lease in leases]
 
 
 def test_a_grid_is_queued_once_and_each_point_taken_once(study):
-    first, second = claims(study), claims(study)
+    first, second = leases(study), leases(study)
     first.prepare()
     second.prepare()
     taken = [*first.take(2), *second.take(5)]
-    assert [c.values["a"] for c in taken] == ["1", "2", "3"] and first.take(1) == {}
+    assert [lease.trial.values["a"] for lease in taken] == ["1", "2", "3"] and first.take(1) == []
     assert [t.params for t in study.optuna.trials] == [{"a": "1"}, {"a": "2"}, {"a": "3"}]
 
 
 def test_a_dead_worker_s_configuration_is_taken_at_once_a_living_one_s_never(study):
-    mine = claims(study)
+    mine = leases(study)
     mine.prepare()
-    first, second, third = mine.take(3)
-    study.set(first.trial_id, OWNER, DEAD)
-    study.set(third.trial_id, OWNER, FAR)
-    assert list(mine.take(3)) == [first]
-    study.set(first.trial_id, OWNER, DEAD)
-    study.set_job(first.trial_id, 1, Job(owner=Owner.me().as_dict()))
-    assert mine.take(3) == {} and study.orphans() == [study.read(first.trial_id)]
-    study.set_job(first.trial_id, 1, Job(owner=DEAD))
-    assert list(mine.take(3)) == [first] and second.number == 1
+    first, second, third = trials(mine.take(3))
+    study.set(first.id, OWNER, DEAD)
+    study.set(third.id, OWNER, FAR)
+    assert trials(mine.take(3)) == [first]
+    study.set(first.id, OWNER, DEAD)
+    study.set_job(first.id, 1, Job(owner=Owner.me().as_dict()))
+    assert mine.take(3) == [] and study.orphans() == [study.read(first.id)]
+    study.set_job(first.id, 1, Job(owner=DEAD))
+    assert trials(mine.take(3)) == [first] and second.number == 1
 
 
 def test_a_silent_worker_on_another_host_is_dead_when_its_heartbeat_is_old(study, monkeypatch):
-    mine = claims(study)
+    mine = leases(study)
     mine.prepare()
-    (first,) = mine.take(1)
-    study.set(first.trial_id, OWNER, FAR)
+    (first,) = trials(mine.take(1))
+    study.set(first.id, OWNER, FAR)
     assert study.ghosts() == []
-    monkeypatch.setattr(study.storage, "_get_stale_trial_ids", lambda _: [first.trial_id])
+    monkeypatch.setattr(study.storage, "_get_stale_trial_ids", lambda _: [first.id])
     assert study.ghosts() == [first]
 
 
 def test_more_seeds_inherit_the_jobs_that_are_done(study):
-    mine = claims(study)
+    mine = leases(study)
     mine.prepare()
-    for configuration in mine.take(3):
+    for trial in trials(mine.take(3)):
         for seed in (1, 2):
-            study.set_job(configuration.trial_id, seed, Job("done", "finished", scores={"k": 1.0}))
-        study.tell(configuration, [1.0], TrialState.COMPLETE)
-    more = claims(study, Space({}, {"a": Choice(("1", "2", "3"))}, seeds=(1, 2, 3)))
+            study.set_job(trial.id, seed, Job("done", "finished", scores={"k": 1.0}))
+        study.tell(trial, [1.0], TrialState.COMPLETE)
+    more = leases(study, Space({}, {"a": Choice(("1", "2", "3"))}, seeds=(1, 2, 3)))
     more.prepare()
-    taken = list(more.take(9))
+    taken = trials(more.take(9))
     assert len(taken) == 3
-    assert all(c.seeds == [1, 2, 3] and [s for s, j in c.jobs.items() if j.done] == [1, 2] for c in taken)
+    assert all(t.seeds == [1, 2, 3] and [s for s, j in t.jobs.items() if j.done] == [1, 2] for t in taken)
     more.prepare()
-    assert more.take(9) == {}
+    assert more.take(9) == []
 
 
 def test_a_search_ends_at_n_trials_and_does_not_depend_on_interruptions(study, tmp_path):
     space = Space({}, {"x": Reals(0.0, 1.0)})
     kinds = {"sampler": "random", "n_trials": 4}
-    whole = [c.values for c in claims(study, space, **kinds).take(9)]
+    whole = [t.values for t in trials(leases(study, space, **kinds).take(9))]
     other = Study("t", study.storage, ["minimize"], make_pruner("none", 1, 9))
-    parts = [c.values for _ in range(9) for c in claims(other, space, **kinds).take(1)]
+    parts = [t.values for _ in range(9) for t in trials(leases(other, space, **kinds).take(1))]
     assert len(whole) == 4 and parts == whole
 
 
 def test_a_configuration_that_a_search_repeats_is_not_trained_again(study):
-    mine = claims(study, Space({}, {"a": Choice(("1",))}), sampler="random", n_trials=3)
-    (first,) = mine.take(1)
+    mine = leases(study, Space({}, {"a": Choice(("1",))}), sampler="random", n_trials=3)
+    (first,) = trials(mine.take(1))
     study.tell(first, [2.5], TrialState.COMPLETE)
-    assert mine.take(5) == {}
+    assert mine.take(5) == []
     assert [t.value for t in study.optuna.trials] == [2.5, 2.5, 2.5]
 
 
@@ -149,25 +153,25 @@ def test_the_first_seeds_scores_prune_what_is_worse(study):
     study.optuna.pruner = make_pruner("median", 10, 100)
     for value in (1.0, 2.0, 3.0, 4.0):
         trial = study.optuna.ask()
-        Report(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, (), 10)
+        PruneOnScore(study, trial._trial_id, "score/m/fd")({"val/m/fd": value}, (), 10)
         study.optuna.tell(trial, value)
     good, bad = study.optuna.ask(), study.optuna.ask()
-    Report(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, (), 10)
+    PruneOnScore(study, good._trial_id, "score/m/fd")({"val/m/fd": 2.0}, (), 10)
     with pytest.raises(Pruned, match="val/m/fd is 9 after 10 images"):
-        Report(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, (), 10)
+        PruneOnScore(study, bad._trial_id, "score/m/fd")({"val/m/fd": 9.0}, (), 10)
 
 
 def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():
     findings = [Finding("finite", 0.0, "ok", ""), Finding("critic_gap", 9.0, "warn", "it knows its images by heart")]
-    Unhealthy(("finite", "class_coverage"))({}, findings, 10)
+    PruneOnHealth(("finite", "class_coverage"))({}, findings, 10)
     with pytest.raises(Pruned, match="critic_gap warns after 1,000 images: it knows"):
-        Unhealthy(("finite", "critic_gap"))({}, findings, 1000)
+        PruneOnHealth(("finite", "critic_gap"))({}, findings, 1000)
 
 
 def test_what_prunes_is_heard_by_the_first_seeds_only(study):
-    made = claims(study)
+    made = leases(study)
     made.prepare()
-    (configuration,) = made.take(1)
+    (trial,) = trials(made.take(1))
     heard = {}
     job = SweepJob(
         task=lambda cfg: heard.setdefault(cfg.seed, [type(x) for x in _listeners.get()]) and {} or {},
@@ -181,9 +185,9 @@ def test_what_prunes_is_heard_by_the_first_seeds_only(study):
         worker=Owner.me(),
         explain=lambda error: (str(error), 1),
     )
-    for seed in configuration.seeds:
+    for seed in trial.seeds:
         job(OmegaConf.create({"seed": seed, "tracking": {"trial": 0}, "score": {"every": 1}, "budget": {"images": 9}}))
-    assert heard == {1: [Unhealthy, Report], 2: []}
+    assert heard == {1: [PruneOnHealth, PruneOnScore], 2: []}
 
 
 def test_pruners_by_name_and_unknown_names():
@@ -205,14 +209,6 @@ def test_pruners_by_name_and_unknown_names():
     ):
         with pytest.raises(SweepError):
             dataclasses.replace(SETTINGS, **change)
-
-
-def test_the_objective_is_of_the_seeds_that_have_it():
-    scores = [{"k": 1.0}, {"k": 2.0}, {"k": 6.0}, {}, {"k": float("nan")}]
-    assert [objective_of(scores, "k", "minimize", how) for how in ("mean", "median", "worst")] == [3.0, 2.0, 6.0]
-    assert (
-        objective_of(scores, "k", "maximize", "worst") == 1.0 and objective_of(scores, "j", "minimize", "mean") is None
-    )
 
 
 def test_racing_drops_clear_losers_only():
@@ -237,9 +233,9 @@ def test_racing_drops_the_best_no_more_often_than_it_says(direction):
 
 
 def test_folders_labels_and_quotes(study, tmp_path):
-    mine = claims(study)
+    mine = leases(study)
     mine.prepare()
-    first, second, _ = mine.take(3)
+    first, second, _ = trials(mine.take(3))
     own, given = Places(tmp_path, ""), Places(tmp_path, "s")
     assert own.folder(first, 2) == tmp_path / first.hash / "seed-2" and first.hash != second.hash
     assert given.folder(first, 2) == tmp_path / "s" / first.hash / "seed-2"

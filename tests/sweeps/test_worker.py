@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 
 from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.hierarchy import Hierarchy
-from ganvas.sweeps.lease import Claims
-from ganvas.sweeps.samplers import make_pruner
+from ganvas.sweeps.lease import Leases
+from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import open_storage, storage_url
@@ -34,7 +34,7 @@ class Bench:
             make_pruner("none", 1, 9),
         )
         self.hierarchy = Mock(spec=Hierarchy)
-        self.hierarchy.begin_configuration.side_effect = lambda c: f"run {c.number}"
+        self.hierarchy.begin_trial.side_effect = lambda t: f"run {t.number}"
         self.hierarchy.failed_run.return_value = "failed"
         self.hierarchy.seed_run.return_value = "begun"
         self.settings, self.space, self.places = settings, space, Places(folder, "")
@@ -43,20 +43,20 @@ class Bench:
         self.dying = set()
 
     def work(self):
-        claims = Claims(self.study, self.hierarchy, self.settings, self.space, config_hash)
-        claims.prepare()
-        Worker(self.study, self.hierarchy, self.settings, claims, self.places, ["model=gan"], self.launch).work()
+        leases = Leases(self.study, self.hierarchy, self.settings, self.space, config_hash)
+        leases.prepare()
+        Worker(self.study, self.hierarchy, self.settings, leases, self.places, ["model=gan"], self.launch).work()
 
     def launch(self, jobs, first):
         for overrides in jobs:
             values = dict(o.split("=", 1) for o in overrides)
             self.launched.append(values)
             number, seed = int(values["tracking.trial"]), int(values["seed"])
-            trial = next(c for c in self.study.configurations() if c.number == number)
+            trial = next(t for t in self.study.trials() if t.number == number)
             default = Job("done", FINISHED, scores={KEY: 10.0 * number + seed}, run_id="r", output="o")
             if (number, seed) in self.dying:  # begun, and never heard of again
                 default = dataclasses.replace(trial.jobs.get(seed, Job()), state="running")
-            self.study.set_job(trial.trial_id, seed, self.ends.get((number, seed), default))
+            self.study.set_job(trial.id, seed, self.ends.get((number, seed), default))
 
     @property
     def pairs(self):
@@ -81,15 +81,15 @@ def test_each_job_is_launched_once_and_its_mean_is_told(bench):
 
 
 def test_jobs_that_are_done_are_skipped_and_those_begun_go_on_in_their_run_from_their_checkpoint(bench):
-    claims = Claims(bench.study, bench.hierarchy, SETTINGS, TWO, config_hash)
-    claims.prepare()
-    (first,) = claims.take(1)
-    bench.study.set_job(first.trial_id, 1, Job("done", FINISHED, scores={KEY: 5.0}, run_id="r"))
-    bench.study.set_job(first.trial_id, 2, Job("running"))
+    leases = Leases(bench.study, bench.hierarchy, SETTINGS, TWO, config_hash)
+    leases.prepare()
+    (first,) = (lease.trial for lease in leases.take(1))
+    bench.study.set_job(first.id, 1, Job("done", FINISHED, scores={KEY: 5.0}, run_id="r"))
+    bench.study.set_job(first.id, 2, Job("running"))
     folder = bench.places.folder(first, 2)
     folder.mkdir(parents=True)
     (folder / "last.ckpt").touch()
-    claims.release(first)
+    leases.release(first)
     bench.work()
     assert (first.number, 1) not in bench.pairs
     again = bench.launched[bench.pairs.index((first.number, 2))]
@@ -102,7 +102,7 @@ def test_a_job_whose_process_dies_is_tried_twice(bench):
     bench.dying.add((0, 2))
     bench.work()
     assert bench.pairs.count((0, 2)) == 2 and bench.pairs.count((0, 1)) == 1
-    job = bench.study.configurations()[0].jobs[2]
+    job = bench.study.trials()[0].jobs[2]
     assert (job.outcome, job.deaths) == (INTERRUPTED, 2)
 
 

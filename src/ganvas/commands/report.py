@@ -1,4 +1,4 @@
-"""``ganvas report``: from the runs of a study to a page that concludes, top to bottom."""
+"""``ganvas report``: read the runs of a study, rank its configurations and write one page with the conclusion."""
 
 from __future__ import annotations
 
@@ -15,13 +15,10 @@ from rich.console import Console
 from ganvas import __version__
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.reports.collect import protocol_fingerprint
-from ganvas.reports.page import Facts, render
+from ganvas.reports.page import Facts, Section, make_section, render
 from ganvas.reports.protocols import how_they_differ
-from ganvas.reports.publish import publish
-from ganvas.reports.ranking import rankings
-from ganvas.reports.section import Section, make_section
-from ganvas.reports.studies import Studies, choose_score, load
-from ganvas.reports.tables import comparison_rows, configuration_rows, runs_table
+from ganvas.reports.ranking import comparison_rows, configuration_rows, rankings
+from ganvas.reports.studies import Studies, choose_score, load, publish, runs_table
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.store import existing_store
 
@@ -30,24 +27,24 @@ PAGE = "report.html"
 
 @hydra.main(config_path=CONFIG_PATH, config_name="report", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    """Hydra's entry."""
+    """Write the report; Hydra calls it with the composed config."""
     report(cfg, Path(HydraConfig.get().runtime.output_dir))
 
 
 def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
-    """Collect, judge, draw, write and log a report on studies.
+    """Collect, rank, draw, write and log a report on studies.
 
     Args:
-        cfg: root of ``conf/report.yaml``.
+        cfg: the config, composed from ``conf/report.yaml``.
         output: folder for ``report.html``, its pictures, tables and ``result.json``.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
 
     Raises:
-        StudyError: a study that the store does not have, or that has nothing to rank.
-        ConfigError: a value that the report does not take.
-        StoreError: a store that cannot be read, or does not take the report.
+        StudyError: the store does not have a study, or a study has nothing to rank.
+        ConfigError: ``direction`` or ``shown`` is out of range.
+        StoreError: the store cannot be read, or does not accept the report.
     """
     if cfg.direction not in (None, "lower", "higher") or cfg.shown < 1:
         raise ConfigError(f"direction is lower or higher, got {cfg.direction}; shown is at least 1, got {cfg.shown}")
@@ -82,7 +79,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
 def _write(
     output: Path, page: str, sections: list[Section], told: list[dict[str, Any]], studies: Studies
 ) -> list[Path]:
-    """The page, a PNG a picture, and three tables."""
+    """Write the page, a PNG file for each picture, and three tables."""
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(page, encoding="utf-8")
     files = [output / PAGE]

@@ -1,4 +1,4 @@
-"""``ganvas reproduce``: a paper's claims, measured and judged, top to bottom."""
+"""``ganvas reproduce``: measure and judge the claims of a paper."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rich.console import Console
 
 from ganvas.config import CONFIG_PATH
 from ganvas.papers.claims import paper_names, read_paper
+from ganvas.papers.judgement import judge
 from ganvas.papers.program import Desk, Program
 from ganvas.papers.record import record, results_file
 from ganvas.papers.table import listing, verdicts
-from ganvas.papers.verdict import judge
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.run import TrackedRun
@@ -25,7 +25,7 @@ from ganvas.tracking.run import TrackedRun
 
 @hydra.main(config_path=CONFIG_PATH, config_name="reproduce", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    """Hydra's entry: the list, or one paper."""
+    """List the papers, or reproduce one; Hydra calls it with the composed config."""
     if cfg.paper is None:
         Console().print(listing([read_paper(name) for name in paper_names()], Path(cfg.paths.results)))
     else:
@@ -36,11 +36,11 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     """Run one paper's program at one scale and judge its claims.
 
     Args:
-        cfg: root of ``conf/reproduce.yaml``.
+        cfg: the config, composed from ``conf/reproduce.yaml``.
         output: folder for ``result.json``, figures and runs.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
 
     Raises:
         ConfigError: no such paper or scale.

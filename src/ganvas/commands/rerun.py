@@ -1,4 +1,4 @@
-"""``ganvas rerun``: a run trained again from what it recorded, and held against it, top to bottom."""
+"""``ganvas rerun``: train a run again from its record, and compare weights, scores and conditions."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ganvas.tracking.recorded import Recorded, mark_rerun, recorded
 
 @hydra.main(config_path=CONFIG_PATH, config_name="rerun", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    """Hydra's entry."""
+    """Train the run again; Hydra calls it with the composed config."""
     rerun(cfg, Path(HydraConfig.get().runtime.output_dir))
 
 
 def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
-    """Train again, compare weights and scores, and say what differs.
+    """Train a run again, compare weights and scores, and print the differences.
 
     Args:
-        cfg: root of ``conf/rerun.yaml``.
-        output: folder for ``result.json``; the new run's own is ``run`` in it.
+        cfg: the config, composed from ``conf/rerun.yaml``.
+        output: folder for ``result.json``; the new run writes to its sub-folder ``run``.
 
     Returns:
-        What ``result.json`` holds: ``identical`` is whether weights and scores are the same to the last bit. Empty in
-        all processes of a distributed run but the first.
+        The content of ``result.json``; ``identical`` is whether weights and scores agree to the last bit. Empty in
+        every process of a distributed run but the first.
 
     Raises:
         ConfigError: no run is named.
-        RecordError: a run that cannot be trained again.
+        RecordError: the run cannot be trained again.
     """
     if cfg.run_id is None:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
@@ -48,7 +48,7 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
     found = train(_again(before, cfg, folder), Job(folder, before.choices, before.overrides))
-    if not found:  # a process of a distributed run but the first
+    if not found:  # only the first process of a distributed run has a result
         return {}
     after = recorded(found["run_id"])
     moved = differing_weights(weights, read(Path(found["checkpoint"]))["state_dict"])
@@ -69,11 +69,14 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
 
 def differing_weights(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, float]:
-    """Largest absolute difference of every tensor that is not the same to the last bit; infinite where a side lacks it.
+    """Find the tensors that do not agree to the last bit, and the largest absolute difference of each.
 
     Args:
-        before: by name.
-        after: by name.
+        before: tensors of the old run by name.
+        after: tensors of the new run by name.
+
+    Returns:
+        Differences by name; infinite if one run lacks the tensor or its shape differs.
     """
     found = {}
     for name in dict.fromkeys([*before, *after]):
@@ -86,22 +89,22 @@ def differing_weights(before: Mapping[str, Tensor], after: Mapping[str, Tensor])
 
 
 def differing_scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Both values of every score that is not the same to the last bit.
+    """Find the scores that do not agree to the last bit, with both values.
 
     Args:
-        before: as in ``result.json``.
-        after: as in ``result.json``.
+        before: scores of the old run, as ``result.json`` holds them.
+        after: scores of the new run, as ``result.json`` holds them.
     """
     values = {key: (before.get(key, {}).get("value"), after.get(key, {}).get("value")) for key in {**before, **after}}
     return {key: {"before": a, "after": b} for key, (a, b) in values.items() if a != b and not (a != a and b != b)}
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Both values of every condition that is not the same.
+    """Find the conditions that differ, with both values.
 
     Args:
-        before: by name.
-        after: by name.
+        before: conditions of the old run by name.
+        after: conditions of the new run by name.
     """
     names = dict.fromkeys([*before, *after])
     return {
@@ -112,7 +115,7 @@ def differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
 
 
 def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
-    """The recorded config as a run of its own: no study, and from the start, as the old run was once."""
+    """Make the recorded config that of a new run: outside any study, and trained from the start."""
     own: dict[str, Any] = {
         "study": None,
         "resume": None,
@@ -125,7 +128,7 @@ def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def _said(result: Mapping[str, Any]) -> list[str]:
-    """What a reader wants to know first."""
+    """Lines that are printed: the comparison, and what has changed since the old run."""
     lines = [f"run {result['run_id']} is a rerun of {result['rerun_of']}"]
     lines += ["identical: weights and scores are the same to the last bit"] if result["identical"] else []
     if moved := result["weights"]:
@@ -133,7 +136,7 @@ def _said(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"weights differ in {len(moved)} tensors, most in {worst}: by {moved[worst]:.3g}")
     lines += [f"{key}: {pair['before']} before, {pair['after']} now" for key, pair in result["scores"].items()]
     changed = [f"  {key}: {pair['before']} -> {pair['after']}" for key, pair in result["conditions"].items()]
-    return [*lines, *(["what changed since:", *changed] if changed else ["nothing else has changed since"])]
+    return [*lines, *(["changed since then:", *changed] if changed else ["no other condition has changed since then"])]
 
 
 if __name__ == "__main__":

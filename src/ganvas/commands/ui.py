@@ -15,10 +15,10 @@ def main(arguments: list[str]) -> None:
     """Serve the UI until interrupted.
 
     Args:
-        arguments: ``--port`` and ``--host``.
+        arguments: command line after ``ganvas ui``: ``--port N``, ``--host NAME``.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the port is not free.
     """
     parser = argparse.ArgumentParser(prog="ganvas ui", description="The MLflow UI on the configured store.")
     parser.add_argument("--port", type=int, default=5000)

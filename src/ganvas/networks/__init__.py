@@ -1,4 +1,4 @@
-"""Networks: generators, critics, encoders and decoders, sizes explicit; packing; range."""
+"""Networks: generators, critics, encoders and decoders with explicit sizes, and wrappers around them."""
 
 from ganvas.networks.packing import Packed as Packed
 from ganvas.networks.unit_range import UnitRange as UnitRange

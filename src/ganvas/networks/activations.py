@@ -1,4 +1,4 @@
-"""Activations by the name they have in ``torch.nn``, with PyTorch's own parameters."""
+"""Activations by their names in ``torch.nn``, with PyTorch's default parameters."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus"
 
 
 def activation(name: str) -> nn.Module:
-    """The activation of that name.
+    """Make a new activation module.
 
     Args:
         name: one of :data:`ACTIVATIONS`.
 
-    Returns:
-        A fresh module.
-
     Raises:
-        ValueError: not one of them.
+        ValueError: an unknown name.
     """
     if name not in ACTIVATIONS:
         raise ValueError(f"argument `activation` is {name!r}; expected one of {', '.join(ACTIVATIONS)}")

@@ -1,7 +1,7 @@
 r"""The article's discriminator: two strided convolutions with leaky ReLU and dropout, then one linear unit.
 
-Its generator and its variational autoencoder are fully connected and come from :mod:`ganvas.networks.mlp`.
-"Same" padding with a 3x3 kernel at stride two gives :math:`\lceil n / 2 \rceil`, as a padding of one does here.
+The article's generator and its variational autoencoder are fully connected and come from :mod:`ganvas.networks.mlp`.
+The article's "same" padding with a 3x3 kernel at stride two gives :math:`\lceil n / 2 \rceil`, and so does padding 1.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ganvas.networks.shapes import image_shape
 
 
 class Critic(nn.Module):
-    """Examples to scores.
+    """Critic with one score for each example.
 
     Args:
         shape: channels, height and width of one image; any size.
         channels: widths of the strided convolutions, image side first.
-        slope: of the leaky ReLU below zero.
-        dropout: probability of dropping an activation after each convolution, [0, 1).
-        init: of the weights.
+        slope: slope of the leaky ReLU below zero.
+        dropout: probability of dropping an activation after each convolution, in [0, 1).
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: not an image, or no channels.
+        ValueError: the data are points, or ``channels`` is empty.
     """
 
     def __init__(
@@ -46,5 +46,5 @@ class Critic(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Scores of images."""
+        """Score images."""
         return self.output(self.body(x).flatten(1)).squeeze(1)

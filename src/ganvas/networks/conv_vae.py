@@ -1,7 +1,8 @@
 r"""Encoder and decoder of a convolutional variational autoencoder, for images of any size from 8x8 on.
 
-Strided 4x4 convolutions halve the image once a width in ``channels``, a dense layer follows, and a linear one gives
-the Gaussian; the decoder climbs the same sizes back. Nothing is normalised: a posterior depends on its example only.
+In the encoder, one strided 4x4 convolution for each width in ``channels`` halves the image; a dense layer and a linear
+layer give the Gaussian. The decoder goes through the same sizes in reverse. There is no normalisation, so that a
+posterior depends on its example only.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ NAME = "conv"
 
 
 class Encoder(nn.Module):
-    """Images to a Gaussian over latents.
+    """Encoder of images into Gaussian posteriors over latents.
 
     Args:
-        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
-        latent_dim: dimension of the latent.
-        channels: widths, finest grid first; one stride-two stage each.
+        shape: channels, height and width of one image; each side at least ``2 ** len(channels)`` pixels.
+        latent_dim: number of latent dimensions d, at least 1.
+        channels: widths of the stride-two stages, finest grid first.
         hidden: width of the dense layer.
-        activation: name in ``torch.nn``.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, an image too small for the stages, or an unknown activation.
+        ValueError: the data are points, the image is too small for the stages, or the activation is unknown.
     """
 
     def __init__(
@@ -57,23 +58,23 @@ class Encoder(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Independent:
-        """The posterior of each image."""
+        """Compute the posterior of each image."""
         return diagonal_normal(self.output(self.body(x)))
 
 
 class Decoder(nn.Module):
-    """Latents to the unbounded location of the likelihood.
+    """Decoder of latents into unbounded locations of the likelihood.
 
     Args:
-        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
-        latent_dim: dimension of the latent.
-        channels: widths, coarsest grid first; one stride-two stage each.
+        shape: channels, height and width of one image; each side at least ``2 ** len(channels)`` pixels.
+        latent_dim: number of latent dimensions d, at least 1.
+        channels: widths of the stride-two stages, coarsest grid first.
         hidden: width of the dense layer.
-        activation: name in ``torch.nn``.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, an image too small for the stages, or an unknown activation.
+        ValueError: the data are points, the image is too small for the stages, or the activation is unknown.
     """
 
     def __init__(
@@ -100,5 +101,5 @@ class Decoder(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Locations from latents."""
+        """Compute locations from latents."""
         return self.output(self.body(z))

@@ -1,11 +1,11 @@
-r"""DCGAN: strided convolutions without pooling or hidden dense layers, batch normalisation, ReLU against leaky ReLU.
+r"""DCGAN: strided convolutions without pooling or hidden dense layers, batch normalisation, ReLU and leaky ReLU.
 
-The generator projects the latent to the coarsest grid and doubles it at every stage with a transposed 4x4
-convolution; the critic halves with a 4x4 convolution. The lists of channels give the number of stages, so that the
-two-stage default takes 28x28 through 14x14 to 7x7.
+The generator projects the latent to the coarsest grid and doubles the grid at every stage with a transposed 4x4
+convolution; the critic halves it with a 4x4 convolution. The list of channels gives the number of stages: the two
+stages of the default go from 28x28 through 14x14 to 7x7.
 
-Reference: Radford, Metz & Chintala 2015, section 3, https://arxiv.org/abs/1511.06434. The paper normalises the
-critic too, except its first layer; a gradient penalty needs a critic that treats examples one by one.
+Reference: Radford, Metz & Chintala 2015, section 3, https://arxiv.org/abs/1511.06434. The paper normalises the critic
+too, except its first layer; a gradient penalty needs a critic without batch normalisation.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ def _start(network: nn.Module, init: Initialiser) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, GAMMA_STD)
-    # The layout that the convolutions' kernels prefer: a training step takes 15% less processor time on a CPU.
+    # This memory layout saves 15% of the processor time of a training step on a CPU.
     network.to(memory_format=torch.channels_last)
 
 
 class Generator(nn.Module):
-    """Latents to images in [-1, 1].
+    """Generator of images in [-1, 1] from latents.
 
     Args:
-        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
-        latent_dim: dimension of the latent.
-        channels: widths, coarsest grid first; one stride-two stage each.
-        init: of the weights.
+        shape: channels, height and width of one image; each side at least ``2 ** len(channels)`` pixels.
+        latent_dim: number of latent dimensions d, at least 1.
+        channels: widths of the stride-two stages, coarsest grid first.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or an image too small for the stages.
+        ValueError: the data are points, or the image is too small for the stages.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, channels: Sequence[int], init: Initialiser) -> None:
@@ -64,21 +64,21 @@ class Generator(nn.Module):
         _start(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Images from latents."""
+        """Generate images from latents."""
         return self.output(self.body(self.project(z).unflatten(1, self.coarsest))).tanh()
 
 
 class Critic(nn.Module):
-    """Images to scores.
+    """Critic with one score for each image.
 
     Args:
-        shape: channels, height and width of one image, at least ``2 ** len(channels)`` pixels a side.
-        channels: widths, finest grid first; one stride-two stage each.
-        batch_norm: normalise every stage but the first, as the paper does.
-        init: of the weights.
+        shape: channels, height and width of one image; each side at least ``2 ** len(channels)`` pixels.
+        channels: widths of the stride-two stages, finest grid first.
+        batch_norm: whether every stage except the first is normalised, as in the paper.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or an image too small for the stages.
+        ValueError: the data are points, or the image is too small for the stages.
     """
 
     def __init__(self, shape: Sequence[int], channels: Sequence[int], batch_norm: bool, init: Initialiser) -> None:
@@ -96,5 +96,5 @@ class Critic(nn.Module):
         _start(self, init)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Scores of images."""
+        """Score images."""
         return self.output(self.body(x).flatten(1)).squeeze(1)

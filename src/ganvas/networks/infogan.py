@@ -1,8 +1,8 @@
-r"""The networks of "Are GANs Created Equal?", taken there from InfoGAN: two dense and two strided convolutional layers.
+r"""The networks of "Are GANs Created Equal?", which that paper took from InfoGAN: two dense and two strided layers.
 
-Generator: dense 1024, dense 128 x h/4 x w/4, transposed 4x4/2 to 64, transposed 4x4/2 to the image; each but the
-last with batch normalisation and leaky ReLU. Critic: 4x4/2 to 64, 4x4/2 to 128, dense 1024, dense 1. Encoder and
-decoder of the paper's variational autoencoder have the same bodies. The paper's images lie in [0, 1]; here
+Generator: dense 1024, dense 128 x h/4 x w/4, transposed 4x4/2 to 64, transposed 4x4/2 to the image; all except the last
+have batch normalisation and leaky ReLU. Critic: 4x4/2 to 64, 4x4/2 to 128, dense 1024, dense 1. Encoder and decoder of
+the paper's variational autoencoder have the same bodies. Images are in [0, 1] in the paper; here
 
 .. math:: x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2).
 
@@ -28,7 +28,7 @@ FINE, COARSE, DENSE = 64, 128, 1024
 
 
 def _quartered(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Channels, and height and width after two halvings; both must divide."""
+    """Channels of an image, and its height and width after two halvings; both sides must be multiples of 4."""
     channels, height, width = image_shape(NAME, shape)
     if height % 4 or width % 4:
         raise refusal(NAME, shape, "images whose sides are multiples of 4", "take network=dcgan, which serves any size")
@@ -36,7 +36,7 @@ def _quartered(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def _from_latent(shape: Sequence[int], latent_dim: int) -> nn.Sequential:
-    """Latents to what the paper's sigmoid reads."""
+    """Body from latents to the logits of pixels."""
     channels, height, width = _quartered(shape)
     return nn.Sequential(
         *(nn.Linear(latent_dim, DENSE, bias=False), nn.BatchNorm1d(DENSE), nn.LeakyReLU(LEAK)),
@@ -48,7 +48,7 @@ def _from_latent(shape: Sequence[int], latent_dim: int) -> nn.Sequential:
 
 
 def _from_image(shape: Sequence[int], outputs: int, batch_norm: bool) -> nn.Sequential:
-    """Images to ``outputs`` numbers."""
+    """Body from images to ``outputs`` numbers."""
     channels, height, width = _quartered(shape)
     bias = not batch_norm
     return nn.Sequential(
@@ -60,15 +60,15 @@ def _from_image(shape: Sequence[int], outputs: int, batch_norm: bool) -> nn.Sequ
 
 
 class Generator(nn.Module):
-    """Latents to images in [-1, 1].
+    """Generator of images in [-1, 1] from latents.
 
     Args:
         shape: channels, height and width of one image; sides are multiples of 4.
-        latent_dim: dimension of the latent.
-        init: of the weights.
+        latent_dim: number of latent dimensions d, at least 1.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or sides that do not divide by 4.
+        ValueError: the data are points, or a side is not a multiple of 4.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser) -> None:
@@ -79,20 +79,20 @@ class Generator(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Images from latents."""
+        """Generate images from latents."""
         return (0.5 * self.body(z)).tanh()
 
 
 class Critic(nn.Module):
-    """Images to scores.
+    """Critic with one score for each image.
 
     Args:
         shape: channels, height and width of one image; sides are multiples of 4.
-        batch_norm: normalise the second convolution and the dense layer.
-        init: of the weights.
+        batch_norm: whether the second convolution and the dense layer are normalised.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or sides that do not divide by 4.
+        ValueError: the data are points, or a side is not a multiple of 4.
     """
 
     def __init__(self, shape: Sequence[int], batch_norm: bool, init: Initialiser) -> None:
@@ -102,21 +102,21 @@ class Critic(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Scores of images."""
+        """Score images."""
         return self.body(x).squeeze(1)
 
 
 class Encoder(nn.Module):
-    """Images to a Gaussian over latents, with the critic's body.
+    """Encoder of images into Gaussian posteriors over latents, with the critic's body.
 
     Args:
         shape: channels, height and width of one image; sides are multiples of 4.
-        latent_dim: dimension of the latent.
-        batch_norm: normalise the second convolution and the dense layer.
-        init: of the weights.
+        latent_dim: number of latent dimensions d, at least 1.
+        batch_norm: whether the second convolution and the dense layer are normalised.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or sides that do not divide by 4.
+        ValueError: the data are points, or a side is not a multiple of 4.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, batch_norm: bool, init: Initialiser) -> None:
@@ -127,20 +127,20 @@ class Encoder(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Independent:
-        """The posterior of each image."""
+        """Compute the posterior of each image."""
         return diagonal_normal(self.body(x))
 
 
 class Decoder(nn.Module):
-    """Latents to the unbounded location of the likelihood, with the generator's body.
+    """Decoder of latents into unbounded locations of the likelihood, with the generator's body.
 
     Args:
         shape: channels, height and width of one image; sides are multiples of 4.
-        latent_dim: dimension of the latent.
-        init: of the weights.
+        latent_dim: number of latent dimensions d, at least 1.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points, or sides that do not divide by 4.
+        ValueError: the data are points, or a side is not a multiple of 4.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser) -> None:
@@ -151,5 +151,5 @@ class Decoder(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Locations from latents."""
+        """Compute locations from latents."""
         return self.body(z)

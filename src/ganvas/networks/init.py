@@ -1,6 +1,6 @@
-r"""Initialisers: how a weight is drawn before the first step. Biases start at zero.
+r"""Initialisers, which draw the weights before the first step; biases start at zero.
 
-An initialiser fills one weight in place; a config picks it by name and fixes its numbers with ``_partial_: true``:
+An initialiser fills one weight in place. A config names it and sets its numbers with ``_partial_: true``:
 
 .. math::
     \text{uniform: } w \sim U(-b, b), \qquad \text{normal: } w \sim N(0, s^2), \qquad
@@ -24,7 +24,7 @@ def uniform_(weight: Tensor, bound: float) -> None:
     """Draw from :math:`U(-b, b)`.
 
     Args:
-        weight: filled in place.
+        weight: weight that is filled in place.
         bound: :math:`b > 0`.
     """
     nn.init.uniform_(weight, -bound, bound)
@@ -34,7 +34,7 @@ def normal_(weight: Tensor, std: float) -> None:
     """Draw from :math:`N(0, s^2)`.
 
     Args:
-        weight: filled in place.
+        weight: weight that is filled in place.
         std: :math:`s > 0`.
     """
     nn.init.normal_(weight, 0.0, std)
@@ -47,27 +47,23 @@ def glorot_uniform_(weight: Tensor, gain: float) -> None:
     :math:`\sqrt 2` keeps the scale through a ReLU.
 
     Args:
-        weight: filled in place.
+        weight: weight that is filled in place.
         gain: :math:`g > 0`.
     """
     nn.init.xavier_uniform_(weight, gain)
 
 
 def fan_in_uniform_(weight: Tensor) -> None:
-    r"""Draw from :math:`U(-b, b)` with :math:`b = 1 / \sqrt{\text{fan}_{in}}`, PyTorch's own for linear layers.
-
-    Args:
-        weight: filled in place.
-    """
+    r"""Draw from :math:`U(-b, b)` with :math:`b = 1 / \sqrt{\text{fan}_{in}}`, PyTorch's default for linear layers."""
     nn.init.kaiming_uniform_(weight, a=5**0.5)
 
 
 def initialise(network: nn.Module, init: Initialiser) -> None:
-    """Apply ``init`` to every linear and convolutional weight of ``network``, and set their biases to zero.
+    """Apply ``init`` to every linear and convolutional weight of ``network``, and set the layers' biases to zero.
 
     Args:
-        network: changed in place.
-        init: fills one weight in place.
+        network: network whose weights are changed in place.
+        init: initialiser that fills one weight in place.
     """
     for layer in network.modules():
         if isinstance(layer, LINEAR_MAPS):
@@ -77,15 +73,15 @@ def initialise(network: nn.Module, init: Initialiser) -> None:
 
 
 def start_at_(output: nn.Linear, mean: Tensor, clip: float) -> None:
-    r"""Set a bias to :math:`\log(p / (1 - p))`, so that the logits of a network start where its pixels' means are.
+    r"""Set a bias to :math:`\log(p / (1 - p))`, so that the network's first images are the mean training image.
 
     Reference: the decoder of Burda et al. 2016 (clip .001) and the generator of Goodfellow et al. 2014 (clip 1e-7), in
     the authors' code.
 
     Args:
-        output: the last layer; changed in place.
-        mean: of the training pixels as :math:`p` in [0, 1].
-        clip: bounds :math:`p` to [clip, 1 - clip]: pixels that are black in every training image.
+        output: last layer, whose bias is changed in place.
+        mean: mean training image, :math:`p` in [0, 1].
+        clip: bounds :math:`p` to [clip, 1 - clip], for pixels that are black in every training image.
     """
     with torch.no_grad():
         output.bias.copy_(mean.flatten().double().clamp(clip, 1 - clip).logit())

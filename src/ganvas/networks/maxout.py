@@ -1,14 +1,13 @@
-r"""The networks of the first GAN: a ReLU generator with a sigmoid, against a maxout discriminator with dropout.
+r"""The networks of the first GAN: a ReLU generator with a sigmoid, and a maxout discriminator with dropout.
 
-A maxout unit is the largest of its pieces,
+A maxout unit is the maximum of its pieces,
 
 .. math:: h_i(x) = \max_{j \le k} \; w_{ij} \cdot x + b_{ij}.
 
-The paper's images lie in [0, 1]; here :math:`x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2)`.
+Images are in [0, 1] in the paper; here :math:`x = 2 \, \mathrm{sigmoid}(a) - 1 = \tanh(a / 2)`.
 
 Reference: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, and its published mnist.yaml; maxout: Goodfellow et
-al. 2013, eq. 2, https://arxiv.org/abs/1302.4389. PacGAN's discriminator (Lin et al. 2018) is the same with other
-numbers.
+al. 2013, eq. 2, https://arxiv.org/abs/1302.4389. PacGAN's discriminator (Lin et al. 2018) has the same form.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ class Maxout(nn.Module):
     """A layer of maxout units.
 
     Args:
-        inputs: width of the input.
-        units: width of the output.
-        pieces: affine maps a unit takes the maximum of.
+        inputs: number of inputs.
+        units: number of units, which is the number of outputs.
+        pieces: number of affine maps of which a unit takes the maximum, at least 2.
 
     Raises:
         ValueError: fewer than two pieces.
@@ -46,22 +45,22 @@ class Maxout(nn.Module):
         self.affine = nn.Linear(inputs, units * pieces)
 
     def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
-        """Largest piece of every unit; unit ``i`` owns the rows ``i * pieces`` to ``(i + 1) * pieces``."""
-        # max and not amax: one piece takes the gradient when several tie, and its backward is the cheaper one.
+        """Take the largest piece of every unit; unit ``i`` has the rows ``i * pieces`` to ``(i + 1) * pieces``."""
+        # max, not amax: one piece gets the gradient when several are equal, and its backward is cheaper.
         return self.affine(x).unflatten(1, (-1, self.pieces)).max(dim=2).values
 
 
 class Generator(nn.Module):
-    """Latents to images in [-1, 1].
+    """Generator of images in [-1, 1] from latents.
 
     Args:
         shape: channels, height and width of one image; any size.
-        latent_dim: dimension of the latent.
+        latent_dim: number of latent dimensions d, at least 1.
         hidden: widths of the ReLU layers, latent side first.
-        init: of the weights.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: points.
+        ValueError: the data are points.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, hidden: Sequence[int], init: Initialiser) -> None:
@@ -74,27 +73,27 @@ class Generator(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Images from latents."""
+        """Generate images from latents."""
         return (0.5 * self.output(self.body(z))).tanh().unflatten(1, self.shape)
 
     def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
-        """Let the output bias begin at the mean training image, its pixels in [0, 1]."""
+        """Set the output bias to the logit of the mean training image, whose pixels are in [0, 1]."""
         start_at_(self.output, mean, clip=1e-7)
 
 
 class Critic(nn.Module):
-    """Examples to scores.
+    """Critic with one score for each example.
 
     Args:
-        shape: of one example; points and images.
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
         hidden: widths of the maxout layers, example side first.
-        pieces: affine maps a unit takes the maximum of.
-        dropout: probability of dropping an input of each layer, [0, 1): one more than there are hidden layers, the
-            first for the example itself.
-        init: of the weights.
+        pieces: number of affine maps of which a unit takes the maximum, at least 2.
+        dropout: probability of dropping an input of each layer, in [0, 1). There is one more than hidden layers; the
+            first is for the example itself.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: a list of dropouts of another length.
+        ValueError: ``dropout`` has another length.
     """
 
     def __init__(
@@ -119,5 +118,5 @@ class Critic(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
-        """Scores of examples."""
+        """Score examples."""
         return self.output(self.body(x.flatten(1))).squeeze(1)

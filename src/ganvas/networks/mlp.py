@@ -2,7 +2,7 @@ r"""Fully connected networks: flatten, then affine maps with a nonlinearity betw
 
 .. math:: h_{l+1} = a(W_l h_l + b_l), \qquad \text{output} = W_L h_L + b_L.
 
-Serves images of any size and points. The generator ends in a tanh on images, in nothing on points.
+They serve images of any size and points. The generator ends in a tanh for images, and in a linear layer for points.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ NAME = "mlp"
 
 
 def layers(widths: Sequence[int], activation: str, batch_norm: bool) -> nn.Sequential:
-    """Affine maps between consecutive ``widths``, each followed by (normalisation and) the activation.
+    """Stack affine maps between consecutive ``widths``, each followed by its normalisation, if any, and activation.
 
     Args:
-        widths: input first; one layer fewer than there are widths.
-        activation: name in ``torch.nn``.
-        batch_norm: normalise before the activation; the affine map then has no bias, which would have no effect.
-
-    Returns:
-        The layers in order.
+        widths: number of inputs, then the width of each layer.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        batch_norm: whether to normalise before the activation; the affine map then has no bias, which would be
+            without effect.
 
     Raises:
         ValueError: a width below one, or an unknown activation.
@@ -48,18 +46,18 @@ def layers(widths: Sequence[int], activation: str, batch_norm: bool) -> nn.Seque
 
 
 class Generator(nn.Module):
-    """Latents to examples: images in [-1, 1], points unbounded.
+    """Generator of images in [-1, 1], or of unbounded points, from latents.
 
     Args:
-        shape: of one example.
-        latent_dim: dimension of the latent.
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
+        latent_dim: number of latent dimensions d, at least 1.
         hidden: widths of the hidden layers, latent side first.
-        activation: name in ``torch.nn``.
-        batch_norm: normalise the hidden layers.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        batch_norm: whether the hidden layers are normalised.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: a shape, a width or an activation it does not have.
+        ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(
@@ -81,21 +79,21 @@ class Generator(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n ..."]:
-        """Examples from latents."""
+        """Generate examples from latents."""
         return self.squash(self.output(self.body(z))).unflatten(1, self.shape)
 
 
 class Critic(nn.Module):
-    """Examples to scores.
+    """Critic with one score for each example.
 
     Args:
-        shape: of one example.
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
         hidden: widths of the hidden layers, example side first.
-        activation: name in ``torch.nn``.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: a shape, a width or an activation it does not have.
+        ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(self, shape: Sequence[int], hidden: Sequence[int], activation: str, init: Initialiser) -> None:
@@ -107,22 +105,22 @@ class Critic(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
-        """Scores of examples."""
+        """Score examples."""
         return self.output(self.body(x.flatten(1))).squeeze(1)
 
 
 class Encoder(nn.Module):
-    """Examples to a Gaussian over latents.
+    """Encoder of examples into Gaussian posteriors over latents.
 
     Args:
-        shape: of one example.
-        latent_dim: dimension of the latent.
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
+        latent_dim: number of latent dimensions d, at least 1.
         hidden: widths of the hidden layers, example side first.
-        activation: name in ``torch.nn``.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: a shape, a width or an activation it does not have.
+        ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(
@@ -137,22 +135,22 @@ class Encoder(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Independent:
-        """The posterior of each example."""
+        """Compute the posterior of each example."""
         return diagonal_normal(self.output(self.body(x.flatten(1))))
 
 
 class Decoder(nn.Module):
-    """Latents to the unbounded location of the likelihood.
+    """Decoder of latents into unbounded locations of the likelihood.
 
     Args:
-        shape: of one example.
-        latent_dim: dimension of the latent.
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
+        latent_dim: number of latent dimensions d, at least 1.
         hidden: widths of the hidden layers, latent side first.
-        activation: name in ``torch.nn``.
-        init: of the weights.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        init: fills each weight in place; biases start at 0.
 
     Raises:
-        ValueError: a shape, a width or an activation it does not have.
+        ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(
@@ -167,9 +165,9 @@ class Decoder(nn.Module):
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n ..."]:
-        """Locations from latents."""
+        """Compute locations from latents."""
         return self.output(self.body(z)).unflatten(1, self.shape)
 
     def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
-        """Let the output bias begin at the logit of the mean training image, its pixels in [0, 1]."""
+        """Set the output bias to the logit of the mean training image, whose pixels are in [0, 1]."""
         start_at_(self.output, mean, clip=1e-3)

@@ -2,7 +2,7 @@ r"""Packing: a discriminator that judges :math:`m` examples of one source togeth
 
 .. math:: D(x_1, \dots, x_m), \qquad x_i \text{ all real or all generated},
 
-with the examples side by side along the channels. Mode collapse is easier to see in a pack than in one example.
+where the examples are concatenated along the channels. Mode collapse is easier to see in a pack than in one example.
 
 Reference: Lin et al. 2018, section 2, https://arxiv.org/abs/1712.04086
 """
@@ -14,17 +14,16 @@ from torch import Tensor, nn
 
 
 class Packed(nn.Module):
-    r"""A critic over packs of ``pack`` consecutive examples.
+    r"""A critic of packs of ``pack`` consecutive examples.
 
-    ``shape`` is that of a single example, so that the wrapped critic meets the same contract; it returns one score
-    a pack.
+    It returns one score for each pack. Its ``shape`` is that of a single example, as for any other critic.
 
     Args:
-        critic: built for ``pack`` times the channels of an image, or the coordinates of a point.
+        critic: critic for ``pack`` times the channels of an image, or ``pack`` times the coordinates of a point.
         pack: degree of packing :math:`m \ge 1`.
 
     Raises:
-        ValueError: a degree below one, or a critic whose channels it does not divide.
+        ValueError: a degree below 1, or one that does not divide the critic's channels.
     """
 
     def __init__(self, critic: nn.Module, pack: int) -> None:
@@ -39,7 +38,7 @@ class Packed(nn.Module):
         self.shape = (channels // pack, *size)
 
     def forward(self, x: Float[Tensor, "n c ..."]) -> Float[Tensor, " m"]:
-        """Scores of packs: ``m = n / pack``."""
+        """Score packs; there are ``m = n / pack``."""
         if x.shape[0] % self.pack:
             fix = "choose a batch size that is a multiple of it and drop the last incomplete batch"
             raise ValueError(f"a batch of {x.shape[0]} cannot be split into packs of {self.pack}. Fix: {fix}.")

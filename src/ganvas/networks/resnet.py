@@ -1,16 +1,17 @@
-r"""The residual networks of WGAN-GP for 32x32 images: pre-activation blocks that resample inside.
+r"""The residual networks of WGAN-GP for 32x32 images, made of pre-activation blocks that change the resolution.
 
-A block adds two 3x3 convolutions to a shortcut,
+A block adds a branch with two 3x3 convolutions to a shortcut,
 
 .. math:: y = S(x) + C_2(a(N(C_1(a(N(x)))))),
 
-with :math:`a` the ReLU and :math:`N` batch normalisation in the generator, nothing in the critic. Up: nearest-neighbour
-before :math:`C_1`; down: mean pooling after :math:`C_2`; the shortcut is the same resampling around a 1x1 convolution,
-or the identity. The generator has one up block from 4x4 on per doubling. The critic has down blocks to 8x8 (the first
-without activation before its first convolution), two plain blocks, a ReLU, the mean over the grid, and one linear unit.
+where :math:`a` is the ReLU and :math:`N` is batch normalisation in the generator and the identity in the critic. An up
+block enlarges by nearest neighbour before :math:`C_1`; a down block pools by the mean after :math:`C_2`. The shortcut
+resamples in the same way and has a 1x1 convolution; without resampling it is the identity. The generator has one up
+block for each doubling from 4x4 on. The critic has down blocks to 8x8 (the first without an activation before its first
+convolution), two plain blocks, a ReLU, the mean over the grid, and one linear unit.
 
-Convolutions of a branch start as Glorot uniform with gain :math:`\sqrt 2` (the code's "He"), shortcuts, the output
-convolution and linear layers with gain 1.
+Convolutions of a branch are initialised as Glorot uniform with gain :math:`\sqrt 2` (the code's "He"); shortcuts, the
+output convolution and linear layers have gain 1.
 
 Reference: Gulrajani et al. 2017, appendix F, https://arxiv.org/abs/1704.00028, and the authors' gan_cifar_resnet.py.
 A bias before a batch normalisation has no effect and is left out.
@@ -32,14 +33,14 @@ START = 4
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, gain: float, bias: bool = True) -> nn.Conv2d:
-    """A convolution that keeps the size, Glorot uniform with ``gain``."""
+    """Make a convolution that keeps the size, Glorot uniform with ``gain``."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
     initialise(layer, lambda weight: glorot_uniform_(weight, gain))
     return layer
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer, Glorot uniform."""
+    """Make a linear layer, Glorot uniform with gain 1."""
     layer = nn.Linear(inputs, outputs)
     initialise(layer, lambda weight: glorot_uniform_(weight, 1.0))
     return layer
@@ -56,11 +57,11 @@ def _doublings(shape: Sequence[int], least: int) -> int:
 
 
 class Residual(nn.Module):
-    """The sum of a branch and a shortcut.
+    """A residual block, the sum of a branch and a shortcut.
 
     Args:
-        branch: of the input.
-        shortcut: of the input, to the branch's shape.
+        branch: layers of the branch.
+        shortcut: map from the input to the shape of the branch's output.
     """
 
     def __init__(self, branch: nn.Sequential, shortcut: nn.Module) -> None:
@@ -69,23 +70,23 @@ class Residual(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k a b"]:
-        """The sum."""
+        """Add branch and shortcut."""
         return self.shortcut(x) + self.branch(x)
 
 
 def up(channels: int) -> Residual:
-    """A generator block that doubles height and width."""
+    """Make a generator block that doubles height and width."""
     branch = nn.Sequential(
         *(nn.BatchNorm2d(channels), nn.ReLU()),
         *(nn.Upsample(scale_factor=2), _convolution(channels, channels, 3, sqrt(2), bias=False)),
         *(nn.BatchNorm2d(channels), nn.ReLU(), _convolution(channels, channels, 3, sqrt(2))),
     )
-    # A 1x1 convolution and a nearest-neighbour enlargement commute: convolving first costs a quarter.
+    # A 1x1 convolution and a nearest-neighbour enlargement commute; convolving first takes a quarter of the time.
     return Residual(branch, nn.Sequential(_convolution(channels, channels, 1, 1.0), nn.Upsample(scale_factor=2)))
 
 
 def first(inputs: int, channels: int) -> Residual:
-    """The critic's first block: halves, and reads the image without an activation before it."""
+    """Make the critic's first block, which halves height and width and has no activation before its convolution."""
     branch = nn.Sequential(
         *(_convolution(inputs, channels, 3, sqrt(2)), nn.ReLU()),
         *(_convolution(channels, channels, 3, sqrt(2)), nn.AvgPool2d(2)),
@@ -94,7 +95,7 @@ def first(inputs: int, channels: int) -> Residual:
 
 
 def plain(channels: int) -> Residual:
-    """A critic block that keeps the size."""
+    """Make a critic block that keeps the size."""
     branch = nn.Sequential(
         *(nn.ReLU(), _convolution(channels, channels, 3, sqrt(2))),
         *(nn.ReLU(), _convolution(channels, channels, 3, sqrt(2))),
@@ -103,19 +104,19 @@ def plain(channels: int) -> Residual:
 
 
 def down(channels: int) -> Residual:
-    """A critic block that halves height and width."""
+    """Make a critic block that halves height and width."""
     branch = plain(channels).branch.append(nn.AvgPool2d(2))
-    # Mean pooling and a 1x1 convolution commute: pooling first costs a quarter.
+    # Mean pooling and a 1x1 convolution commute; pooling first takes a quarter of the time.
     return Residual(branch, nn.Sequential(nn.AvgPool2d(2), _convolution(channels, channels, 1, 1.0)))
 
 
 class Generator(nn.Module):
-    """Latents to images in [-1, 1].
+    """Generator of images in [-1, 1] from latents.
 
     Args:
-        shape: channels, height and width of one image; square, 8, 16, 32, ... pixels.
-        latent_dim: dimension of the latent; 128 in the paper.
-        channels: of every block; 128 in the paper.
+        shape: channels, height and width of one image; square, with sides of 8, 16, 32, ... pixels.
+        latent_dim: number of latent dimensions d; 128 in the paper.
+        channels: width of every block; 128 in the paper.
 
     Raises:
         ValueError: a size that is not 4 times a power of two.
@@ -134,16 +135,16 @@ class Generator(nn.Module):
         self.output = _convolution(channels, self.shape[0], 3, 1.0)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """Images from latents."""
+        """Generate images from latents."""
         return self.output(self.body(z)).tanh()
 
 
 class Critic(nn.Module):
-    """Images to scores, each example on its own: no normalisation.
+    """Critic with one score for each image; it has no normalisation, so that a score depends on its image only.
 
     Args:
-        shape: channels, height and width of one image; square, 16, 32, 64, ... pixels.
-        channels: of every block; 128 in the paper.
+        shape: channels, height and width of one image; square, with sides of 16, 32, 64, ... pixels.
+        channels: width of every block; 128 in the paper.
 
     Raises:
         ValueError: a size that is not 4 times a power of two, or below 16.
@@ -161,5 +162,5 @@ class Critic(nn.Module):
         self.output = _linear(channels, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Scores of images."""
+        """Score images."""
         return self.output(self.body(x).mean(dim=(2, 3))).squeeze(1)

@@ -1,8 +1,8 @@
-r"""Which examples a network can serve, and the sizes between its layers.
+r"""Shapes of examples that a network accepts, and the sizes of the grids between its layers.
 
-A stride-two stage with a 4x4 kernel and padding one maps :math:`n \to \lfloor n / 2 \rfloor`; its transpose maps
-:math:`m \to 2m` or, with one row of output padding, :math:`m \to 2m + 1`. A chain of halvings from the wanted size
-therefore gives a generator that ends at exactly that size, odd ones included.
+A stride-two stage with a 4x4 kernel and padding 1 maps :math:`n \to \lfloor n / 2 \rfloor`; its transpose maps
+:math:`m \to 2m` or, with one row of output padding, :math:`m \to 2m + 1`. A generator built from the halvings of a
+size therefore ends at exactly that size, also if it is odd.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ Size = tuple[int, int]
 
 
 def refusal(network: str, shape: Sequence[int], serves: str, instead: str) -> ValueError:
-    """The error of a network for a shape it cannot serve.
+    """Make the error for a shape that a network does not accept.
 
     Args:
-        network: name in ``conf/network``.
-        shape: what came.
-        serves: what the network can serve.
-        instead: what to do about it.
+        network: option of the config group ``network``.
+        shape: the shape that came.
+        serves: the shapes that the network accepts, in words.
+        instead: the fix, in words.
 
     Returns:
-        The error, to be raised.
+        The error, for the caller to raise.
     """
     return ValueError(f"network '{network}': argument `shape` is {tuple(shape)}; it serves {serves}. Fix: {instead}.")
 
 
 def any_shape(network: str, shape: Sequence[int]) -> Shape:
-    """``shape`` as a tuple, where points ``(d,)`` and images ``(channels, height, width)`` are both served.
+    """Check the shape of points ``(d,)`` or images ``(channels, height, width)``.
 
     Args:
-        network: name in ``conf/network``.
-        shape: of one example.
+        network: option of the config group ``network``, for the error message.
+        shape: shape of one example.
 
     Returns:
-        The shape.
+        The shape as a tuple.
 
     Raises:
-        ValueError: neither, or a size below one.
+        ValueError: another number of dimensions, or a size below 1.
     """
     if len(shape) not in (1, 3) or min(shape) < 1:
         raise refusal(network, shape, "points (d,) and images (channels, height, width)", "correct data.shape")
@@ -49,17 +49,17 @@ def any_shape(network: str, shape: Sequence[int]) -> Shape:
 
 
 def image_shape(network: str, shape: Sequence[int]) -> tuple[int, int, int]:
-    """``shape`` as a tuple, where only images are served.
+    """Check the shape of images.
 
     Args:
-        network: name in ``conf/network``.
-        shape: of one example.
+        network: option of the config group ``network``, for the error message.
+        shape: shape of one example.
 
     Returns:
         Channels, height and width.
 
     Raises:
-        ValueError: not an image.
+        ValueError: the shape is not that of an image.
     """
     if len(shape) != 3 or min(shape) < 1:
         raise refusal(network, shape, "images (channels, height, width)", "take network=mlp, which serves points too")
@@ -68,23 +68,23 @@ def image_shape(network: str, shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def is_points(shape: Shape) -> bool:
-    """Whether examples are points (unbounded vectors) and not images."""
+    """Whether examples are points, that is unbounded vectors, and not images."""
     return len(shape) == 1
 
 
 def halvings(network: str, shape: Sequence[int], stages: int) -> list[Size]:
-    """Sizes from the image down through ``stages`` stride-two stages, finest first.
+    """Compute the sizes of the grids in ``stages`` stride-two stages, finest first.
 
     Args:
-        network: name in ``conf/network``.
-        shape: channels, height and width.
-        stages: number of halvings, at least one.
+        network: option of the config group ``network``, for the error message.
+        shape: channels, height and width of one image.
+        stages: number of halvings, at least 1.
 
     Returns:
         ``stages + 1`` sizes; the first is the image's.
 
     Raises:
-        ValueError: not an image, or one too small for that many stages.
+        ValueError: the shape is not that of an image, or the image is too small for the stages.
     """
     _, height, width = image_shape(network, shape)
     smallest = 2**stages
@@ -97,12 +97,12 @@ def halvings(network: str, shape: Sequence[int], stages: int) -> list[Size]:
 
 
 def doubling_paddings(sizes: Sequence[Size]) -> list[Size]:
-    """Output paddings of the transposed convolutions that climb ``sizes`` from coarse to fine.
+    """Compute the output paddings of the transposed convolutions that go through ``sizes`` from coarse to fine.
 
     Args:
-        sizes: from :func:`halvings`, finest first.
+        sizes: sizes of the grids from :func:`halvings`, finest first.
 
     Returns:
-        One (rows, columns) of zeros and ones a stage, coarsest first.
+        One (rows, columns) for each stage, each 0 or 1, coarsest first.
     """
     return [(height % 2, width % 2) for height, width in reversed(sizes[:-1])]

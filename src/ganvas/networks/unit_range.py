@@ -1,9 +1,10 @@
-r"""A network that reads pixels in [0, 1], as the first papers on GANs and variational autoencoders feed theirs.
+r"""Wrapper for a network that takes pixels in [0, 1], as in the first papers on GANs and variational autoencoders.
 
 .. math:: f(x) = g\big( (x + 1) / 2 \big), \qquad x \in [-1, 1]
 
-The two ranges differ by an affine map that the first layer could learn; but it starts elsewhere, and a background of
--1 in place of 0 moves every gradient: the VAE of pytorch/examples is two nats worse after seven epochs.
+The first layer could learn the affine map between the two ranges, but training starts from another point, and a
+background of -1 instead of 0 changes every gradient: without this wrapper the VAE of pytorch/examples is two nats worse
+after seven epochs.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ NAME = "unit_range"
 
 
 class UnitRange(nn.Module):
-    """An encoder or a critic behind the change of range.
+    """An encoder or a critic of images in [-1, 1], made from one of images in [0, 1].
 
     Args:
-        network: of images in [0, 1].
+        network: encoder or critic of images in [0, 1].
 
     Raises:
-        ValueError: points, which have no such range.
+        ValueError: the network is for points, which have no range.
     """
 
     def __init__(self, network: Encoder | Critic) -> None:
@@ -36,5 +37,5 @@ class UnitRange(nn.Module):
             self.latent_dim = network.latent_dim
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Independent | Float[Tensor, " n"]:
-        """What the network makes of images in [-1, 1]: posteriors or scores."""
+        """Compute the network's posteriors or scores of images in [-1, 1]."""
         return self.network((x + 1) / 2)

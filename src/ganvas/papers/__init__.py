@@ -1,1 +1,1 @@
-"""Papers as claims: what a paper says, what we measured, and what follows; one file a paper beside the machinery."""
+"""Papers: their claims, our measurements and the judgements that follow; each paper's program is one file."""

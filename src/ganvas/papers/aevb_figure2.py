@@ -1,7 +1,7 @@
 r"""Kingma and Welling 2014, Figure 2: the bound over training samples, by the dimension of the latent space.
 
-The paper has no table. Claims are the order of its curves, that surplus latents do not overfit, and the printed loss of
-a public reimplementation. Each bound is that of the objective (one draw an image) on all digits of a split.
+The paper has no table. The claims are the order of its curves, that surplus latents do not overfit, and the loss that a
+public reimplementation prints. Each bound is the objective's, with one draw for each image, on all digits of a split.
 
 Reference: https://arxiv.org/abs/1312.6114, section 5 and Figure 2; https://github.com/pytorch/examples/tree/main/vae
 """
@@ -12,9 +12,9 @@ import itertools
 
 from matplotlib.figure import Figure
 
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, legs, run_preset
-from ganvas.papers.verdict import Measured
 
 LATENTS = {"cpu": (3, 10, 20), "full": (3, 5, 10, 20, 200)}
 SHORT = (100_000, 300_000, 1_000_000, 3_000_000)
@@ -22,11 +22,11 @@ STOPS = {"cpu": SHORT, "full": (*SHORT, 10_000_000, 30_000_000, 100_000_000)}
 EXAMPLES_SEEDS = {"smoke": 1, "cpu": 2, "full": 5}
 
 Curve = dict[int, tuple[float, float]]
-"""Bound on training and on test digits by samples seen."""
+"""Bounds on training and on test digits, nats, by the number of samples seen."""
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     losses = [_examples_loss(desk, seed) for seed in desk.seeds(EXAMPLES_SEEDS[scale])]
     found = {f"examples_epoch_7_{scale}": Measured(losses)}
     if scale == "smoke":
@@ -48,7 +48,7 @@ def _claims(curves: dict[int, Curve]) -> dict[str, Measured]:
 
 
 def _examples_loss(desk: Desk, seed: int) -> float:
-    """The test loss of the public recipe after seven epochs."""
+    """Train the public recipe for seven epochs and return its test loss, nats."""
     trained = run_preset(desk, "aevb_figure2_examples", "pytorch examples", seed)
     return -_elbo(trained, "test")
 

@@ -1,8 +1,8 @@
-r"""Gulrajani et al. 2017 and Miyato et al. 2018 on CIFAR-10: residual networks under a penalty and under spectral norm.
+r"""Gulrajani et al. 2017 and Miyato et al. 2018 on CIFAR-10: residual networks with a penalty and with spectral norm.
 
-The numbers (Inception Score, FID) need CIFAR-10, the 2015 Inception and a GPU: scale ``full``. Scale ``smoke`` trains
-small networks on made images and checks what the two constraints promise: :math:`\lVert \nabla f \rVert \approx 1`, and
-:math:`\sigma(W / \sigma(W)) = 1` for every layer.
+The papers' numbers (Inception Score, FID) need CIFAR-10, the 2015 Inception and a GPU, at scale ``full``. Scale
+``smoke`` trains small networks on synthetic images and checks the two constraints:
+:math:`\lVert \nabla f \rVert \approx 1`, and :math:`\sigma(W / \sigma(W)) = 1` for every layer.
 
 Reference: https://arxiv.org/abs/1704.00028, appendix F; https://arxiv.org/abs/1802.05957, Table 2 and appendix B
 """
@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from ganvas.objectives.constraints.spectral_norm import has_spectral_norm
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 
 PAPERS = ("wgan_gp", "sngan")
 SMALL = [
@@ -31,7 +31,7 @@ SEEDS = 3
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "full": _full}[scale](desk)
 
 
@@ -59,12 +59,7 @@ def _full(desk: Desk) -> dict[str, Measured]:
 
 
 def made_images(n: int, seed: int) -> np.ndarray:
-    """Colour gradients of random direction, ``uint8 (n, 32, 32, 3)``: any images of the right shape.
-
-    Args:
-        n: how many.
-        seed: of the directions.
-    """
+    """Make ``n`` colour gradients of random direction, ``uint8 (n, 32, 32, 3)``: images of CIFAR-10's shape."""
     random = np.random.RandomState(seed)
     y, x = np.mgrid[-1:1:32j, -1:1:32j]
     slopes, level = random.uniform(-60, 60, (2, n, 1, 1, 3)), random.uniform(80, 170, (n, 1, 1, 3))
@@ -73,7 +68,7 @@ def made_images(n: int, seed: int) -> np.ndarray:
 
 
 def _gradient_norm(trained: Trained) -> float:
-    """Mean norm of the critic's gradient where the penalty asks for one."""
+    """Mean norm of the critic's gradient at points between real and generated images, as the penalty draws them."""
     model, data = trained.subject.model, trained.subject.data
     real = next(data.held_out("train", 256, 256)).x.to(model.device)
     fake = model.sample(len(real), seed=0)
@@ -83,7 +78,7 @@ def _gradient_norm(trained: Trained) -> float:
 
 
 def _singular_values(trained: Trained) -> list[float]:
-    """The largest of each normalised layer of the critic, its weight as a matrix of outputs by the rest."""
+    """Largest singular value of each normalised layer of the critic, its weight as a matrix of outputs by inputs."""
     layers = [
         m for m in trained.subject.model.get_submodule("critic").modules() if isinstance(m, nn.Conv2d | nn.Linear)
     ]

@@ -1,4 +1,4 @@
-"""What a paper claims, as ``experiments/<paper>/claims.yaml`` says it; every field is checked when it is read."""
+"""Claims of a paper, read from ``experiments/<paper>/claims.yaml``; every field is checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from ganvas.config import ConfigError
 
 SCALES: Final = ("smoke", "cpu", "full")
-"""Under 2 minutes on two cores, protocol and closed forms; under an hour; the paper's budget."""
+"""Sizes of a reproduction: protocol and closed forms in 2 minutes on two cores; under an hour; the paper's budget."""
 SOURCES: Final = {
     "text": "the paper's text",
     "code": "the authors' code",
@@ -33,11 +33,11 @@ KINDS: Final = {
 @final
 @dataclass(frozen=True)
 class Band:
-    """A closed interval; an open end is infinite.
+    """A closed interval of values that reproduce a claim.
 
     Args:
-        low: smallest value inside.
-        high: largest value inside.
+        low: smallest value inside; minus infinity for a band without a lower end.
+        high: largest value inside; infinity for a band without an upper end.
     """
 
     low: float = -math.inf
@@ -51,7 +51,7 @@ class Band:
         return self.low <= value <= self.high
 
     def meets(self, low: float, high: float) -> bool:
-        """Whether the interval from ``low`` to ``high`` has a point in the band; NaN ends meet nothing."""
+        """Whether the interval from ``low`` to ``high`` overlaps the band; false for NaN ends."""
         return low <= self.high and high >= self.low
 
     def __str__(self) -> str:
@@ -63,20 +63,20 @@ class Band:
 @final
 @dataclass(frozen=True)
 class Claim:
-    """One number of a paper, and what counts as having reproduced it.
+    """One number of a paper, and the values that count as a reproduction of it.
 
     Args:
         id: key of our measurement.
-        says: the claim in a line.
+        says: the claim in one line.
         where: table, figure or equation of the paper.
-        value: the paper's number; None where the claim is ours about its figure.
-        plus_minus: what follows ±; None where the paper gives nothing.
-        kind: of that ±, see :data:`KINDS`.
-        source: where the number is from, see :data:`SOURCES`.
-        scale: where the claim is judged, see :data:`SCALES`.
-        band: of values that reproduce it.
-        unclear: a wider band in which neither is said; None for none.
-        seeds: runs a verdict needs.
+        value: the paper's number; None if the paper only shows a figure.
+        plus_minus: the number after ±; None if the paper gives none.
+        kind: kind of the ±, a key of :data:`KINDS`.
+        source: source of the number, a key of :data:`SOURCES`.
+        scale: scale at which the claim is judged, one of :data:`SCALES`.
+        band: values that reproduce the claim.
+        unclear: a wider band whose values neither pass nor fail; None if there is no such band.
+        seeds: number of seeds that PASS and FAIL need, at least 1.
     """
 
     id: str
@@ -109,13 +109,13 @@ class Paper:
     """A paper and its claims.
 
     Args:
-        name: its folder under ``experiments/``.
+        name: name of its folder under ``experiments/``.
         title: authors, year, title.
-        url: where it can be read.
-        claim: what it says, in a line.
-        family: GAN, WGAN, VAE, or several.
-        minutes: on two cores (GPU hours for a full scale say so in its README), by scale that exists.
-        claims: in the order of the table.
+        url: address of the paper.
+        claim: its message in one line.
+        family: GAN, WGAN, VAE, or several of them.
+        minutes: duration on two cores by scale, for the scales that exist; its README gives GPU hours for ``full``.
+        claims: claims in the order of the table.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Paper:
     claims: tuple[Claim, ...]
 
     def at(self, scale: str) -> tuple[Claim, ...]:
-        """The claims that are judged at a scale.
+        """Select the claims that are judged at a scale.
 
         Raises:
             ConfigError: the paper has no such scale.
@@ -138,15 +138,15 @@ class Paper:
 
 
 def paper_names() -> list[str]:
-    """All papers that have claims, in alphabetical order."""
+    """List the papers that have claims, in alphabetical order."""
     return sorted(f.name for f in files("ganvas.experiments").iterdir() if (f / "claims.yaml").is_file())
 
 
 def read_paper(name: str) -> Paper:
-    """Read and check one paper's claims.
+    """Read and check the claims of one paper.
 
     Args:
-        name: its folder.
+        name: name of the paper's folder under ``experiments/``.
 
     Raises:
         ConfigError: there is no such paper.
@@ -159,11 +159,11 @@ def read_paper(name: str) -> Paper:
 
 
 def parse(name: str, content: Mapping[str, Any]) -> Paper:
-    """A paper from what its ``claims.yaml`` holds.
+    """Make a paper from the content of its ``claims.yaml``.
 
     Args:
-        name: its folder.
-        content: of the file.
+        name: name of the paper's folder under ``experiments/``.
+        content: fields of :class:`Paper` without its name.
 
     Raises:
         ValueError: a field that is missing or unknown, or a value out of its range.

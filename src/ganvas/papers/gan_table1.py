@@ -1,11 +1,11 @@
 r"""Goodfellow et al. 2014, Table 1: Parzen-window log-likelihood of MNIST test digits under a GAN's samples.
 
-The number is :math:`\frac1n \sum_x \log \frac1m \sum_i N(x; s_i, \sigma^2 I)` of 10,000 samples, with the window chosen
-on 1,000 held-out digits. Real training digits in the place of samples are scored beside it: the number says little
-about likelihood in 784 dimensions, and a model above that row is not better than the data.
+The number is :math:`\frac1n \sum_x \log \frac1m \sum_i N(x; s_i, \sigma^2 I)` of m = 10,000 samples, with the window
+:math:`\sigma` chosen on 1,000 held-out digits. We also score real training digits in place of samples, because the
+number says little about likelihood in 784 dimensions: a model that scores above this row is not better than the data.
 
 Reference: https://arxiv.org/abs/1406.2661, section 5 and Table 1; mnist.yaml and parzen_ll.py of
-https://github.com/goodfeli/adversarial; Theis et al. 2016, https://arxiv.org/abs/1511.01844, on the measure
+https://github.com/goodfeli/adversarial; on the measure: Theis et al. 2016, https://arxiv.org/abs/1511.01844
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ganvas.config import build
 from ganvas.metrics.parzen import GOODFELLOW_SIGMAS, ParzenEstimate, parzen, unit_pixels
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, legs, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.types import to_uint8
 
 EPOCH = 50_000
@@ -27,7 +27,7 @@ EPOCHS = {"cpu": (5, 10, 20, 40, 60, 80, 100), "full": (10, 25, 50, 100, 150, 20
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     digits = Digits(desk)
     real = digits.parzen(digits.real)
     row = {f"real_digits_{scale}": _measured(real)}
@@ -45,10 +45,10 @@ def measure(scale: str, desk: Desk) -> dict[str, Measured]:
 
 
 class Digits:
-    """The three sides of the estimate: 10,000 and 1,000 training digits and all test digits, in [0, 1].
+    """The digits of the estimate, pixels in [0, 1]: 10,000 training, 1,000 held-out and all test digits.
 
     Args:
-        desk: of the program.
+        desk: desk of the program, whose seed chooses the training digits.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -61,10 +61,10 @@ class Digits:
         self.test = unit_pixels(test.batch(torch.arange(len(test))))
 
     def parzen(self, samples: Tensor) -> ParzenEstimate:
-        """The estimate of Table 1.
+        """Compute the estimate of Table 1.
 
         Args:
-            samples: 10,000 in [0, 1].
+            samples: 10,000 samples, pixels in [0, 1].
         """
         return parzen(samples, self.validation, self.test, GOODFELLOW_SIGMAS)
 

@@ -1,7 +1,7 @@
 r"""Burda, Grosse and Salakhutdinov 2016, Table 1: the importance-weighted bound gives better models than the ELBO.
 
-Models of one stochastic layer are trained on :math:`L_k`; each is judged by :math:`-L_{5000}` on the test digits,
-binarised once. Claims about the difference of two models are paired by test image.
+Models with one stochastic layer are trained on :math:`L_k` and scored by :math:`-L_{5000}` on the test digits, which
+are binarised once. Claims about the difference of two models are paired by test image.
 
 Reference: https://arxiv.org/abs/1509.00519, section 5 and Table 1; https://github.com/yburda/iwae
 """
@@ -21,21 +21,22 @@ from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import importance_bound
 from ganvas.models import VAE
 from ganvas.models.schedules import Stages
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 
 K, CHUNK, BATCH = 5000, 100, 250
 EPOCH = 60_000
 STAGES_CPU, DIGITS_CPU = 5, 2_000
 BATCH_CPU = ["batch_size=50", "optimizer.eps=2e-6"]
-"""Two fifths of the updates; eps is 1e-4 beside the sum over the batch, as in the authors' code."""
+"""Batches of 50 make two fifths of the updates of the paper's 20. eps is 1e-4 / 50, because the authors' code sums the
+loss over the batch and we take its mean."""
 OBJECTIVES = {"vae_1": ["model=vae"], "iwae_5": ["model=iwae", "objective.samples=5"]}
 FULL = OBJECTIVES | {"iwae_50": ["model=iwae", "objective.samples=50"]}
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
@@ -78,24 +79,20 @@ def _full(desk: Desk) -> dict[str, Measured]:
 
 
 def epochs_of_stages(stages: int) -> int:
-    """Epochs that the first stages take by the schedule: where its factor first falls below theirs.
-
-    Args:
-        stages: how many.
-    """
+    """Count the epochs of the first ``stages`` stages: the first epoch whose learning rate is below theirs."""
     schedule, last = Stages(epoch=1), 10 ** (-(stages - 1) / 7)
     return next(epoch for epoch in range(3**stages) if schedule(epoch) < 0.999 * last)
 
 
 def linear_gaussian(seed: int) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
-    r"""The bound and the exact evidence of a model whose evidence has a closed form.
+    r"""Compute the bound and the exact evidence of a model whose evidence has a closed form.
 
     .. math:: z \sim N(0, I), \quad x \mid z \sim N(W z, \sigma^2 I), \quad \log p(x) = \log N(x; 0, W W^T + \sigma^2 I)
 
     The proposals are twice as wide as the posterior, so that the weights differ.
 
     Args:
-        seed: of W, of the points and of the draws.
+        seed: seed of W, of the points and of the draws.
 
     Returns:
         :math:`L_{5000}` and :math:`\log p` of 64 points, nats.
@@ -123,7 +120,7 @@ def _vae(trained: Trained) -> VAE:
 
 
 def _bounds(trained: Trained, k: int, n: int | None = None) -> Float[Tensor, " n"]:
-    """The bound of n test digits, or all; every model sees the same ones, binarised alike."""
+    """Compute the bound of n test digits, or of all; every model sees the same digits, binarised in the same way."""
     model = _vae(trained)
     images = (x.to(model.device) for x in trained.subject.data.held_out("test", n, BATCH))
     torch.manual_seed(0)

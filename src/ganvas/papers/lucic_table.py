@@ -1,8 +1,8 @@
-r"""Lucic, Kurach, Michalski, Gelly and Bousquet 2018: the same budget for every model, then fresh seeds of the best.
+r"""Lucic, Kurach, Michalski, Gelly and Bousquet 2018: equal budgets for all models, then fresh seeds of the best.
 
-For each model some configurations of the narrow search are trained once, the best by the validation split's distance is
-trained again with fresh seeds, and those are reported on the test split. At scale ``cpu`` the Fréchet distance
-is on ganvas's MNIST extractor (fd, not FID), and the claim is the order of the models.
+For each model, some configurations of the narrow search are trained once. The configuration with the best distance on
+the validation split is trained again with fresh seeds, whose distances on the test split are reported. At scale ``cpu``
+the Fréchet distance is on ganvas's MNIST extractor (fd, not FID), and the claim is the order of the models.
 
 Reference: https://arxiv.org/abs/1711.10337, sections 5 and 6, appendix A; https://github.com/google/compare_gan
 """
@@ -22,9 +22,9 @@ from ganvas.extractors.features import Features, extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.comparison import moments_of
 from ganvas.metrics.frechet import moments_distance
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.scoring.calibration import uniform_noise
 
 BATCH = 250
@@ -32,7 +32,7 @@ Draw = Callable[[np.random.RandomState], dict[str, float]]
 
 
 def _log(key: str, low: float, high: float) -> Draw:
-    """A key whose value is uniform in its logarithm to base 10."""
+    """Draw the value of a key from a log-uniform distribution; the ends are logarithms to base 10."""
     return lambda random: {key: float(10 ** random.uniform(low, high))}
 
 
@@ -46,18 +46,18 @@ MODELS: dict[str, tuple[list[str], tuple[Draw, ...]]] = {
     "wgan_gp": (["model=wgan_gp", *GAN], (RATE, _log("constraint.weight", -1.0, 1.0))),
     "vae": (["model=vae", "transform=none"], (RATE,)),
 }
-"""Every model's line, and what the narrow search draws for it; a VAE's latents are Gaussian."""
+"""Overrides of each model, and the draws of the narrow search for it; a VAE's latents are Gaussian."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """How far the search goes.
+    """Size of the search.
 
     Args:
-        draws: configurations of each model.
-        seeds: fresh ones of the best.
-        images: of each training.
-        extractor: of the distance.
+        draws: number of configurations of each model.
+        seeds: number of fresh seeds of the best configuration.
+        images: budget of each training, images.
+        extractor: name of the extractor of the distance.
     """
 
     draws: int
@@ -67,7 +67,7 @@ class Search:
 
     @property
     def metric(self) -> str:
-        """Without what stands before it."""
+        """The metric's name without its phase prefix, as in ``mnist/fd``."""
         return f"{self.extractor}/{'fid' if self.extractor == 'inception' else 'fd'}"
 
 
@@ -76,7 +76,7 @@ FULL = Search(draws=20, seeds=5, images=1_000_000, extractor="inception")
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
@@ -108,19 +108,19 @@ def _full(desk: Desk) -> dict[str, Measured]:
 
 
 def _vae_is_worse(found: dict[str, list[float]]) -> dict[str, Measured]:
-    """By how much the VAE's distance is above that of two others; seeds are in no pairs."""
+    """Difference of the VAE's distances from the mean distance of two other models; seeds are not paired."""
     means = {name: float(np.mean(values)) for name, values in found.items()}
     return {f"vae_over_{name}": Measured([v - means[name] for v in found["vae"]]) for name in ("ns_gan", "wgan")}
 
 
 def searched(desk: Desk, name: str, search: Search, data: str = "mnist") -> list[float]:
-    """Distances of fresh seeds of a model's best configuration.
+    """Search a model's best configuration and measure its distances with fresh seeds.
 
     Args:
-        desk: of the program.
-        name: of the model.
-        search: how far it goes.
-        data: what is trained on.
+        desk: desk of the program.
+        name: key of :data:`MODELS`.
+        search: size of the search.
+        data: option of the config group ``data``.
     """
     line, draws = MODELS[name]
     common = [*line, f"data={data}", f"extractor={search.extractor}", f"budget.images={search.images}"]
@@ -130,30 +130,25 @@ def searched(desk: Desk, name: str, search: Search, data: str = "mnist") -> list
         for i, values in enumerate(tried)
     ]
     best = tried[int(np.argmin([_selection(trained, search) for trained in first]))]
-    seeds = range(desk.seed + 1, desk.seed + 1 + search.seeds)  # fresh: not the one it was chosen with
+    seeds = range(desk.seed + 1, desk.seed + 1 + search.seeds)  # without the seed that chose the configuration
     again = [run_preset(desk, "lucic_table", f"{data} {name} best", seed, [*common, *best]) for seed in seeds]
     return [trained.score(f"score/{search.metric}") for trained in again]
 
 
 def drawn(draws: tuple[Draw, ...], seed: int) -> list[str]:
-    """One configuration of the narrow search, as overrides.
-
-    Args:
-        draws: what is drawn.
-        seed: of the draw.
-    """
+    """Draw one configuration of the narrow search, as overrides."""
     random = np.random.RandomState(seed)
     values = itertools.chain.from_iterable(draw(random).items() for draw in draws)
     return [f"{key}={value:.6g}" for key, value in values]
 
 
 def _selection(trained: Trained, search: Search) -> float:
-    """The last distance in training, on the validation split."""
+    """Last distance in training, on the validation split."""
     return trained.course(f"val/{search.metric}")[1][-1]
 
 
 def _calibration(desk: Desk) -> tuple[float, float]:
-    """Distance of 10,000 training digits, and of as much noise, from the 10,000 test digits."""
+    """Distance of 10,000 training digits, and of 10,000 images of noise, from the 10,000 test digits."""
     source = build(compose_preset(desk, "lucic_table", "real digits", desk.seed)[0].data)
     train, test = source.load("train"), source.load("test")
     extractor = MnistExtractor()

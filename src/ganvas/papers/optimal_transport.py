@@ -15,13 +15,8 @@ from torch import Tensor
 
 
 def wasserstein1(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> float:
-    """Distance of two samples of equal size; it is above that of their distributions by a sampling floor.
-
-    Args:
-        x: one sample.
-        y: the other.
-    """
-    # Differences, not the expanded square: that would cancel where the samples are close.
+    """Compute the distance of two samples; on average it is larger than the distance of their distributions."""
+    # The expanded square would lose digits for points that are close to each other.
     cost = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").numpy()
     rows, columns = linear_sum_assignment(cost)
     return float(cost[rows, columns].mean())

@@ -1,7 +1,7 @@
-r"""Lin, Khetan, Fanti and Oh 2018, Table 1: a discriminator that judges two points at once keeps the modes.
+r"""Lin, Khetan, Fanti and Oh 2018, Table 1: a discriminator that sees two points at once keeps the modes.
 
-Of 2,500 samples, those within three standard deviations of a mode are of high quality; a mode counts with one of them.
-A perfect model has a share of :math:`1 - e^{-9/2} = .9889`.
+A sample is of high quality if it is within three standard deviations of a mode; a mode is covered if one of the 2,500
+samples is of high quality there. A perfect model has a share of :math:`1 - e^{-9/2} = .9889` high-quality samples.
 
 Reference: https://arxiv.org/abs/1712.04086, section 4.1 and Table 1; https://github.com/fjxmlzn/PacGAN
 """
@@ -15,20 +15,20 @@ from torch import Tensor
 from ganvas.config import build
 from ganvas.data.sources.densities import GaussianMixture
 from ganvas.metrics.modes import ModeCoverage, mode_coverage
+from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.papers.verdict import Measured
 
 SAMPLES = 2_500
 DENSITIES = ("ring", "grid")
 SEEDS = 5
 PACKS = {"gan": 1, "pacgan": 2}
-"""Points in one example of the discriminator, by model."""
+"""Points that the discriminator sees at once, by model."""
 BATCH, UPDATES = 100, 400_000
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "full": _full}[scale](desk)
 
 
@@ -66,13 +66,13 @@ def _full(desk: Desk) -> dict[str, Measured]:
 
 
 def _line(model: str, updates: int) -> list[str]:
-    """A batch is of 100 packs, as in the authors' code: 200 points for packs of two."""
+    """Overrides of a model: a batch has 100 packs, as in the authors' code, that is 200 points for packs of two."""
     batch = BATCH * PACKS[model]
     return [f"model={model}", f"batch_size={batch}", f"budget.images={batch * updates}"]
 
 
 def _real(desk: Desk, name: str) -> ModeCoverage:
-    """Of the 100,000 training points themselves."""
+    """Coverage of the 100,000 training points themselves."""
     cfg, _ = compose_preset(desk, f"pacgan_table1_{name}", "real points", desk.seed)
     source = build(cfg.data)
     train = source.load("train")

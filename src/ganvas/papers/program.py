@@ -1,4 +1,4 @@
-"""What a paper's program is: a function from a scale to what was measured, with figures at hand."""
+"""The interface of a paper's program: a function from a scale to measurements, which also draws figures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.data.pictures import grid
-from ganvas.papers.verdict import Measured
+from ganvas.papers.judgement import Measured
 
 
 @final
 @dataclass(frozen=True)
 class Desk:
-    """What a program works with.
+    """The working place of a program: its folder, seed and study.
 
     Args:
-        folder: for figures and runs.
-        seed: of everything that the program draws itself, and the first of its trainings.
-        data: folder of downloads.
-        study: its name.
-        run_id: of the study's run in MLflow, below which trainings stand.
-        experiment: of MLflow.
-        report: told each number for the record, by key, besides those that claims are about.
+        folder: output folder for figures and runs.
+        seed: seed of the program's own draws, and of its first training.
+        data: folder of downloaded data.
+        study: name of the study that holds the trainings.
+        run_id: id of the study's run in MLflow, the parent of the trainings.
+        experiment: name of the MLflow experiment.
+        report: further numbers for the results file, by key, which the program fills in.
     """
 
     folder: Path
@@ -40,31 +40,22 @@ class Desk:
     report: dict[str, float] = field(default_factory=dict)
 
     def seeds(self, n: int) -> list[int]:
-        """Seeds of ``n`` trainings of one configuration.
-
-        Args:
-            n: how many.
-        """
+        """Seeds of ``n`` trainings of one configuration."""
         return list(range(self.seed, self.seed + n))
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Keep a figure as ``<name>.png``.
-
-        Args:
-            name: of the file, without its end.
-            figure: drawn.
-        """
+        """Save a figure as ``<name>.png`` in the output folder."""
         figure.savefig(self.folder / f"{name}.png", dpi=150, bbox_inches="tight")
 
     def samples(self, name: str, images: Float[Tensor, "n c h w"]) -> None:
-        """Keep images as a grid of ten columns, ``<name>.png``.
+        """Save images as a grid of ten columns, ``<name>.png`` in the output folder.
 
         Args:
-            name: of the file, without its end.
-            images: in [-1, 1].
+            name: name of the file without ``.png``.
+            images: images with values in [-1, 1].
         """
         Image.fromarray(grid(images, columns=10).permute(1, 2, 0).numpy()).save(self.folder / f"{name}.png")
 
 
 Program = Callable[[str, Desk], dict[str, Measured]]
-"""Takes a scale and a desk; returns what was measured by the id of the claim, for every claim of that scale."""
+"""Takes a scale and a desk; returns the measurement of every claim at that scale, by the claim's id."""

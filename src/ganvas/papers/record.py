@@ -1,4 +1,4 @@
-"""What a reproduction leaves: claims with verdicts, and the conditions they were measured under."""
+"""The results file of a reproduction: claims with their judgements, and the conditions of the measurement."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.papers.claims import Claim, Paper
-from ganvas.papers.verdict import Judgement, Measured, Verdict
+from ganvas.papers.judgement import Judgement, Measured, Verdict
 from ganvas.tracking.provenance import git_state, machine, versions
 
 
 def overall(verdicts: Sequence[str]) -> Verdict:
-    """One verdict for a paper: it fails with any claim, and passes with all.
+    """Combine the verdicts of a paper's claims: FAIL if any fails, else INCONCLUSIVE if any is, else PASS.
 
     Args:
-        verdicts: of its claims, at least one.
+        verdicts: verdicts of the claims, at least one.
     """
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         if verdict.value in verdicts:
@@ -26,12 +26,12 @@ def overall(verdicts: Sequence[str]) -> Verdict:
 
 
 def results_file(results: Path, paper: str, scale: str) -> Path:
-    """Where what :func:`record` made is kept.
+    """Path of a results file.
 
     Args:
-        results: folder of all papers' results.
-        paper: its name.
-        scale: at which it was run.
+        results: folder of the results of all papers.
+        paper: name of the paper.
+        scale: scale of the reproduction.
     """
     return results / paper / "results" / f"{scale}.json"
 
@@ -44,15 +44,15 @@ def record(
     minutes: float,
     seed: int,
 ) -> dict[str, Any]:
-    """The content of ``results/<scale>.json``; what it names is found on any machine.
+    """Make the content of ``results/<scale>.json``, without paths of this machine.
 
     Args:
-        paper: which.
-        scale: at which it was run.
-        judged: claims with what was measured and what follows.
-        report: further numbers.
-        minutes: the run took.
-        seed: of the program.
+        paper: the paper that was reproduced.
+        scale: scale of the reproduction.
+        judged: measurement and judgement by claim.
+        report: further numbers by key.
+        minutes: duration of the reproduction.
+        seed: seed of the program.
     """
     claims = [_claim(claim, measured, judgement) for claim, (measured, judgement) in judged.items()]
     git = git_state(Path.cwd())
@@ -93,5 +93,5 @@ def _claim(claim: Claim, measured: Measured, judgement: Judgement) -> dict[str, 
 
 
 def _number(value: float) -> float | None:
-    """JSON knows no NaN."""
+    """Replace NaN and infinity, which JSON does not have, by None."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What is printed of papers: the list of them, and the verdicts of one."""
+"""Printed tables of papers: the list of all papers, and the verdicts of one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
 
 def listing(papers: Sequence[Paper], results: Path) -> Table:
-    """A paper a row: its claim, and a line a scale with its time and the last verdict here.
+    """Make the list of papers: one row for each, with one line for each scale, its duration and last verdict.
 
     Args:
-        papers: to list.
+        papers: papers in the order of the rows.
         results: folder with ``<paper>/results/<scale>.json``.
     """
     table = Table(show_lines=True)
@@ -41,10 +41,10 @@ def _last_verdict(path: Path) -> str:
 
 
 def verdicts(content: Mapping[str, Any]) -> Table:
-    """Claim by claim: what the paper says, what we found, the band, the verdict and its reason.
+    """Make the table of one paper: for each claim the paper's number, ours, the verdict and its reason.
 
     Args:
-        content: of ``results/<scale>.json``.
+        content: content of ``results/<scale>.json``.
     """
     table = Table(title=f"{content['paper']}, scale {content['scale']}", show_header=False, show_lines=True)
     table.add_column(no_wrap=True)
@@ -61,10 +61,10 @@ def verdicts(content: Mapping[str, Any]) -> Table:
 
 
 def paper_number(paper: Mapping[str, Any]) -> str:
-    """A paper's number with its kind of ±, and its source where that is not the text.
+    """Write a paper's number with its ±, the kind of the ±, and its source if that is not the text.
 
     Args:
-        paper: value, plus_minus, kind, source.
+        paper: the entry ``paper`` of a claim in a results file.
     """
     source = "" if paper["source"] == "text" else f", {SOURCES[paper['source']]}"
     if paper["value"] is None:
@@ -74,10 +74,10 @@ def paper_number(paper: Mapping[str, Any]) -> str:
 
 
 def our_number(ours: Mapping[str, Any]) -> str:
-    """Our number with its interval and its seeds.
+    """Write our number with its interval and its number of seeds.
 
     Args:
-        ours: values, estimate, interval.
+        ours: the entry ``ours`` of a claim in a results file.
     """
     if ours["estimate"] is None:
         return "not measured" if not ours["values"] else "not finite"

@@ -1,4 +1,4 @@
-"""Training from a paper's program: a preset of ``conf/experiment`` as ``ganvas train`` runs it, in one study."""
+"""Training in a paper's program: a preset of ``conf/experiment``, trained as ``ganvas train`` does, in one study."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
-from ganvas.sweeps.quoting import quoted
+from ganvas.sweeps.overrides import quoted
 from ganvas.tracking.course import course
 
 
 @final
 @dataclass(frozen=True)
 class Trained:
-    """A run of ``ganvas train``.
+    """A finished training.
 
     Args:
-        result: what its ``result.json`` holds.
-        folder: with its checkpoint.
+        result: content of its ``result.json``.
+        folder: output folder, with its checkpoint.
     """
 
     result: dict[str, Any]
@@ -40,7 +40,7 @@ class Trained:
 
     @cached_property
     def subject(self) -> ModelSubject:
-        """The final weights and the data they were trained on, on the best device there is."""
+        """The final model and its training data, on the best device available."""
         return open_model(str(self.folder / LAST), device_of(None))
 
     def measured(self, metric: str, split: str) -> Found:
@@ -54,33 +54,25 @@ class Trained:
         return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])
 
     def score(self, key: str) -> float:
-        """A final score by its key.
-
-        Args:
-            key: as ``score/mnist/fd``.
-        """
+        """Look up a final score by its key, such as ``score/mnist/fd``."""
         return float(self.result["scores"][key]["value"])
 
     def course(self, key: str) -> tuple[list[int], list[float]]:
-        """A metric over images seen.
-
-        Args:
-            key: as ``train/critic/wasserstein``.
-        """
+        """Read a logged metric, such as ``train/critic/wasserstein``: images seen, and the value at each."""
         return course(self.result["run_id"], key)
 
 
 def compose_preset(
     desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()
 ) -> tuple[DictConfig, Job]:
-    """The config of a preset, as :func:`run_preset` trains it.
+    """Compose the config of a preset, as :func:`run_preset` trains it.
 
     Args:
-        desk: of the program.
+        desk: desk of the program.
         experiment: name of the preset in ``conf/experiment``.
-        label: what sets this run apart from the others of the study; names its folder.
-        seed: of the run.
-        overrides: what the preset leaves open.
+        label: tells this run from the others of the study, and names its folder.
+        seed: seed of the training.
+        overrides: overrides besides the preset.
     """
     folder = desk.folder / "runs" / re.sub(r"[^\w=.-]+", "-", label) / f"seed-{seed}"
     own = [f"experiment={experiment}", *overrides]
@@ -102,7 +94,7 @@ def compose_preset(
 
 
 def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()) -> Trained:
-    """Train a preset and wait for its end; the arguments are those of :func:`compose_preset`."""
+    """Train a preset and wait for its end; takes the arguments of :func:`compose_preset`."""
     cfg, job = compose_preset(desk, experiment, label, seed, overrides)
     job.output.mkdir(parents=True, exist_ok=True)
     return Trained(train(cfg, job), job.output)
@@ -111,18 +103,18 @@ def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Se
 def legs(
     desk: Desk, experiment: str, label: str, seed: int, budgets: Sequence[int], overrides: Sequence[str] = ()
 ) -> Iterator[tuple[int, Trained]]:
-    """Train a preset and stop on the way: one run, which goes on from its own checkpoint bit for bit.
+    """Train a preset with stops: one run, which resumes from its own checkpoint bit for bit.
 
     Args:
-        desk: of the program.
-        experiment: name of the preset.
-        label: see :func:`run_preset`.
-        seed: of the run.
-        budgets: images at which to stop, ascending.
-        overrides: what the preset leaves open.
+        desk: desk of the program.
+        experiment: name of the preset in ``conf/experiment``.
+        label: tells this run from the others of the study, and names its folder.
+        seed: seed of the training.
+        budgets: numbers of images at which to stop, rising.
+        overrides: overrides besides the preset.
 
     Yields:
-        The budget, and the run as it then is.
+        The budget and the run at that budget.
     """
     goes_on: list[str] = []
     for budget in budgets:

@@ -1,9 +1,9 @@
-r"""Arjovsky, Chintala and Bottou 2017, Example 1 and Figures 3 and 4: a loss that says how good the samples are.
+r"""Arjovsky, Chintala and Bottou 2017, Example 1 and Figures 3 and 4: a loss that follows the quality of the samples.
 
 Example 1: two parallel lines at distance :math:`\theta` have :math:`W_1 = |\theta|`, while their Jensen-Shannon
-divergence is :math:`\log 2` wherever :math:`\theta \ne 0` and gives no gradient. Figures 3 and 4: the Wasserstein
-estimate of a WGAN falls as its samples improve; the bound :math:`\log 2 - L / 2` on the divergence that a GAN's
-discriminator gives says nothing. What the paper shows in pictures is held here against an independent Fréchet distance.
+divergence is :math:`\log 2` for every :math:`\theta \ne 0` and gives no gradient. Figures 3 and 4: the Wasserstein
+estimate of a WGAN falls as its samples improve; a GAN's bound :math:`\log 2 - L / 2` on the Jensen-Shannon divergence
+does not. The paper shows samples; here both losses are compared with an independent Fréchet distance.
 
 Reference: https://arxiv.org/abs/1701.07875, section 2 and 4; https://github.com/martinarjovsky/WassersteinGAN
 """
@@ -24,10 +24,10 @@ from torch import Tensor
 from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.histogram import histogram_kl
+from ganvas.papers.judgement import Measured
 from ganvas.papers.optimal_transport import wasserstein1
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.papers.verdict import Measured
 from ganvas.types import to_uint8
 
 THETAS = (-1.0, -0.5, 0.1, 0.5, 1.0)
@@ -39,9 +39,9 @@ class Course(NamedTuple):
     """A loss and a Fréchet distance at the same numbers of images.
 
     Args:
-        images: seen.
-        loss: mean since the number of images before.
-        fd: on the embedded extractor.
+        images: numbers of images seen, rising.
+        loss: mean loss since the previous number of images.
+        fd: Fréchet distance on the embedded extractor.
     """
 
     images: list[int]
@@ -50,12 +50,12 @@ class Course(NamedTuple):
 
     @property
     def rho(self) -> float:
-        """Spearman's rank correlation."""
+        """Spearman's rank correlation of loss and distance."""
         return float(spearmanr(self.loss, self.fd).statistic)
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
@@ -104,23 +104,19 @@ def _compared(desk: Desk, budget: list[str]) -> dict[str, Measured]:
 
 
 def line(theta: float) -> Float[Tensor, "n 2"]:
-    """Points ``(theta, y)`` with y at the middles of equal parts of [0, 1].
-
-    Args:
-        theta: where the line stands.
-    """
+    """Make points ``(theta, y)`` with y at the middles of equal parts of [0, 1]."""
     y = (torch.arange(POINTS) + 0.5) / POINTS
     return torch.stack([torch.full_like(y, theta), y], dim=1)
 
 
 def jensen_shannon(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
-    r"""Divergence of two finite distributions, each uniform over its points, nats.
+    r"""Compute the divergence of two finite distributions, each uniform over its points, nats.
 
     .. math:: \tfrac12 \sum_a p_a \log \frac{2 p_a}{p_a + q_a} + \tfrac12 \sum_a q_a \log \frac{2 q_a}{p_a + q_a}
 
     Args:
-        x: points of one.
-        y: points of the other.
+        x: points of the first distribution.
+        y: points of the second distribution.
     """
     _, index = torch.cat([x, y]).unique(dim=0, return_inverse=True)
     n = int(index.max()) + 1
@@ -129,12 +125,12 @@ def jensen_shannon(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
 
 
 def between(steps: Sequence[int], values: Sequence[float], stops: Sequence[int]) -> list[float]:
-    """Mean of the values since the stop before, at each stop.
+    """Average the values between consecutive stops.
 
     Args:
-        steps: of the values, ascending.
-        values: what is averaged.
-        stops: ascending.
+        steps: step of each value, rising.
+        values: values to average.
+        stops: ends of the intervals, rising; each belongs to the interval before it.
     """
     bins = np.searchsorted(stops, steps, side="left")
     return [float(np.mean(np.asarray(values)[bins == i])) for i in range(len(stops))]

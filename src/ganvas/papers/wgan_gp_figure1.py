@@ -1,9 +1,10 @@
-r"""Gulrajani et al. 2017, Figure 1: what a critic learns under a gradient penalty, and under weight clipping.
+r"""Gulrajani et al. 2017, Figure 1: a critic under a gradient penalty, and under weight clipping.
 
 (a) The generator is fixed at :math:`\tilde x = x + N(0, I)`; the critic's estimate
-:math:`E f(x) - E f(\tilde x)` is held against the exact :math:`W_1`, found by optimal assignment.
-(b) Critics of twelve ReLU layers on the Swiss roll: the norm of the loss's gradient by layer explodes or vanishes under
-clipping, by its bound, and does neither under the penalty. The weights of a clipped critic sit at the bound.
+:math:`E f(x) - E f(\tilde x)` is compared with the exact :math:`W_1`, found by optimal assignment.
+(b) Critics of twelve ReLU layers on the Swiss roll: under clipping, the norm of the loss's gradient explodes or
+vanishes over the layers, depending on the bound; under the penalty it does neither. The weights of a clipped critic lie
+at the bound.
 
 Reference: https://arxiv.org/abs/1704.00028, section 3 and Figure 1; gan_toy.py of
 https://github.com/igul222/improved_wgan_training
@@ -24,38 +25,38 @@ from ganvas.data.sources.densities import Density, SwissRoll, grid, ring
 from ganvas.networks.init import glorot_uniform_
 from ganvas.networks.mlp import Critic
 from ganvas.objectives import Constraint, GradientPenalty, Wasserstein, WeightClipping
+from ganvas.papers.judgement import Measured
 from ganvas.papers.optimal_transport import wasserstein1
 from ganvas.papers.program import Desk
-from ganvas.papers.verdict import Measured
 
 BATCH = 256
 EXACT_POINTS, EXACT_DRAWS = 1500, 5
 PENALTY = GradientPenalty(weight=10.0, every=1, target=1.0, one_sided=False)
 CODE_PENALTY = GradientPenalty(weight=0.1, every=1, target=1.0, one_sided=False)
-"""The authors' toy code; 10 stands in the text."""
+"""Penalty of the authors' toy code; the paper's text has weight 10."""
 CLIPPING = WeightClipping(bound=0.01)
 BOUNDS = (0.1, 0.01, 0.001)
 AT_BOUND = 0.95
-"""Of the bound: what is called 'at the bound'."""
+"""Smallest share of the bound that counts as being at the bound."""
 
 
 def eight_gaussians() -> Density:
-    """Figure 1's ring, as in the code."""
+    """Make Figure 1's ring, as in the authors' code."""
     return ring(modes=8, radius=2.0, sigma=0.02, scale=1.414)
 
 
 def twenty_five_gaussians() -> Density:
-    """Figure 1's grid, as in the code."""
+    """Make Figure 1's grid, as in the authors' code."""
     return grid(side=5, spacing=2.0, sigma=0.05, scale=2.828)
 
 
 def swiss_roll() -> Density:
-    """Figure 1's Swiss roll, as in the code."""
+    """Make Figure 1's Swiss roll, as in the authors' code."""
     return SwissRoll(noise=0.25, scale=7.5)
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
-    """See :data:`ganvas.papers.program.Program`."""
+    """Run the program; see :data:`ganvas.papers.program.Program`."""
     return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
@@ -98,23 +99,18 @@ def _figure1(desk: Desk, steps: int, deep_width: int) -> dict[str, Measured]:
 
 
 def exact_w1(density: Density, seed: int) -> list[float]:
-    """Exact distance of the density from itself plus N(0, I), for several draws of 1,500 points.
-
-    Args:
-        density: P.
-        seed: of the draws.
-    """
+    """Compute the exact distance of a density P from P plus N(0, I), for several draws of 1,500 points."""
     random = np.random.RandomState(seed)
     return [wasserstein1(*_pair(density, EXACT_POINTS, random)) for _ in range(EXACT_DRAWS)]
 
 
 class Trained:
-    """A critic with its history.
+    """A trained critic with its history.
 
     Args:
-        critic: after training.
-        steps: where it was looked at.
-        estimates: of the distance there, on fresh points.
+        critic: the critic after the last step.
+        steps: steps at which the distance was estimated.
+        estimates: estimates of the distance at these steps, on fresh points.
     """
 
     def __init__(self, critic: Critic, steps: list[int], estimates: list[float]) -> None:
@@ -122,12 +118,12 @@ class Trained:
 
 
 def adam(critic: nn.Module) -> torch.optim.Optimizer:
-    """As in the code: 1e-4, betas .5 and .9."""
+    """Make Adam as in the authors' code: learning rate 1e-4, betas .5 and .9."""
     return torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=True)
 
 
 def rmsprop(critic: nn.Module) -> torch.optim.Optimizer:
-    """As in the code for clipping: 5e-5."""
+    """Make RMSprop as in the authors' code for clipping: learning rate 5e-5."""
     return torch.optim.RMSprop(critic.parameters(), lr=5e-5)
 
 
@@ -142,12 +138,12 @@ def train_critic(
     """Train a critic against the fixed generator of Figure 1.
 
     Args:
-        density: P.
-        hidden: widths.
-        constraint: penalty or clipping.
-        optimizer: made from the critic.
-        steps: updates.
-        seed: of weights and points.
+        density: density P of the real points.
+        hidden: widths of the hidden layers.
+        constraint: gradient penalty or weight clipping.
+        optimizer: makes the optimiser of a critic.
+        steps: number of updates.
+        seed: seed of the initial weights and of the points.
     """
     torch.manual_seed(seed)
     random = np.random.RandomState([seed, 1])
@@ -169,37 +165,20 @@ def train_critic(
 
 
 def estimate(critic: nn.Module, density: Density, seed: int) -> float:
-    """The critic's estimate of the distance, on 20,000 points it has not seen.
-
-    Args:
-        critic: trained.
-        density: P.
-        seed: of the points.
-    """
+    """Compute the critic's estimate of the distance of P from P plus N(0, I), on 20,000 points it has not seen."""
     real, fake = _pair(density, 20_000, np.random.RandomState([seed, 2]))
     with torch.no_grad():
         return float(critic(real).double().mean() - critic(fake).double().mean())
 
 
 def share_at(critic: nn.Module, bound: float) -> float:
-    """Share of the parameters of layers that lie within 5% of plus or minus ``bound``.
-
-    Args:
-        critic: trained.
-        bound: c.
-    """
+    """Share of the critic's parameters whose absolute value is within 5% of ``bound``."""
     weights = torch.cat([p.detach().flatten() for p in critic.parameters()]).abs()
     return float(((weights >= AT_BOUND * bound) & (weights <= (2 - AT_BOUND) * bound)).double().mean())
 
 
 def gradient_norms(critic: Critic, density: Density, seed: int) -> list[float]:
-    """Norm of the critic loss's gradient by the output of each hidden layer, from the first on.
-
-    Args:
-        critic: trained.
-        density: P.
-        seed: of the points.
-    """
+    """Norm of the critic loss's gradient with respect to the output of each hidden layer, first layer first."""
     real, fake = _pair(density, 2_000, np.random.RandomState([seed, 3]))
     outputs: list[Tensor] = []
     layers = [layer for layer in critic.body if isinstance(layer, nn.ReLU)]
@@ -215,7 +194,7 @@ def slope(norms: Sequence[float]) -> float:
     """Slope of the logarithm of the norms over the layers, by least squares.
 
     Args:
-        norms: by layer, positive.
+        norms: positive norm of each layer.
     """
     return float(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0])
 
@@ -237,7 +216,7 @@ def _depths(desk: Desk, width: int) -> dict[str, float]:
 
 
 def _pair(density: Density, n: int, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Points of P, and as many of P plus N(0, I), drawn apart."""
+    """Draw n points of P, and independently n points of P plus N(0, I)."""
     real, apart = (torch.from_numpy(density.sample(n, random)[0]).float() for _ in range(2))
     return real, apart + torch.from_numpy(random.standard_normal((n, 2))).float()
 

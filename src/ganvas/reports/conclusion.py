@@ -1,21 +1,22 @@
-"""What a reader takes away from a ranking, in sentences that a reviewer would accept."""
+"""The conclusion of a ranking, in sentences that a reviewer would accept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganvas.reports.configuration import Configuration
-from ganvas.reports.ranking import Comparison, Ranking
+from ganvas.reports.configuration import RankedConfiguration
+from ganvas.reports.difference import Difference
+from ganvas.reports.ranking import Ranking
 
 NAMED = 4
-"""Configurations that a sentence names before it counts."""
+"""Largest number of configurations that a sentence names; it counts the others."""
 
 
 def conclude(ranking: Ranking) -> list[str]:
-    """Sentences, the finding first.
+    """Write the sentences, the best configuration first.
 
     Args:
-        ranking: of one protocol.
+        ranking: ranking of the scores of one protocol.
     """
     if not ranking.ranked:
         return ["No configuration has a score: there is nothing to rank."]
@@ -23,28 +24,28 @@ def conclude(ranking: Ranking) -> list[str]:
     said = [f"Best mean: {best.label}, {value_with_interval(best, ranking.score)}."]
     subject = best if ranking.baseline is None else ranking.baseline
     if len(ranking.ranked) > 1:
-        said += _against(subject, [c for c in ranking.comparisons if subject in (c.first, c.second)], ranking)
+        said += _against(subject, [d for d in ranking.differences if subject in (d.first, d.second)], ranking)
     return said + _failed(ranking)
 
 
-def value_with_interval(configuration: Configuration, score: str) -> str:
-    """``fd 20.3 [19.1, 21.5] over 3 seeds``."""
+def value_with_interval(configuration: RankedConfiguration, score: str) -> str:
+    """Write a mean with its interval, as in ``fd 20.3 [19.1, 21.5] over 3 seeds``."""
     summary, interval = configuration.summary, configuration.interval
     ends = "" if summary.n < 2 else f" [{interval.low:.4g}, {interval.high:.4g}]"
     return f"{score.rpartition('/')[2]} {summary.mean:.4g}{ends} over {seeds(summary.n)}"
 
 
 def seeds(n: int) -> str:
-    """``1 seed``, ``2 seeds``."""
+    """Write a number of seeds: ``1 seed``, ``2 seeds``."""
     return f"{n} seed{'' if n == 1 else 's'}"
 
 
-def _against(subject: Configuration, comparisons: Sequence[Comparison], ranking: Ranking) -> list[str]:
-    by_word: dict[str, list[Comparison]] = {}
-    for c in comparisons:
-        by_word.setdefault(_word_on(subject, c), []).append(c)
+def _against(subject: RankedConfiguration, differences: Sequence[Difference], ranking: Ranking) -> list[str]:
+    by_word: dict[str, list[Difference]] = {}
+    for d in differences:
+        by_word.setdefault(_word_on(subject, d), []).append(d)
     name = "It" if ranking.baseline is None else f"The baseline, {subject.label},"
-    family = len(ranking.comparisons)
+    family = len(ranking.differences)
     correction = "" if family == 1 else f", corrected for {family} comparisons"
     said = []
     for word in ("better", "worse"):
@@ -57,23 +58,22 @@ def _against(subject: Configuration, comparisons: Sequence[Comparison], ranking:
     return said
 
 
-def _word_on(subject: Configuration, comparison: Comparison) -> str:
-    word = comparison.verdict.word
+def _word_on(subject: RankedConfiguration, difference: Difference) -> str:
     swapped = {"better": "worse", "worse": "better"}
-    return word if comparison.first is subject else swapped.get(word, word)
+    return difference.word if difference.first is subject else swapped.get(difference.word, difference.word)
 
 
-def _names(subject: Configuration, comparisons: Sequence[Comparison]) -> str:
-    labels = [c.second.label if c.first is subject else c.first.label for c in comparisons]
+def _names(subject: RankedConfiguration, differences: Sequence[Difference]) -> str:
+    labels = [d.second.label if d.first is subject else d.first.label for d in differences]
     if len(labels) <= NAMED + 1:
         return "; ".join(labels)
     return f"{'; '.join(labels[:NAMED])} and {len(labels) - NAMED} others"
 
 
-def _advice(comparisons: Sequence[Comparison]) -> str:
-    if len(comparisons) == 1:
-        return comparisons[0].verdict.advice
-    needed = [c.verdict.more_seeds for c in comparisons]
+def _advice(differences: Sequence[Difference]) -> str:
+    if len(differences) == 1:
+        return differences[0].advice
+    needed = [d.more_seeds for d in differences]
     known = [n for n in needed if n is not None]
     if not known:
         return f"none of these {len(needed)} would be settled by 1000 seeds"
@@ -89,5 +89,5 @@ def _failed(ranking: Ranking) -> list[str]:
     where = len({f.label for f in ranking.failures})
     return [
         f"{failed} of {ranking.runs} runs, in {where} configuration{'' if where == 1 else 's'}, failed or have no "
-        "score: means are of the seeds that finished, which flatters configurations that often fail."
+        "score: means are over the seeds that finished, which flatters configurations that often fail."
     ]

@@ -1,4 +1,4 @@
-"""One configuration of a study: its seeds' scores, what failed, what it cost."""
+"""One configuration of a report: the scores of its seeds, its failures, its cost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pandas as pd
 
 from ganvas.reports.collect import PARAM, SCORE
 from ganvas.reports.statistics.interval import Interval, mean_interval
-from ganvas.reports.statistics.statistics import Summary, seed_summary
+from ganvas.sweeps.seeds import Summary, seed_summary
 
 NOT_YET = ("running",)
-"""Outcomes that are no failures."""
+"""Outcomes of seeds that have neither finished nor failed."""
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """The rows of one configuration, judged by one score.
+class RankedConfiguration:
+    """A configuration that is ranked by one score.
 
     Args:
-        label: what was swept.
-        rows: of the tidy table, a row a seed.
-        score: key of the score.
+        label: its swept values as text; unique in the report.
+        rows: its rows of the tidy table, one for each seed.
+        score: key of the score that ranks it.
     """
 
     label: str
@@ -33,7 +33,7 @@ class Configuration:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """Rows that count: finished, with a finite score."""
+        """Rows of the seeds that finished with a finite score."""
         if self.score not in self.rows:
             return self.rows.iloc[:0]
         return self.rows[(self.rows["outcome"] == "finished") & np.isfinite(self.rows[self.score].astype(float))]
@@ -50,17 +50,17 @@ class Configuration:
 
     @cached_property
     def interval(self) -> Interval:
-        """Of the mean: t, or bootstrap for many seeds."""
+        """95% interval of the mean: Student's t, or the bootstrap for many seeds."""
         return mean_interval(list(self.values.values()))
 
     @property
     def unfinished(self) -> int:
-        """Seeds that are still running."""
+        """Number of seeds that are still running."""
         return int(self.rows["outcome"].isin(NOT_YET).sum())
 
     @cached_property
     def failures(self) -> list[Failure]:
-        """Seeds without a score, each with what it came to."""
+        """Seeds without a score, each with its outcome and reason."""
         return list(self._failures())
 
     def _failures(self) -> Iterator[Failure]:
@@ -73,20 +73,20 @@ class Configuration:
 
     @cached_property
     def params(self) -> dict[str, str]:
-        """Swept values by key; a key that the configuration does not have is absent."""
+        """Swept values by key, without the keys that this configuration does not have."""
         first = self.rows.iloc[0]
         return {key.removeprefix(PARAM): first[key] for key in first.index if key.startswith(PARAM) and first[key]}
 
     def mean(self, column: str) -> float:
-        """Mean of a column over the seeds that count; NaN where none has it."""
+        """Mean of a column over the seeds that have a score; NaN if none of them has the column."""
         return float(self.scored[column].mean()) if column in self.scored and len(self.scored) else float("nan")
 
     def total(self, column: str) -> float:
-        """Sum of a column over all seeds, failed ones included: they cost too. NaN where none has it."""
+        """Sum of a column over all seeds, failed ones included, since they cost too; NaN if no seed has the column."""
         return float(self.rows[column].sum(min_count=1)) if column in self.rows else float("nan")
 
     def other_scores(self) -> dict[str, Summary]:
-        """Summary of every further final score."""
+        """Summary of every other final score, by key."""
         found = {}
         for key in (key for key in self.scored.columns if key.startswith(SCORE) and key != self.score):
             values = self.scored[key].astype(float)
@@ -100,11 +100,11 @@ class Failure:
     """A seed without a score.
 
     Args:
-        label: of its configuration.
-        seed: which.
+        label: label of its configuration.
+        seed: seed of the run.
         outcome: ``nan``, ``error``, ``pruned``, ``interrupted`` or ``no score``.
-        reason: one line; empty where nothing was recorded.
-        run_id: where the whole stands.
+        reason: one line; empty if no reason was recorded.
+        run_id: id of the run in MLflow.
     """
 
     label: str

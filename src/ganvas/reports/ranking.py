@@ -1,79 +1,58 @@
-"""Configurations of one protocol in order of their mean score, and every comparison of two of them, corrected."""
+"""Rankings: the configurations of one protocol in order of their mean score, and the differences between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganvas.reports.collect import StudyError
-from ganvas.reports.configuration import Configuration, Failure
-from ganvas.reports.difference import Verdict, verdict
-from ganvas.reports.statistics.holm import holm
-from ganvas.reports.statistics.paired import all_pairs, paired_differences, pairs_with
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two configurations, paired by seed.
-
-    Args:
-        first: the one the verdict is on.
-        second: what it is held against.
-        n: common seeds.
-        mean: of first minus second.
-        low: lower end of the 95% interval of this difference alone.
-        high: its upper end.
-        p: corrected for all comparisons made.
-        verdict: in words.
-    """
-
-    first: Configuration
-    second: Configuration
-    n: int
-    mean: float
-    low: float
-    high: float
-    p: float
-    verdict: Verdict
+from ganvas.reports.configuration import Failure, RankedConfiguration
+from ganvas.reports.difference import Difference, more_seeds, word_of
+from ganvas.reports.statistics.paired import all_pairs, holm, paired_tests, pairs_with
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Of runs whose scores have one protocol.
+    """A ranking of configurations whose scores have one protocol.
 
     Args:
         score: key of the score.
-        lower_is_better: its direction.
-        fingerprint: of the protocol; empty where the scores carry none.
-        configurations: the best mean first, those without a score last.
-        baseline: what all others are compared with; None compares every pair.
+        lower_is_better: direction of the score.
+        fingerprint: fingerprint of the protocol; empty if the scores carry none.
+        configurations: the best mean first, configurations without a score last.
+        baseline: the configuration that all others are compared with; None compares every pair.
     """
 
     score: str
     lower_is_better: bool
     fingerprint: str
-    configurations: list[Configuration]
-    baseline: Configuration | None
+    configurations: list[RankedConfiguration]
+    baseline: RankedConfiguration | None
 
     @cached_property
-    def ranked(self) -> list[Configuration]:
+    def ranked(self) -> list[RankedConfiguration]:
         """Configurations with at least one score."""
         return [c for c in self.configurations if c.values]
 
     @cached_property
-    def comparisons(self) -> list[Comparison]:
-        """All that the correction is for: every pair, the better mean first, or every other against the baseline."""
+    def differences(self) -> list[Difference]:
+        """Every difference that Holm's correction covers.
+
+        Without a baseline these are all pairs, the better mean first; with one, every other against the baseline.
+        """
         n = len(self.ranked)
         if n < 2:
             return []
         pairs = all_pairs(n) if self.baseline is None else pairs_with(self.ranked.index(self.baseline), n)
-        d = paired_differences(self._matrix(), pairs)
+        d = paired_tests(self._matrix(), pairs)
         adjusted, made = holm(d.p), int((~np.isnan(d.p)).sum())
+        words = [word_of(mean, p, self.lower_is_better) for mean, p in zip(d.mean, adjusted, strict=True)]
         return [
-            Comparison(
+            Difference(
                 self.ranked[d.first[i]],
                 self.ranked[d.second[i]],
                 int(d.n[i]),
@@ -81,24 +60,25 @@ class Ranking:
                 float(d.low[i]),
                 float(d.high[i]),
                 float(adjusted[i]),
-                verdict(d.mean[i], d.sd[i], int(d.n[i]), adjusted[i], made, self.lower_is_better),
+                word,
+                more_seeds(d.mean[i], d.sd[i], int(d.n[i]), made) if word == "within noise" else None,
             )
-            for i in range(len(pairs))
+            for i, word in enumerate(words)
         ]
 
     def _matrix(self) -> np.ndarray:
-        """``(configurations, seeds)`` of scores, NaN where there is none."""
+        """Scores as ``(configurations, seeds)``, NaN for a seed without a score."""
         rows = [pd.Series(c.values, dtype=float) for c in self.ranked]
         return pd.concat(rows, axis=1).to_numpy().T
 
     @cached_property
     def failures(self) -> list[Failure]:
-        """Of all configurations."""
+        """Failures of all configurations."""
         return [failure for c in self.configurations for failure in c.failures]
 
     @property
     def runs(self) -> int:
-        """Seed runs, whatever came of them."""
+        """Number of seed runs, failed ones included."""
         return sum(len(c.rows) for c in self.configurations)
 
 
@@ -106,17 +86,17 @@ def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: st
     """Order the configurations of one protocol.
 
     Args:
-        table: tidy, of runs with one protocol.
+        table: tidy table of the runs whose scores have that protocol.
         score: key of the score.
-        lower_is_better: its direction.
-        fingerprint: of the protocol.
+        lower_is_better: direction of the score.
+        fingerprint: fingerprint of the protocol.
         baseline: label of a configuration; None compares every pair.
 
     Raises:
         StudyError: no configuration of that label has a score.
     """
     groups = table.groupby(["study", "configuration"], sort=False)
-    found = [Configuration(str(rows["label"].iloc[0]), rows, score) for _, rows in groups]
+    found = [RankedConfiguration(str(rows["label"].iloc[0]), rows, score) for _, rows in groups]
     sign = 1 if lower_is_better else -1
     found.sort(key=lambda c: (not c.values, sign * c.summary.mean if c.values else 0.0))
     known = {c.label: c for c in found if c.values}
@@ -128,16 +108,20 @@ def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: st
 def rankings(
     table: pd.DataFrame, fingerprints: pd.Series, score: str, lower: bool, baseline: str | None
 ) -> list[Ranking]:
-    """One ranking for each protocol, that of most runs first: scores of different protocols are never ranked together.
+    """Make one ranking for each protocol, since scores of different protocols are not comparable.
 
-    Runs without a score stand with the other seeds of their configuration, else in the first ranking.
+    The protocol of most runs comes first. A run without a score stands with the other seeds of its configuration, or in
+    the first ranking if none of them has a score.
 
     Args:
-        table: tidy.
-        fingerprints: of each row's score, None where it has none.
+        table: tidy table of all runs.
+        fingerprints: fingerprint of the score's protocol for each row; None if a row has none.
         score: key of the score.
         lower: whether less is better.
-        baseline: label of a configuration, in whichever protocol it has scores; None compares every pair.
+        baseline: label of a configuration; None compares every pair, as does a protocol that has no such label.
+
+    Raises:
+        StudyError: no configuration has the baseline's label.
     """
     scored = (table["outcome"] == "finished") & table[score].notna()
     digits = fingerprints.where(scored).where(fingerprints.notna() | ~scored, "")
@@ -150,6 +134,52 @@ def rankings(
     return [rank(table[digits == d], score, lower, d, _baseline(table[digits == d], score, baseline)) for d in order]
 
 
+def configuration_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """Make the table of configurations, one row each, in the ranking's order."""
+    return [_configuration(ranking, c) for c in ranking.configurations]
+
+
+def comparison_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """Make the table of differences, one row each, all that Holm's correction covers."""
+    return [_comparison(ranking, d) for d in ranking.differences]
+
+
 def _baseline(table: pd.DataFrame, score: str, label: str | None) -> str | None:
-    """The baseline where this protocol has it; elsewhere every pair is compared."""
+    """The baseline's label if a configuration of this protocol has it; else None, and every pair is compared."""
     return label if label in set(table["label"][table[score].notna()]) else None
+
+
+def _configuration(ranking: Ranking, c: RankedConfiguration) -> dict[str, Any]:
+    others = {key: summary.mean for key, summary in c.other_scores().items()}
+    return {
+        "configuration": c.label,
+        "protocol": ranking.fingerprint,
+        "score": ranking.score,
+        "seeds": c.summary.n,
+        "mean": c.summary.mean,
+        "sd": c.summary.sd,
+        "low": c.interval.low,
+        "high": c.interval.high,
+        "interval": c.interval.method,
+        "failures": len(c.failures),
+        "running": c.unfinished,
+        "images": c.mean("images"),
+        "wall_seconds": c.mean("wall_seconds"),
+        **others,
+    }
+
+
+def _comparison(ranking: Ranking, d: Difference) -> dict[str, Any]:
+    return {
+        "first": d.first.label,
+        "second": d.second.label,
+        "protocol": ranking.fingerprint,
+        "score": ranking.score,
+        "seeds": d.n,
+        "difference": d.mean,
+        "low": d.low,
+        "high": d.high,
+        "p_holm": d.p,
+        "verdict": d.word,
+        "more_seeds": d.more_seeds,
+    }

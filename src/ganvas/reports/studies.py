@@ -1,9 +1,10 @@
-"""Studies as they lie in the store: one table of all their runs, and what they are ranked by."""
+"""Studies in the store: one table of all their runs, the score that ranks them, and the report on their runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from mlflow.entities import Run
@@ -12,9 +13,13 @@ from mlflow.tracking import MlflowClient
 from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, study_runs, tidy
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
+
+FOLDER = "report"
+"""Folder of the report among the artifacts of the study's run."""
 
 _FIRST = ("fid", "fd")
-"""Metrics that a study is ranked by where it does not say."""
+"""Metrics that rank a study without an objective, if it has them."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,9 @@ class Studies:
     """One study or several, read together.
 
     Args:
-        names: of the studies.
-        table: tidy, of all seed runs; labels are unique to a configuration.
-        records: the study run of each study that has one, by name.
+        names: names of the studies.
+        table: tidy table of all seed runs, whose labels are unique to a configuration.
+        records: the study's own run in MLflow, by name, for each study that has one.
     """
 
     names: tuple[str, ...]
@@ -33,11 +38,11 @@ class Studies:
 
 
 def load(client: MlflowClient, names: Sequence[str]) -> Studies:
-    """Read studies.
+    """Read studies from the store.
 
     Args:
-        client: of the store.
-        names: at least one.
+        client: client of the MLflow store.
+        names: names of studies, at least one.
 
     Raises:
         StudyError: no name, or a study without a run.
@@ -53,12 +58,15 @@ def load(client: MlflowClient, names: Sequence[str]) -> Studies:
 
 
 def choose_score(studies: Studies, score: str | None, direction: str | None) -> tuple[str, bool]:
-    """What to rank by, and whether less of it is better.
+    """Choose the score that ranks the configurations, and its direction.
 
     Args:
-        studies: what is reported.
-        score: key that was asked for; None takes the study's objective, else its Fréchet distance.
-        direction: ``lower`` or ``higher``; None takes the study's, else that of the metric.
+        studies: the studies of the report.
+        score: key that the user asked for; None takes the study's objective, else its Fréchet distance.
+        direction: ``lower`` or ``higher``; None takes the direction of the study, else of the metric.
+
+    Returns:
+        The key, and whether less is better.
 
     Raises:
         StudyError: no run has the score, or its direction is not known.
@@ -82,6 +90,40 @@ def choose_score(studies: Studies, score: str | None, direction: str | None) -> 
     return chosen, lower
 
 
+def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> dict[str, str]:
+    """Log the report's files to each study's run, which is created for a study that has none.
+
+    Args:
+        client: client of the MLflow store.
+        studies: the studies of the report; several share one folder name that lists them all.
+        files: files of the report.
+
+    Returns:
+        Ids of the studies' runs by name.
+
+    Raises:
+        StoreError: the store did not take the files.
+    """
+    folder = FOLDER if len(studies.names) == 1 else f"{FOLDER}-{'+'.join(studies.names)}"
+    paths = list(files)
+    try:
+        with impatient():
+            found = {name: _record(client, studies, name) for name in studies.names}
+            for run_id in found.values():
+                for path in paths:
+                    client.log_artifact(run_id, str(path), folder)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
+        message = f"the report is written, but the MLflow store {tracking_uri()} did not take it: {reason}"
+        raise StoreError(without_password(message)) from error
+    return found
+
+
+def runs_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Make the tidy table writable as CSV: all protocols of a run in one column of text."""
+    return table.assign(protocol=[" ".join(sorted(set(digits.values()))) for digits in table["protocol"]])
+
+
 def _offered(keys: list[str]) -> str:
     return f"write score=KEY with one of {', '.join(keys)}" if keys else "see the failures in `ganvas ui`"
 
@@ -94,9 +136,19 @@ def _known(client: MlflowClient) -> str:
 
 
 def _unique_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Labels with the study's name where there are several, and with the hash where two configurations share one."""
+    """Make labels unique: add the study's name if there are several, and the hash if two configurations share one."""
     if table["study"].nunique() > 1:
         table["label"] = table["study"] + ": " + table["label"]
     hashes = table.groupby("label")["configuration"].transform("nunique")
     table["label"] = table["label"].where(hashes == 1, table["label"] + " (" + table["configuration"] + ")")
     return table
+
+
+def _record(client: MlflowClient, studies: Studies, name: str) -> str:
+    if name in studies.records:
+        return studies.records[name].info.run_id
+    some = studies.table["run_id"][studies.table["study"] == name].iloc[0]
+    experiment = client.get_run(str(some)).info.experiment_id
+    run = client.create_run(experiment, run_name=name, tags={ROLE: STUDY, STUDY_TAG: name})
+    client.set_terminated(run.info.run_id)
+    return run.info.run_id

@@ -1,7 +1,7 @@
-"""One searched value each: Hydra's sweep syntax on one side, Optuna's distributions on the other.
+"""Dimensions of a search space: each turns one expression of Hydra's sweep syntax into a distribution of Optuna.
 
 =============================================  =====================================
-``a,b,c``, ``choice(a, b, c)``, ``glob(*)``     one of these
+``a,b,c``, ``choice(a, b, c)``, ``glob(*)``     one of these values
 ``range(1, 5)``, ``range(1, 5, 2)``             integers, or floats in steps; the end is excluded
 ``interval(0.5, 1)``                            a float
 ``tag(log, interval(1e-4, 1e-2))``              a float, uniform in its logarithm
@@ -16,56 +16,56 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import Trial
 
-from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps import SweepError
 
 
 class Dimension(ABC):
-    """What one key of the config may be set to."""
+    """The values that one key of the config may take."""
 
     @property
     @abstractmethod
     def distribution(self) -> BaseDistribution:
-        """Optuna's."""
+        """The same values as a distribution of Optuna."""
 
     @abstractmethod
-    def suggest(self, trial: Trial, name: str) -> Any:
-        """Let the sampler choose.
+    def suggest(self, trial: optuna.Trial, name: str) -> Any:
+        """Let the sampler choose a value.
 
         Args:
-            trial: that asks.
-            name: of the parameter.
+            trial: Optuna's trial that gets the value.
+            name: Optuna's name of the parameter.
         """
 
     @abstractmethod
     def values(self) -> list[Any] | None:
-        """All there are, in order; None where there are too many to list."""
+        """List all values in order; None if there are infinitely many."""
 
     def text(self, value: Any) -> str:
-        """``value`` as it stands in an override."""
+        """Write ``value`` as in an override."""
         return str(value)
 
 
 @final
 @dataclass(frozen=True)
 class Choice(Dimension):
-    """One of several, as they stand in an override."""
+    """One of several texts, as written in an override."""
 
     options: tuple[str, ...]
 
     @property
     def distribution(self) -> BaseDistribution:
-        """Categorical."""
+        """Categorical distribution over the options."""
         return CategoricalDistribution(self.options)
 
-    def suggest(self, trial: Trial, name: str) -> Any:
-        """One of the options."""
+    def suggest(self, trial: optuna.Trial, name: str) -> Any:
+        """Choose one of the options."""
         return trial.suggest_categorical(name, self.options)
 
     def values(self) -> list[Any] | None:
-        """The options."""
+        """List the options."""
         return list(self.options)
 
 
@@ -81,22 +81,22 @@ class Integers(Dimension):
 
     @property
     def distribution(self) -> BaseDistribution:
-        """Of integers."""
+        """Distribution over the integers, uniform or log-uniform."""
         return IntDistribution(self.low, self.high, log=self.log, step=self.step)
 
-    def suggest(self, trial: Trial, name: str) -> Any:
-        """An integer."""
+    def suggest(self, trial: optuna.Trial, name: str) -> Any:
+        """Choose an integer."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
     def values(self) -> list[Any] | None:
-        """Each of them."""
+        """List the integers."""
         return list(range(self.low, self.high + 1, self.step))
 
 
 @final
 @dataclass(frozen=True)
 class Reals(Dimension):
-    """Floats from ``low`` to ``high``; with a ``step``, ``high`` included."""
+    """Floats from ``low`` to ``high``; a grid with ``high`` included if there is a ``step``."""
 
     low: float
     high: float
@@ -104,33 +104,33 @@ class Reals(Dimension):
     log: bool = False
 
     def text(self, value: Any) -> str:
-        """To six digits, which is more than any effect, and can be read."""
+        """Round to six significant digits: finer than any effect, and readable."""
         return f"{value:.6g}"
 
     @property
     def distribution(self) -> BaseDistribution:
-        """Of floats."""
+        """Distribution over the floats, uniform or log-uniform."""
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
 
-    def suggest(self, trial: Trial, name: str) -> Any:
-        """A float."""
+    def suggest(self, trial: optuna.Trial, name: str) -> Any:
+        """Choose a float."""
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     def values(self) -> list[Any] | None:
-        """The steps."""
+        """List the grid; None without a step."""
         if self.step is None:
             return None
         return [self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)]
 
 
 def dimension(override: Any) -> Dimension:
-    """The dimension of a swept override.
+    """Read the dimension of a swept override.
 
     Args:
-        override: Hydra's parsed ``Override``, a sweep.
+        override: ``Override`` as Hydra's parser returns it, with a sweep as its value.
 
     Raises:
-        SweepError: bounds that cannot be.
+        SweepError: impossible bounds, such as a logarithmic interval from 0.
     """
     read = next(read for says, read in _READERS.items() if getattr(override, says)())
     try:

@@ -1,6 +1,6 @@
-"""The MLflow runs above the seed runs: one for a study, one for each of its configurations.
+"""MLflow runs above the seed runs: one for a study, one for each of its trials.
 
-They are found by their tags before they are made, so that a worker that takes over goes on with them.
+A run is looked up by its tags before it is created, so that a worker that takes over continues the same runs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, final
 from mlflow.entities import Metric, Run
 from mlflow.utils.time import get_current_time_millis
 
-from ganvas.reports.statistics.statistics import seed_summary
-from ganvas.sweeps.study import Configuration
+from ganvas.sweeps.seeds import seed_summary
+from ganvas.sweeps.study import Trial
 from ganvas.tracking import limits
 from ganvas.tracking.hierarchy import (
     CONFIGURATION,
@@ -37,11 +37,11 @@ from ganvas.tracking.store import open_store
 
 @final
 class Hierarchy:
-    """Runs of one study in one MLflow experiment.
+    """The runs of one study in one MLflow experiment.
 
     Args:
-        experiment: its name.
-        study: its name.
+        experiment: name of the experiment; created if it is not there.
+        study: name of the study.
     """
 
     def __init__(self, experiment: str, study: str) -> None:
@@ -50,75 +50,84 @@ class Hierarchy:
         self.study_run = ""
 
     def begin_study(self, objectives: Mapping[str, str], params: Mapping[str, Any]) -> str:
-        """Find or make the study's run; under the study's lock.
+        """Find or create the study's run; to be called under the study's lock.
 
         Args:
-            objectives: direction by score.
-            params: sampler, pruner and storage.
+            objectives: ``minimize`` or ``maximize`` by score.
+            params: sampler, pruner and storage, logged as parameters.
+
+        Returns:
+            The run's id.
         """
         tags = {OBJECTIVE_TAG: ",".join(objectives), DIRECTION_TAG: ",".join(objectives.values())}
         self.study_run = self._find_or_make({ROLE: STUDY, STUDY_TAG: self._study}, tags, f"study {self._study}", params)
         return self.study_run
 
-    def begin_configuration(self, configuration: Configuration) -> str:
-        """Find or make the run of a configuration; under the study's lock.
+    def begin_trial(self, trial: Trial) -> str:
+        """Find or create the run of a trial; to be called under the study's lock.
 
         Args:
-            configuration: of the study.
+            trial: a trial of the study.
+
+        Returns:
+            The run's id.
         """
-        key = {ROLE: CONFIGURATION, STUDY_TAG: self._study, CONFIGURATION_TAG: configuration.hash}
-        tags = {PARENT_TAG: self.study_run, LABEL_TAG: configuration.label, TRIAL_TAG: configuration.number}
-        return self._find_or_make(key, tags, configuration.label or "configuration", configuration.values)
+        key = {ROLE: CONFIGURATION, STUDY_TAG: self._study, CONFIGURATION_TAG: trial.hash}
+        tags = {PARENT_TAG: self.study_run, LABEL_TAG: trial.label, TRIAL_TAG: trial.number}
+        return self._find_or_make(key, tags, trial.label or "configuration", trial.values)
 
     def seed_run(self, parent: str, seed: int) -> str | None:
-        """The newest run of one seed of a configuration; None where it never began.
+        """Id of the newest run of one seed of a trial; None if it was never started.
 
         Args:
-            parent: run of the configuration.
-            seed: of the run.
+            parent: id of the trial's run.
+            seed: seed of the run.
         """
         runs = self._search({PARENT_TAG: parent, SEED_TAG: str(seed)})
         return runs[0].info.run_id if runs else None
 
     def is_finished(self, run_id: str, parent: str) -> bool:
-        """Whether a run of this configuration came to its end.
+        """Whether a run belongs to the trial and is FINISHED.
 
         Args:
-            run_id: which.
-            parent: run of the configuration.
+            run_id: id of the seed's run.
+            parent: id of the trial's run.
         """
         run = self._client.get_run(run_id)
         return run.info.status == "FINISHED" and run.data.tags.get(PARENT_TAG) == parent
 
-    def failed_run(self, parent: str, configuration: Configuration, seed: int, outcome: str, reason: str) -> str:
-        """The run of a seed that failed: made here where the job did not get as far, and ended where it still runs.
+    def failed_run(self, parent: str, trial: Trial, seed: int, outcome: str, reason: str) -> str:
+        """Find the run of a seed that failed; create it if the job did not, and end it if it is still RUNNING.
 
         Args:
-            parent: run of the configuration.
-            configuration: of the study.
-            seed: of the job.
-            outcome: how it ended.
-            reason: in a line.
+            parent: id of the trial's run.
+            trial: a trial of the study.
+            seed: seed of the job.
+            outcome: how the job ended, one of :mod:`ganvas.tracking.outcomes`.
+            reason: why it failed, in one line.
+
+        Returns:
+            The run's id.
         """
         found = self.seed_run(parent, seed)
         tags: dict[str, Any] = {FAILURE_TAG: reason, OUTCOME_TAG: outcome}
         if found is None:
             own = {ROLE: RUN, PARENT_TAG: parent, STUDY_TAG: self._study, SEED_TAG: seed}
-            tags |= own | {CONFIGURATION_TAG: configuration.hash, LABEL_TAG: configuration.label}
-            found = self._make(f"{configuration.label} seed={seed}", tags, {})
+            tags |= own | {CONFIGURATION_TAG: trial.hash, LABEL_TAG: trial.label}
+            found = self._make(f"{trial.label} seed={seed}", tags, {})
         if self._client.get_run(found).info.status in ("RUNNING", "SCHEDULED"):
             self._client.log_batch(found, tags=limits.tags(tags))
             self._client.set_terminated(found, "FAILED")
         return found
 
-    def end_configuration(self, run_id: str, configuration: Configuration) -> None:
-        """Log mean, sd and 95% interval over the seeds that finished, and how many did not.
+    def end_trial(self, run_id: str, trial: Trial) -> None:
+        """Log mean, standard deviation and 95% interval over the seeds that finished, and count those that failed.
 
         Args:
-            run_id: of the configuration.
-            configuration: as it ended.
+            run_id: id of the trial's run.
+            trial: the trial, read after its last job ended.
         """
-        done = [job for job in configuration.jobs.values() if job.done]
+        done = [job for job in trial.jobs.values() if job.done]
         finished = [job for job in done if job.outcome == FINISHED]
         values: dict[str, float] = {"seeds": len(finished), "failures": len(done) - len(finished)}
         for key in dict.fromkeys(key for job in finished for key in job.scores):
@@ -131,20 +140,16 @@ class Hierarchy:
         self.end(run_id, "FINISHED" if finished else "FAILED")
 
     def end(self, run_id: str, status: str) -> None:
-        """Mark a run.
+        """End a run.
 
         Args:
-            run_id: which.
-            status: MLflow's.
+            run_id: id of the run.
+            status: ``FINISHED``, ``FAILED`` or ``KILLED``.
         """
         self._client.set_terminated(run_id, status)
 
     def artifact(self, path: str) -> None:
-        """Log a file to the study's run.
-
-        Args:
-            path: of the file.
-        """
+        """Log a file to the study's run."""
         self._client.log_artifact(self.study_run, path)
 
     def _find_or_make(

@@ -1,4 +1,4 @@
-"""One job where it is trained, in whatever process the launcher put it: its outcome always reaches the study."""
+"""One job in the process that trains it, which the launcher chose; the job's outcome always reaches the study."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from omegaconf import DictConfig
 
 from ganvas.run.callbacks.listeners import Listener, listening
 from ganvas.storage.checkpoints import LAST
-from ganvas.sweeps.heart import beating
-from ganvas.sweeps.owners import Owner
-from ganvas.sweeps.pruning import Report, Unhealthy
-from ganvas.sweeps.samplers import make_pruner
+from ganvas.sweeps.owner import Owner, beating
+from ganvas.sweeps.pruning import PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
@@ -30,16 +28,16 @@ class SweepJob:
     """Hydra's task function of a sweep; it can be pickled.
 
     Args:
-        task: trains a config and returns what ``result.json`` holds.
-        study: its name.
-        storage: its address.
-        directions: of its objectives.
-        objective: the first of them; None where the runs have none.
-        pruner: its name.
-        prune_on: health checks whose warning prunes too.
-        threads: of each job; None leaves them.
+        task: trains a config and returns the content of ``result.json``.
+        study: name of the study.
+        storage: address of the study's storage.
+        directions: ``minimize`` or ``maximize`` for each objective.
+        objective: key of the first objective; None if the runs have no score.
+        pruner: key of :data:`ganvas.sweeps.pruning.PRUNERS`.
+        prune_on: names of health checks whose warning prunes too.
+        threads: threads of torch for each job; None keeps torch's default.
         worker: the process that launches the jobs.
-        explain: an exception to a line and an exit code.
+        explain: turns an exception into one line and an exit code.
     """
 
     task: Callable[[DictConfig], Any]
@@ -54,7 +52,7 @@ class SweepJob:
     explain: Callable[[BaseException], tuple[str, int]]
 
     def __call__(self, cfg: DictConfig) -> None:
-        """Train, and record how it ended; only an interruption goes further.
+        """Train, and record the outcome in the study; an exception is an outcome, only an interruption is raised.
 
         Args:
             cfg: the composed config of the job.
@@ -74,9 +72,9 @@ class SweepJob:
             study.set_job(trial_id, cfg.seed, self._ended(cfg, job, listeners))
 
     def _listeners(self, study: Study, trial_id: int) -> list[Listener]:
-        found: list[Listener] = [Unhealthy(self.prune_on)] if self.prune_on else []
+        found: list[Listener] = [PruneOnHealth(self.prune_on)] if self.prune_on else []
         if self.pruner != "none" and self.objective is not None:
-            found.append(Report(study, trial_id, self.objective))
+            found.append(PruneOnScore(study, trial_id, self.objective))
         return found
 
     def _ended(self, cfg: DictConfig, job: Job, listeners: list[Listener]) -> Job:
@@ -95,10 +93,10 @@ class SweepJob:
 
 
 def checkpoint(folder: Path) -> Path | None:
-    """What an interrupted job left to go on from; None where it left nothing.
+    """Path of the checkpoint that an interrupted job resumes from; None if it left no checkpoint.
 
     Args:
-        folder: of the job.
+        folder: output folder of the job.
     """
     path = folder / LAST
     return path.absolute() if path.exists() else None

@@ -1,51 +1,56 @@
-"""Taking configurations, one worker each: first those whose worker died, then those that wait, then new ones.
+"""Leases: a worker's hold on a trial, granted to one worker at a time.
 
-All of it happens under the study's lock, so that two workers never take the same one, and a sampler sees every
-configuration asked for before.
+A worker first gets trials whose worker died, then trials that wait, then new ones. Leases are granted under the study's
+lock, so that two workers never get the same trial and a sampler sees every trial that was asked for before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, final
 
-from optuna.trial import Trial, TrialState
+import optuna
+from optuna.trial import TrialState
 
 from ganvas.sweeps.hierarchy import Hierarchy
-from ganvas.sweeps.owners import Owner
+from ganvas.sweeps.owner import Owner
 from ganvas.sweeps.samplers import make_sampler
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import exclusively
-from ganvas.sweeps.study import (
-    CONFIGURATION,
-    LABEL,
-    NOTE,
-    OWNER,
-    SEEDS,
-    VALUES,
-    Configuration,
-    Job,
-    Study,
-    job_attributes,
-)
+from ganvas.sweeps.study import CONFIGURATION, LABEL, NOTE, OWNER, SEEDS, VALUES, Job, Study, Trial, job_attributes
 from ganvas.tracking.outcomes import ERROR, PRUNED
 from ganvas.tracking.provenance import config_hash
 
 Configure = Callable[[Mapping[str, str]], str]
-"""Swept values to the hash of the config they give; raises where they give none."""
+"""Takes swept values, composes their config and returns its hash; raises if they give no valid config."""
 
 
 @final
-class Claims:
-    """Takes configurations of a study for this process.
+@dataclass(frozen=True)
+class Lease:
+    """A worker's hold on a trial.
 
     Args:
-        study: in its storage.
-        hierarchy: its runs in MLflow.
-        settings: of the sweep.
-        space: of the sweep.
+        trial: the trial as it was when the lease was granted.
+        run: id of the trial's run in MLflow.
+    """
+
+    trial: Trial
+    run: str
+
+
+@final
+class Leases:
+    """Grants leases on the trials of a study to this process.
+
+    Args:
+        study: the study that all workers share.
+        hierarchy: the study's runs in MLflow.
+        settings: sampler, number of trials and their like.
+        space: gives the values of a new trial.
         configure: composes a config and hashes it.
     """
 
@@ -57,10 +62,10 @@ class Claims:
         self.expected = settings.n_trials or 0
 
     def prepare(self) -> None:
-        """Put a grid's configurations in the queue, those that are not there yet.
+        """Enqueue the points of a grid that the study does not have yet.
 
         Raises:
-            Exception: one of them gives no config: bad input, before anything is trained.
+            Exception: a point gives no valid config; raised before anything is trained.
         """
         if self._settings.sampler != "grid":
             return
@@ -68,54 +73,50 @@ class Claims:
         self.expected = len(points)
         described = [(named, self._attributes(values, self._configure(values))) for values, named in points]
         with exclusively(self._study.storage, self._study.name):
-            known = {c.hash: c for c in self._study.configurations()}
+            known = {t.hash: t for t in self._study.trials()}
             for named, attributes in described:
                 self._enqueue(named, attributes, known.get(attributes[CONFIGURATION]))
 
-    def take(self, count: int) -> dict[Configuration, str]:
-        """Up to ``count`` configurations with their MLflow runs; none where nothing is left.
+    def take(self, count: int) -> list[Lease]:
+        """Grant up to ``count`` leases; none if no trial is left.
 
         Args:
-            count: at least 1.
+            count: number of trials that this process can train at once, at least 1.
         """
-        taken: dict[Configuration, str] = {}
+        taken: list[Lease] = []
         with exclusively(self._study.storage, self._study.name):
             ghosts = self._study.ghosts()
-            for lost in [c for c in ghosts if not c.known]:
+            for lost in [t for t in ghosts if not t.known]:
                 self._study.tell(lost, None, TrialState.FAIL)
-            for ghost in [c for c in ghosts if c.known][:count]:
-                self._own(ghost.trial_id, taken)
+            for ghost in [t for t in ghosts if t.known][:count]:
+                taken.append(self._grant(ghost.id))
             while len(taken) < count and self._more():
                 if (trial_id := self._new()) is not None:
-                    self._own(trial_id, taken)
+                    taken.append(self._grant(trial_id))
         return taken
 
-    def release(self, configuration: Configuration) -> None:
-        """Let another worker take it at once.
-
-        Args:
-            configuration: of this worker.
-        """
-        self._study.set(configuration.trial_id, OWNER, None)
+    def release(self, trial: Trial) -> None:
+        """End a lease of this process, so that another worker can take the trial at once."""
+        self._study.set(trial.id, OWNER, None)
 
     def _more(self) -> bool:
         if self._study.waiting():
             return True
         searches = self._settings.sampler != "grid"
-        return searches and len(self._study.configurations()) < (self._settings.n_trials or 0)
+        return searches and len(self._study.trials()) < (self._settings.n_trials or 0)
 
     def _new(self) -> int | None:
-        """A configuration that waited or is new; None for one that the study has had before."""
-        known = self._study.configurations()
-        trial = self._study.ask(make_sampler(self._settings.sampler, self._settings.sampler_seed, len(known)))
-        if not self._study.read(trial._trial_id).known:
-            return self._describe(trial, {c.hash: c for c in known})
-        for name, value in self._study.optuna.trials[trial.number].system_attrs["fixed_params"].items():
-            _suggest_again(trial, name, value, self._space)
-        return trial._trial_id
+        """Id of a trial that waited or is new; None if the sampler chose a configuration that the study has."""
+        known = self._study.trials()
+        asked = self._study.ask(make_sampler(self._settings.sampler, self._settings.sampler_seed, len(known)))
+        if not self._study.read(asked._trial_id).known:
+            return self._describe(asked, {t.hash: t for t in known})
+        for name, value in self._study.optuna.trials[asked.number].system_attrs["fixed_params"].items():
+            _suggest_again(asked, name, value, self._space)
+        return asked._trial_id
 
-    def _describe(self, trial: Trial, known: Mapping[str, Configuration]) -> int | None:
-        values = self._space.suggest(trial)
+    def _describe(self, asked: optuna.Trial, known: Mapping[str, Trial]) -> int | None:
+        values = self._space.suggest(asked)
         failed: dict[str, Any] = {}
         try:
             hash_ = self._configure(values)
@@ -125,27 +126,27 @@ class Claims:
             job = Job("done", ERROR, reason, exit_code=2)
             failed = job_attributes(dict.fromkeys(self._space.seeds, job))
         for key, value in {**failed, **self._attributes(values, hash_)}.items():
-            self._study.set(trial._trial_id, key, value)
+            self._study.set(asked._trial_id, key, value)
         if hash_ in known:
-            self._repeat(trial, known[hash_])
+            self._repeat(asked, known[hash_])
             return None
-        return trial._trial_id
+        return asked._trial_id
 
-    def _repeat(self, trial: Trial, earlier: Configuration) -> None:
-        """The sampler came back to a configuration: it is not trained again, what it came to is told again."""
-        self._study.set(trial._trial_id, NOTE, f"same as {earlier.number}")
-        found = self._study.storage.get_trial(earlier.trial_id)
+    def _repeat(self, asked: optuna.Trial, earlier: Trial) -> None:
+        """Tell the sampler the value of an earlier trial with the same configuration, without training it again."""
+        self._study.set(asked._trial_id, NOTE, f"same as {earlier.number}")
+        found = self._study.storage.get_trial(earlier.id)
         complete = found.state == TrialState.COMPLETE
         state = TrialState.COMPLETE if complete else TrialState.FAIL
-        self._study.optuna.tell(trial, found.values if complete else None, state)
+        self._study.optuna.tell(asked, found.values if complete else None, state)
 
-    def _own(self, trial_id: int, taken: dict[Configuration, str]) -> None:
+    def _grant(self, trial_id: int) -> Lease:
         self._study.set(trial_id, OWNER, self._me.as_dict())
         self._study.storage.record_heartbeat(trial_id)
-        configuration = self._study.read(trial_id)
-        taken[configuration] = self._hierarchy.begin_configuration(configuration)
+        trial = self._study.read(trial_id)
+        return Lease(trial, self._hierarchy.begin_trial(trial))
 
-    def _enqueue(self, params: dict[str, Any], attributes: dict[str, Any], earlier: Configuration | None) -> None:
+    def _enqueue(self, params: dict[str, Any], attributes: dict[str, Any], earlier: Trial | None) -> None:
         if earlier is None:
             self._study.enqueue(params, attributes)
             return
@@ -159,20 +160,20 @@ class Claims:
         return {VALUES: dict(values), LABEL: label, SEEDS: list(self._space.seeds), CONFIGURATION: hash_}
 
 
-def _suggest_again(trial: Trial, name: str, value: Any, space: Space) -> None:
-    """Make an enqueued parameter one of the trial's, for Optuna's importance and plots."""
+def _suggest_again(asked: optuna.Trial, name: str, value: Any, space: Space) -> None:
+    """Suggest an enqueued parameter, so that Optuna's importance and plots know its distribution."""
     kinds = [*space.dimensions.items(), *(item for branch in space.branches for item in branch.dimensions.items())]
     for key, kind in kinds:
         if space.name(key, kind) == name and value in (kind.values() or []):
-            kind.suggest(trial, name)
+            kind.suggest(asked, name)
             return
 
 
 def short(value: str) -> str:
-    """A number to four digits, anything else as it is.
+    """Round a long number to four significant digits; any other text stays as it is.
 
     Args:
-        value: of an override.
+        value: value of an override.
     """
     try:
         return value if len(value) < 8 else f"{float(value):.4g}"

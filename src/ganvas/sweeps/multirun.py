@@ -1,4 +1,4 @@
-"""``ganvas train -m``: a multirun from Hydra's side: line and sweep file in, a study worked on, its table out."""
+"""``ganvas train -m``: read command line and sweep file, work on the study, write its ``result.json``."""
 
 from __future__ import annotations
 
@@ -18,40 +18,42 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from ganvas.errors import explain
 from ganvas.metrics.registry import frechet_name, key
 from ganvas.run.identity import configuration_hash
+from ganvas.storage.atomic import write_json
+from ganvas.sweeps import SweepError
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
-from ganvas.sweeps.lease import Claims
-from ganvas.sweeps.owners import Owner
-from ganvas.sweeps.parallel import available_cores, parallel
-from ganvas.sweeps.quoting import quoted
-from ganvas.sweeps.samplers import make_pruner
+from ganvas.sweeps.launchers import available_cores, parallel
+from ganvas.sweeps.lease import Leases
+from ganvas.sweeps.overrides import quoted
+from ganvas.sweeps.owner import Owner
+from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
-from ganvas.sweeps.study import Study
-from ganvas.sweeps.summary import refuse_nothing, write_summary
+from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
+from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.signals import signals_wait
 from ganvas.tracking.store import without_password
 
-# What may differ between two lines of one study: it does not change what is trained.
 FREE = ("study", "workers", "paths.", "tracking.")
+"""Keys that two workers of one study may set differently, since they do not change what is trained."""
 
 
 def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line: Sequence[str]) -> dict[str, Any]:
-    """Work on the study of a line until nothing is left to take.
+    """Work on the study of a command line until no trial is left that another worker does not hold.
 
     Args:
-        context: Hydra's.
-        task: trains one config.
-        config: of the line, without its swept values.
-        line: overrides.
+        context: Hydra's context, with its config loader.
+        task: trains one config and returns the content of its ``result.json``.
+        config: config of the command line without its swept values.
+        line: overrides of the command line.
 
     Returns:
-        What the study's ``result.json`` holds.
+        The content of the study's ``result.json``.
 
     Raises:
-        SweepError: bad input, or not one job finished.
+        SweepError: bad input, or no job finished.
     """
     sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     assert isinstance(sweeper, dict)
@@ -76,16 +78,19 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
         return configuration_hash(_without_hydra(cfg))
 
-    launcher = Plugins.instance().instantiate_launcher(context, _job(task, name, url, settings), config)
+    launcher = Plugins.instance().instantiate_launcher(context, _sweep_job(task, name, url, settings), config)
 
     def launch(jobs: list[list[str]], first: int) -> None:
         launcher.launch(jobs, initial_job_idx=first)
 
-    claims = Claims(study, hierarchy, settings, space, configure)
-    print(f"study {name}: `study={name}` on the same line continues it, or joins it from another machine", flush=True)
+    leases = Leases(study, hierarchy, settings, space, configure)
+    print(
+        f"study {name}: add `study={name}` to the same command to continue it, or to join it from another machine",
+        flush=True,
+    )
     try:
-        claims.prepare()
-        Worker(study, hierarchy, settings, claims, places, fixed, launch).work()
+        leases.prepare()
+        Worker(study, hierarchy, settings, leases, places, fixed, launch).work()
     except BaseException:
         with signals_wait():
             hierarchy.end(study_run, "KILLED")
@@ -94,11 +99,11 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     hierarchy.artifact(str(places.root / "result.json"))
     if not study.running():
         hierarchy.end(study_run, "FINISHED")
-    refuse_nothing(result)
+    require_a_finished_job(result)
     return result
 
 
-def _job(task: TaskFunction, study: str, storage: str, settings: Settings) -> SweepJob:
+def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings) -> SweepJob:
     return SweepJob(
         task=task,
         study=study,
@@ -114,7 +119,7 @@ def _job(task: TaskFunction, study: str, storage: str, settings: Settings) -> Sw
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:
-    """A job's config as the job sees it."""
+    """Remove Hydra's own node, which a job does not see."""
     with open_dict(cfg):
         del cfg["hydra"]
     return cfg
@@ -144,7 +149,7 @@ def _listed(value: Any) -> tuple[str, ...]:
 
 
 def _frechet(config: DictConfig) -> tuple[str, ...]:
-    """The Fréchet distance of the line's extractor; nothing where it has none."""
+    """Key of the Fréchet distance on the chosen extractor; empty without an extractor."""
     choice = config.hydra.runtime.choices.get("extractor")
     if choice in (None, "none"):
         return ()
@@ -153,7 +158,7 @@ def _frechet(config: DictConfig) -> tuple[str, ...]:
 
 
 def _places(config: DictConfig, space: Space, name: str) -> Places:
-    """``outputs/<study>``, or the folder the line gives; Hydra's own config is told, for its callbacks."""
+    """Folder ``outputs/<study>``, or ``paths.output`` of the command line; set in Hydra's config for its callbacks."""
     folder = get_valid_filename(name)
     given = "paths.output" in space.fixed
     root = Path(config.paths.output if given else f"outputs/{folder}")
@@ -167,7 +172,7 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
     study.agree("line", {name: value for name, value in space.fixed.items() if not name.startswith(FREE)})
     study.agree("search space", space.describe())
     shared = {"sampler": settings.sampler, "objective": ",".join(settings.objectives), "pruner": settings.pruner}
-    if settings.prune_on:  # unsaid where there are none, as in studies from before there could be
+    if settings.prune_on:  # left out if empty, so that studies recorded before prune_on existed still agree
         shared["prune_on"] = ",".join(settings.prune_on)
     if settings.sampler != "grid":
         shared |= {"seeds": ",".join(map(str, space.seeds)), "sampler_seed": str(settings.sampler_seed)}
@@ -176,3 +181,58 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
 
 def _overrides(values: Mapping[str, str]) -> list[str]:
     return [name if name.startswith("~") and not value else f"{name}={value}" for name, value in values.items()]
+
+
+def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -> dict[str, Any]:
+    """Write ``result.json``: every trial, every seed, and how each ended.
+
+    Args:
+        study: the study, after this worker's last trial.
+        settings: objectives and their directions.
+        run_id: id of the study's run in MLflow.
+        folder: output folder of the sweep.
+
+    Returns:
+        The content of the file.
+    """
+    latest = {t.hash: t for t in study.trials() if NOTE not in t.attributes}
+    jobs = [job for t in latest.values() for job in t.jobs.values() if job.done]
+    result = {
+        "study": study.name,
+        "run_id": run_id,
+        "objectives": dict(zip(settings.objectives, settings.directions, strict=False)),
+        "finished": sum(job.outcome == FINISHED for job in jobs),
+        "failed": sum(job.outcome != FINISHED for job in jobs),
+        "configurations": [_trial_entry(t) for t in latest.values()],
+        "output": str(folder.absolute()),
+    }
+    write_json(folder / "result.json", result)
+    return result
+
+
+def require_a_finished_job(result: dict[str, Any]) -> None:
+    """Raise if no job of the study finished.
+
+    Args:
+        result: content of ``result.json``, from :func:`write_summary`.
+
+    Raises:
+        SweepError: all jobs failed; the exit code is 2 if every job had bad input, else 1.
+    """
+    jobs = [job for configuration in result["configurations"] for job in configuration["seeds"]]
+    failures = [job for job in jobs if job["outcome"] not in (FINISHED, "")]
+    if result["finished"] or not failures:
+        return
+    codes = {job["exit_code"] for job in failures}
+    message = f"all {len(failures)} jobs failed, the first with: {failures[0]['reason']}"
+    raise SweepError(message, 2 if codes == {2} else 1)
+
+
+def _trial_entry(t: Trial) -> dict[str, Any]:
+    seeds = [_job_entry(seed, job) for seed, job in t.jobs.items()]
+    return {"trial": t.number, "configuration": t.hash, "label": t.label, "state": t.state.name.lower(), "seeds": seeds}
+
+
+def _job_entry(seed: int, job: Job) -> dict[str, Any]:
+    kept = ("outcome", "reason", "run_id", "output", "exit_code", "scores")
+    return {"seed": seed, **{key: value for key, value in job.as_dict().items() if key in kept}}

@@ -1,4 +1,4 @@
-"""Reading what was asked for on a command line, as MLflow's tags keep it: ``model=gan optimizer.lr=0.001``."""
+"""Overrides as text: quote a value for Hydra, split and join a command line as MLflow's tags keep it."""
 
 from __future__ import annotations
 
@@ -6,36 +6,45 @@ import re
 from collections.abc import Mapping, Sequence
 
 PLACELESS = ("seed", "study", "resume", "hydra", "paths", "tracking", "workers", "log", "grid", "checkpoint")
-"""Roots of keys that decide no score."""
+"""First parts of the keys that change no score."""
 
+_ESCAPED = re.compile(r"(\\*)('|$)")
 _BETWEEN = re.compile(r"\s+(?=[+~]{0,2}[\w./@]+=)")
 
 
+def quoted(text: str) -> str:
+    """Quote ``text`` so that Hydra reads it back unchanged.
+
+    Inside Hydra's quotes only the backslashes just before a quote need escaping.
+    """
+    return "'" + _ESCAPED.sub(lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text) + "'"
+
+
 def split_overrides(text: str) -> dict[str, str]:
-    """Value by key.
+    """Split overrides into values by key.
 
     Args:
-        text: overrides, separated by spaces; values may hold spaces.
+        text: overrides separated by spaces; values may contain spaces.
     """
     pairs = (part.partition("=") for part in _BETWEEN.split(text.strip()) if "=" in part)
     return {key.lstrip("+~"): value for key, _, value in pairs}
 
 
 def decides(key: str) -> bool:
-    """Whether a key of the config can change a score (a seed changes which of its draws is seen)."""
+    """Whether a key of the config can change a score; a seed only chooses which draw of the score is seen."""
     return key.split(".")[0] not in PLACELESS
 
 
 def join_overrides(values: Mapping[str, str]) -> str:
-    """The inverse of :func:`split_overrides`."""
+    """Join values by key into overrides, the inverse of :func:`split_overrides`."""
     return " ".join(f"{key}={value}" for key, value in values.items())
 
 
 def swept(configurations: Sequence[Mapping[str, str]]) -> list[str]:
-    """Keys whose values differ among configurations (absent counts as a value), in order of appearance.
+    """Keys whose values differ among configurations, in order of appearance; a missing key counts as a value.
 
     Args:
-        configurations: overrides of each.
+        configurations: overrides of each configuration, values by key.
     """
     keys = dict.fromkeys(key for values in configurations for key in values)
     return [key for key in keys if len({values.get(key) for values in configurations}) > 1]

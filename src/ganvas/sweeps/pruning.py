@@ -1,28 +1,56 @@
-"""Pruning: the first seed of a configuration reports its scores and its health in training, and may be told to stop.
+"""Pruning: the first seed of a trial is stopped in training if its scores or its health are bad.
 
-What the objective is called ``score/...`` at the end is ``val/...`` in training: another split and fewer images, the
-same metric. A pruner compares such values with those of earlier configurations at the same number of images. A health
-check needs no other configuration: a warning is enough.
+In training the objective ``score/...`` is called ``val/...``: the same metric on another split and fewer images. A
+pruner compares such a value with those of earlier trials at the same number of images. A health check needs no other
+trial: one warning prunes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
+import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, PatientPruner
+
 from ganvas.health.finding import Finding
+from ganvas.sweeps.samplers import named
 from ganvas.sweeps.study import Study
 from ganvas.tracking.outcomes import Pruned
 
+PRUNERS: Mapping[str, Callable[[int, int], BasePruner]] = {
+    "none": lambda every, images: NopPruner(),
+    "median": lambda every, images: MedianPruner(n_startup_trials=4),
+    "hyperband": lambda every, images: HyperbandPruner(min_resource=every, max_resource=images, reduction_factor=3),
+    "patient": lambda every, images: PatientPruner(MedianPruner(n_startup_trials=4), patience=1),
+}
 
-@final
-class Report:
-    """Hears scores in training, and hands them to the study.
+
+def make_pruner(name: str, every: int, images: int) -> BasePruner:
+    """Make the pruner of a study; its resource is images seen.
 
     Args:
-        study: with its pruner.
-        trial_id: of the configuration.
+        name: key of :data:`PRUNERS`.
+        every: images between two scores in training.
+        images: images in the budget of a run.
+
+    Raises:
+        SweepError: an unknown name.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return named(PRUNERS, "pruner", name)(every, images)
+
+
+@final
+class PruneOnScore:
+    """Listener that passes scores in training to the study, and ends the run if the study's pruner says so.
+
+    Args:
+        study: holds the trial and the pruner.
+        trial_id: Optuna's id of the trial.
         objective: key of the score, ``score/...``.
     """
 
@@ -31,15 +59,15 @@ class Report:
         self._key = objective.replace("score/", "val/", 1)
 
     def __call__(self, scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
-        """Report; raise where the pruner says so.
+        """Record the objective's value and ask the pruner.
 
         Args:
-            scores: by key.
-            findings: not looked at.
-            images_seen: when they were measured.
+            scores: scores in training by key.
+            findings: unused.
+            images_seen: images seen when the scores were measured.
 
         Raises:
-            Pruned: the configuration is not worth its remaining budget.
+            Pruned: the pruner stops the trial.
         """
         if self._key not in scores:
             return
@@ -53,25 +81,25 @@ class Report:
 
 @final
 @dataclass(frozen=True)
-class Unhealthy:
-    """Ends a run at the first warning of some health checks.
+class PruneOnHealth:
+    """Listener that ends the run at the first warning of a chosen health check.
 
     Args:
-        checks: names, of :data:`ganvas.health.findings.IN_TRAINING`.
+        checks: names from :data:`ganvas.health.findings.IN_TRAINING`.
     """
 
     checks: tuple[str, ...]
 
     def __call__(self, scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
-        """Look at the findings.
+        """Look for a warning of the chosen checks.
 
         Args:
-            scores: not looked at.
-            findings: on the run.
-            images_seen: when they were given.
+            scores: unused.
+            findings: findings of all health checks of the run.
+            images_seen: images seen when the checks were made.
 
         Raises:
-            Pruned: one of the checks warns.
+            Pruned: a chosen check warns.
         """
         for finding in findings:
             if finding.name in self.checks and finding.state == "warn":

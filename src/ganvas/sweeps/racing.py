@@ -1,13 +1,13 @@
-r"""Racing: further seeds only for configurations that may still win.
+r"""Racing: further seeds only for trials that may still win.
 
-After each seed from the second on, a configuration is dropped when Welch's one-sided test says that its mean is worse
-than that of the best configuration so far, at level
+After each seed from the second on, a trial is dropped if Welch's one-sided test says that its mean is worse than that
+of the best trial so far, at level
 
 .. math:: \alpha / (L \, (K - 1)),
 
-with L looks at a configuration (its seeds minus two) and K configurations. By the union bound over looks and rivals the
-configuration that is truly best is dropped with probability at most alpha, where its scores over seeds are normal and
-Welch's approximation holds; with two or three seeds the test is weak, so that racing saves seeds on clear losers only.
+with L looks at a trial (its seeds minus two) and K trials. By the union bound over looks and rivals, the truly best
+trial is dropped with probability at most alpha if scores over seeds are normal and Welch's approximation holds. With
+two or three seeds the test is weak: racing saves seeds on clear losers only.
 
 Reference: Maron and Moore 1994, Hoeffding Races; Birattari et al. 2002 (F-Race).
 """
@@ -22,37 +22,37 @@ from typing import final
 from scipy import stats
 
 FIRST = 2
-"""Seeds that every configuration gets."""
+"""Seeds that every trial gets."""
 
 
 @final
 @dataclass(frozen=True)
 class Race:
-    """The rule of one study.
+    """The rule by which one study drops trials.
 
     Args:
-        alpha: probability of dropping the best, at most.
-        seeds: of a configuration that is never dropped.
-        configurations: that race.
+        alpha: largest probability of dropping the best trial, in (0, 1).
+        seeds: seeds of a trial that is not dropped.
+        trials: number of trials that race.
         direction: ``minimize`` or ``maximize``.
     """
 
     alpha: float
     seeds: int
-    configurations: int
+    trials: int
     direction: str
 
     @property
     def level(self) -> float:
-        """Of one test."""
-        return self.alpha / max((self.seeds - FIRST) * (self.configurations - 1), 1)
+        """Significance level of one test."""
+        return self.alpha / max((self.seeds - FIRST) * (self.trials - 1), 1)
 
     def lost(self, own: Sequence[float], rivals: Sequence[Sequence[float]]) -> bool:
-        """Whether a configuration is out.
+        """Whether a trial is dropped.
 
         Args:
-            own: its objective, one a seed.
-            rivals: those of other configurations.
+            own: the trial's objective, one value for each seed.
+            rivals: the objectives of the other trials.
         """
         ready = [list(rival) for rival in rivals if len(rival) >= FIRST]
         if len(own) < FIRST or not ready:

@@ -1,7 +1,7 @@
-"""Samplers and pruners by name.
+"""Samplers by name.
 
-A sampler is made anew for each configuration, from the sampler's seed and the number of configurations before it: what
-a search asks for next depends on the study alone, not on how often it was interrupted.
+A new sampler is made for each trial, seeded by the sampler's seed and the number of trials before it. So the next
+values of a search depend on the study alone, not on how often the search was interrupted.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import optuna
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, PatientPruner
 from optuna.samplers import BaseSampler
 
-from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps import SweepError
 
 _Kind = TypeVar("_Kind")
 _STRIDE = 1_000_003
-"""Between the seeds of two samplers' settings, more than any study's configurations."""
+"""Distance between the derived seeds of two consecutive ``sampler_seed``; larger than the trials of any study."""
 
 
 def _sampler(kind: Callable[..., BaseSampler]) -> Callable[[int, int], BaseSampler]:
@@ -45,47 +44,34 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
 }
 ONE_OBJECTIVE = ("cmaes",)
 
-PRUNERS: Mapping[str, Callable[[int, int], BasePruner]] = {
-    "none": lambda every, images: NopPruner(),
-    "median": lambda every, images: MedianPruner(n_startup_trials=4),
-    "hyperband": lambda every, images: HyperbandPruner(min_resource=every, max_resource=images, reduction_factor=3),
-    "patient": lambda every, images: PatientPruner(MedianPruner(n_startup_trials=4), patience=1),
-}
-
 
 def make_sampler(name: str, seed: int, number: int) -> BaseSampler:
-    """The sampler for one configuration.
+    """Make the sampler for one trial.
 
     Args:
         name: key of :data:`SAMPLERS`.
-        seed: of the sampler.
-        number: configurations before this one.
+        seed: ``hydra.sweeper.sampler_seed``.
+        number: number of trials before this one.
 
     Raises:
-        SweepError: unknown name.
+        SweepError: an unknown name.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _named(SAMPLERS, "sampler", name)(seed, number)
+        return named(SAMPLERS, "sampler", name)(seed, number)
 
 
-def make_pruner(name: str, every: int, images: int) -> BasePruner:
-    """The pruner of a study; its resource is images seen.
+def named(known: Mapping[str, _Kind], what: str, name: str) -> _Kind:
+    """Look up a name in a registry.
 
     Args:
-        name: key of :data:`PRUNERS`.
-        every: images between two scores in training.
-        images: budget of a run.
+        known: entries of the registry by name.
+        what: word for an entry in the error message.
+        name: key of ``known``.
 
     Raises:
-        SweepError: unknown name.
+        SweepError: an unknown name.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _named(PRUNERS, "pruner", name)(every, images)
-
-
-def _named(known: Mapping[str, _Kind], what: str, name: str) -> _Kind:
     if name not in known:
         raise SweepError(f"{what}={name} is unknown; {what} can be {', '.join(known)}")
     return known[name]

@@ -1,4 +1,4 @@
-"""What a sweep is asked for besides its space: the values of ``hydra.sweeper``."""
+"""Settings of a sweep besides its search space: the values of ``hydra.sweeper``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ganvas.health.findings import IN_TRAINING
-from ganvas.sweeps.aggregate import AGGREGATES
-from ganvas.sweeps.errors import SweepError
-from ganvas.sweeps.samplers import ONE_OBJECTIVE, PRUNERS, SAMPLERS
+from ganvas.sweeps import SweepError
+from ganvas.sweeps.pruning import PRUNERS
+from ganvas.sweeps.samplers import ONE_OBJECTIVE, SAMPLERS
+from ganvas.sweeps.seeds import AGGREGATES
 
 DIRECTIONS = ("minimize", "maximize")
 
@@ -16,20 +17,20 @@ DIRECTIONS = ("minimize", "maximize")
 @final
 @dataclass(frozen=True)
 class Settings:
-    """Checked when made.
+    """Settings, checked at construction.
 
     Args:
-        sampler: key of ``SAMPLERS``.
-        sampler_seed: of it.
-        n_trials: configurations of a search; of a grid at most so many, None for all.
-        pruner: key of ``PRUNERS``.
-        prune_on: health checks whose warning prunes a configuration, of ``IN_TRAINING``.
-        objectives: score keys.
-        directions: one each.
-        aggregate: over seeds, key of ``AGGREGATES``.
-        racing: error rate, None for off.
-        parallel: configurations in one batch for the launcher.
-        threads: of each job; None leaves them.
+        sampler: key of :data:`~ganvas.sweeps.samplers.SAMPLERS`.
+        sampler_seed: seed of every draw of the sampler.
+        n_trials: number of trials of a search; of a grid the largest number, None for the whole grid.
+        pruner: key of :data:`~ganvas.sweeps.pruning.PRUNERS`.
+        prune_on: health checks whose warning prunes a trial, from ``IN_TRAINING``.
+        objectives: keys of scores, the first one for the pruner and for racing.
+        directions: ``minimize`` or ``maximize`` for each objective.
+        aggregate: key of :data:`~ganvas.sweeps.seeds.AGGREGATES`, applied over seeds.
+        racing: largest probability of dropping the best trial, in (0, 1); None turns racing off.
+        parallel: trials in one batch for the launcher, at least 1.
+        threads: threads of torch for each job; None keeps torch's default.
     """
 
     sampler: str
@@ -73,5 +74,5 @@ class Settings:
 
     @property
     def in_rounds(self) -> bool:
-        """Whether the first seeds of a configuration decide on the others."""
+        """Whether the first seeds of a trial decide if the others are trained."""
         return self.pruner != "none" or bool(self.prune_on) or self.racing is not None

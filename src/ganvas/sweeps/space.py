@@ -1,6 +1,6 @@
-"""What a sweep varies: dimensions, conditions under which some of them exist, and what stays as it is.
+"""The search space of a sweep: fixed values, dimensions, conditional branches, seeds.
 
-The line wins over the sweep file: a key that the line fixes is not searched, nowhere.
+The command line wins over the sweep file: a key that the command line fixes is not searched in any branch.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import Trial
+import optuna
 
+from ganvas.sweeps import SweepError
 from ganvas.sweeps.dimensions import Dimension, dimension
-from ganvas.sweeps.errors import SweepError
 
 Parse = Callable[[list[str]], list[Any]]
 """Hydra's parser of overrides."""
@@ -21,7 +21,7 @@ SEED = "seed"
 
 @dataclass(frozen=True)
 class Branch:
-    """Dimensions that exist where ``key`` is one of ``options``."""
+    """Dimensions and fixed values that exist only if ``key`` has one of the values ``options``."""
 
     key: str
     options: tuple[str, ...]
@@ -29,7 +29,7 @@ class Branch:
     fixed: Mapping[str, str]
 
     def holds(self, values: Mapping[str, str]) -> bool:
-        """Whether it does, given what is set so far."""
+        """Whether the condition is met by the values set so far."""
         return values.get(self.key) in self.options
 
     def __str__(self) -> str:
@@ -38,13 +38,13 @@ class Branch:
 
 @dataclass(frozen=True)
 class Space:
-    """All of it.
+    """The search space: fixed values, dimensions, conditional branches, seeds.
 
     Args:
-        fixed: value by key, of every configuration.
-        dimensions: by key, of every configuration.
-        branches: what exists under a condition.
-        seeds: of each configuration.
+        fixed: values by key that every trial has.
+        dimensions: dimensions by key that every trial has.
+        branches: dimensions that exist under a condition only.
+        seeds: seeds that each trial is trained with.
     """
 
     fixed: Mapping[str, str]
@@ -52,14 +52,14 @@ class Space:
     branches: Sequence[Branch] = ()
     seeds: tuple[int, ...] = (1,)
 
-    def suggest(self, trial: Trial) -> dict[str, str]:
-        """A configuration, as the study's sampler wants it.
+    def suggest(self, trial: optuna.Trial) -> dict[str, str]:
+        """Let the study's sampler choose every dimension that exists.
 
         Args:
-            trial: that asks.
+            trial: Optuna's trial that gets the values.
 
         Returns:
-            Swept values by key, as they stand in overrides.
+            Swept values by key, as written in overrides.
         """
         chosen: dict[str, str] = {}
         while pending := self._pending(chosen):
@@ -68,7 +68,10 @@ class Space:
         return chosen
 
     def grid(self) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
-        """Every configuration, the last key fastest: swept values by key, and Optuna's parameters by name.
+        """Yield every point of the grid, the last key fastest.
+
+        Yields:
+            Swept values by key, and Optuna's parameters by name.
 
         Raises:
             SweepError: a dimension has no list of values.
@@ -76,11 +79,11 @@ class Space:
         yield from self._grid({}, {})
 
     def name(self, key: str, kind: Dimension) -> str:
-        """Optuna's name of a dimension: its key, with the condition where two branches give it different ranges.
+        """Optuna's name of a dimension: its key, with the condition if two branches give the key different ranges.
 
         Args:
-            key: of the config.
-            kind: which of the dimensions of that key.
+            key: key of the config.
+            kind: one of the dimensions of that key.
         """
         others = [b.dimensions[key] for b in self.branches if key in b.dimensions]
         if key in self.dimensions or all(other == kind for other in others):
@@ -88,7 +91,7 @@ class Space:
         return f"{key} where {next(b for b in self.branches if b.dimensions.get(key) == kind)}"
 
     def describe(self) -> dict[str, str]:
-        """Readable, for comparing two spaces."""
+        """Describe each dimension in text, so that two spaces can be compared."""
         shared = {key: str(kind) for key, kind in self.dimensions.items()}
         for branch in self.branches:
             shared |= {f"{key} where {branch}": str(kind) for key, kind in branch.dimensions.items()}
@@ -124,17 +127,17 @@ class Space:
 def read_space(
     params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], seeds: Any, line: Sequence[str], parse: Parse
 ) -> Space:
-    """The space of a sweep file and a command line.
+    """Read the search space from a sweep file and a command line.
 
     Args:
-        params: of the file: override values by key.
-        when: of the file: ``params`` by condition, ``KEY=VALUE[,VALUE...]``.
-        seeds: of the file: how many, or a list, or None.
-        line: overrides of the command line, which win.
-        parse: Hydra's parser.
+        params: the file's ``params``: override values by key.
+        when: the file's ``when``: ``params`` by condition, ``KEY=VALUE[,VALUE...]``.
+        seeds: the file's ``seeds``: a number of seeds, a list of them, or None.
+        line: overrides of the command line, which win over the file.
+        parse: Hydra's parser of overrides.
 
     Raises:
-        SweepError: what cannot be swept.
+        SweepError: a value that cannot be swept.
     """
     own = {override.get_key_element(): override for override in parse(list(line))}
     shared = {key: parse([f"{key}={value}"])[0] for key, value in params.items() if key not in own} | own
@@ -163,7 +166,7 @@ def _value(override: Any) -> str:
 
 
 def _seeds(override: Any, given: Any) -> tuple[int, ...]:
-    """Of the line, else of the file, else the config's own."""
+    """Seeds of the command line, else of the file, else seed 1."""
     if override is not None:
         is_list = override.is_sweep_override()
         values = list(override.sweep_string_iterator()) if is_list else [override.get_value_element_as_str()]

@@ -1,6 +1,7 @@
-"""Where studies are kept: ``sweeps.db`` in the working folder, or any SQL address, which many workers share.
+"""Storage of studies: ``sweeps.db`` in the working folder, or an SQL server that many workers share.
 
-It is a file of its own: Optuna's and MLflow's tables have names in common, and would break each other's migrations.
+Studies have a file of their own, because Optuna's and MLflow's tables share names and would break each other's
+migrations.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from filelock import FileLock
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Engine, make_url
 
-from ganvas.sweeps.errors import SweepError
+from ganvas.sweeps import SweepError
 from ganvas.tracking.store import without_password
 
 BEAT = 15
 """Seconds between two heartbeats of a worker."""
 GRACE = 90
-"""Seconds without a heartbeat after which a worker that cannot be seen counts as dead."""
+"""Seconds without a heartbeat after which a worker on another host counts as dead."""
 _PATIENCE = 120
-"""Seconds to wait for another worker's turn."""
+"""Seconds to wait for the lock while another worker holds it."""
 
 _DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
-"""What the extras ``postgres`` and ``mysql`` install."""
+"""Drivers that the extras ``postgres`` and ``mysql`` install, by dialect."""
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
 
 
 def storage_url(given: str | None) -> str:
-    """The address, absolute; ``postgresql://`` means psycopg 3, ``mysql://`` PyMySQL.
+    """Complete the address of a storage: an absolute path for SQLite, a driver for PostgreSQL and MySQL.
 
     Args:
-        given: None for ``sweeps.db`` in the working folder.
+        given: address as ``hydra.sweeper.storage`` gives it; None for ``sweeps.db`` in the working folder.
     """
     url = make_url(given or "sqlite:///sweeps.db")
     if url.drivername in _DRIVERS:
@@ -50,13 +51,13 @@ def storage_url(given: str | None) -> str:
 
 @lru_cache(maxsize=4)
 def open_storage(url: str) -> RDBStorage:
-    """Connect, creating the tables where there are none; once a process and address.
+    """Connect to a storage and create its tables if there are none; the connection is kept for the process.
 
     Args:
-        url: from :func:`storage_url`.
+        url: complete address, as :func:`storage_url` returns it.
 
     Raises:
-        SweepError: it cannot be used.
+        SweepError: the address cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sqlite = make_url(url).get_backend_name() == "sqlite"
@@ -71,11 +72,11 @@ def open_storage(url: str) -> RDBStorage:
 
 
 def exclusively(storage: RDBStorage, name: str) -> AbstractContextManager[None]:
-    """A block that one worker of a study is in at a time, on whatever machine; a worker's death leaves it.
+    """Lock of a study: one worker holds it at a time, over all machines; the death of its worker frees it.
 
     Args:
-        storage: of the study.
-        name: of the study.
+        storage: the SQL storage of the study.
+        name: name of the study.
     """
     return _LOCKS[storage.engine.url.get_backend_name()](storage.url, storage.engine, name)
 
@@ -93,9 +94,11 @@ def _server_lock(engine: Engine | None, url: str, take: str, leave: str, name: s
     own = engine or sqlalchemy.create_engine(url)
     try:
         with own.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            # MySQL answers 0 when the time is up, where PostgreSQL waits on and answers nothing
+            # MySQL answers 0 after the timeout; PostgreSQL has no timeout and answers nothing.
             if connection.execute(sqlalchemy.text(take), {"name": f"ganvas {name}"[:64]}).scalar() == 0:
-                raise SweepError(f"study {name}: another worker kept its turn for {_PATIENCE} s; start the line again")
+                raise SweepError(
+                    f"study {name}: another worker held the lock for {_PATIENCE} s; start the same command again"
+                )
             try:
                 yield
             finally:

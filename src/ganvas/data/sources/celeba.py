@@ -23,9 +23,9 @@ class CelebA(Source):
     Args:
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(3, size, size)``.
-        root: folder that holds ``celeba/``; downloaded to (1.4 GB, with gdown) when it is not there.
+        root: folder that holds ``celeba/``; if it is missing, it is downloaded (1.4 GB, with gdown).
         crop: side of the middle square that is kept, in pixels, at most 178.
-        size: to which the square is resized (antialiased Lanczos).
+        size: side to which the square is resized, in pixels (antialiased Lanczos).
         memory_limit_gb: see :func:`~ganvas.data.sources.files.open_files`.
 
     Raises:

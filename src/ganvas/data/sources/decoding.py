@@ -1,8 +1,8 @@
-"""Image files to arrays of one size and one number of channels, whatever they hold.
+"""Decoding of image files into arrays of one size and one number of channels.
 
-In this order: the first frame; turned upright as EXIF says; 16-bit grey divided by 257 (65535 becomes 255);
-transparency laid over white; converted to grey (luma of ITU-R 601) or RGB (grey replicated); brought to a square by
-the stated rule, with Pillow's Lanczos filter, which smooths before it samples.
+The steps, in this order: take the first frame; rotate it as EXIF says; divide 16-bit grey by 257 (65535 becomes 255);
+put transparent images on white; convert to grey (luma of ITU-R 601) or RGB (grey replicated); make a square by the
+chosen rule, with Pillow's Lanczos filter, which smooths before it samples.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Resize(ABC):
 @final
 @dataclass(frozen=True)
 class CenterCrop(Resize):
-    """Resize the shorter side to the size, then cut the middle square: proportions kept, ends of the longer lost."""
+    """Resize the shorter side, then cut the middle square: keeps proportions, loses the ends of the longer side."""
 
     def __call__(self, image: Image.Image, size: int) -> Image.Image:
         """Apply the rule."""
@@ -45,7 +45,7 @@ class CenterCrop(Resize):
 @final
 @dataclass(frozen=True)
 class Stretch(Resize):
-    """Resize both sides to the size: nothing lost, proportions not kept."""
+    """Resize both sides: loses nothing, changes proportions."""
 
     def __call__(self, image: Image.Image, size: int) -> Image.Image:
         """Apply the rule."""
@@ -58,7 +58,7 @@ class CropThenResize(Resize):
     """Cut the middle square of ``side`` pixels, then resize it.
 
     Args:
-        side: of the square, in pixels of the original.
+        side: side of the square, in pixels of the original.
     """
 
     side: int
@@ -83,8 +83,8 @@ class Decoder:
 
     Args:
         channels: 1 (grey) or 3 (RGB).
-        size: of both sides in pixels.
-        resize: how an image of another size is brought to it.
+        size: length of both sides, in pixels.
+        resize: rule for images of another size.
 
     Raises:
         DataError: an argument out of range.
@@ -104,7 +104,7 @@ class Decoder:
         """Decode one file.
 
         Raises:
-            DataError: naming the file, when it is missing, corrupt or of an unsupported kind.
+            DataError: the file is missing, corrupt or of an unsupported kind.
         """
         try:
             with Image.open(path, formats=FORMATS) as opened:

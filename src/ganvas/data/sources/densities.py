@@ -7,7 +7,7 @@ Equal mixtures of isotropic Gaussians, on a ring or a square grid, and the noisy
     p(x) &= \frac{1}{3\pi} \int_{3\pi/2}^{9\pi/2} \mathcal{N}(x; \gamma(t), \sigma^2 I) \, dt,
     \qquad \gamma(t) = t (\cos t, \sin t) / s.
 
-Points are made at their natural scale and then divided by ``scale``, as the papers' code does, so the standard
+Points are made at their natural scale and then divided by ``scale``, as in the papers' code, so that the standard
 deviation of a mode is ``sigma / scale``.
 
 Reference: Gulrajani et al. 2017, Figure 1 (gan_toy.py of https://github.com/igul222/improved_wgan_training);
@@ -41,7 +41,7 @@ class Density(ABC):
     def sample(
         self, n: int, random: np.random.RandomState
     ) -> tuple[Float[np.ndarray, "n 2"], Int64[np.ndarray, " n"] | None]:
-        """Draw ``n`` points in float64, and which mode each is from where there are modes."""
+        """Draw ``n`` points in float64, and the mode of each; None if the density has no modes."""
 
     @abstractmethod
     def log_prob(self, points: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
@@ -59,8 +59,8 @@ class GaussianMixture(Density):
     """Equally likely isotropic Gaussians.
 
     Args:
-        modes: their means, float64.
-        sigma: their standard deviation.
+        modes: mean of each Gaussian.
+        sigma: standard deviation of every Gaussian, above 0.
     """
 
     def __init__(self, modes: Float[Tensor, "k 2"], sigma: float) -> None:
@@ -88,7 +88,7 @@ def ring(modes: int, radius: float, sigma: float, scale: float) -> GaussianMixtu
         modes: K, at least 1.
         radius: r, above 0.
         sigma: standard deviation of a mode before scaling.
-        scale: s, by which everything is divided.
+        scale: s above 0, by which all coordinates are divided.
     """
     _positive(modes=modes, radius=radius, sigma=sigma, scale=scale)
     angle = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
@@ -104,7 +104,7 @@ def grid(side: int, spacing: float, sigma: float, scale: float) -> GaussianMixtu
         side: modes along each side, at least 1.
         spacing: distance of neighbours before scaling.
         sigma: standard deviation of a mode before scaling.
-        scale: s, by which everything is divided.
+        scale: s above 0, by which all coordinates are divided.
     """
     _positive(side=side, spacing=spacing, sigma=sigma, scale=scale)
     line = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2) * (spacing / scale)
@@ -113,13 +113,13 @@ def grid(side: int, spacing: float, sigma: float, scale: float) -> GaussianMixtu
 
 @final
 class SwissRoll(Density):
-    """One and a half turns of a spiral with Gaussian noise: the first and last coordinate of scikit-learn's.
+    """One and a half turns of a spiral with Gaussian noise: the first and last coordinate of scikit-learn's Swiss roll.
 
     Reference: Gulrajani et al. 2017 (noise .25, scale 7.5); sklearn.datasets.make_swiss_roll
 
     Args:
         noise: standard deviation before scaling.
-        scale: by which everything is divided.
+        scale: number above 0 by which all coordinates are divided.
     """
 
     nodes = 4096
@@ -150,6 +150,6 @@ class SwissRoll(Density):
 
 def _mixture_log_prob(points: Float[Tensor, "n 2"], means: Float[Tensor, "k 2"], sigma: float) -> Float[Tensor, " n"]:
     """Log of the sum over means of an isotropic Gaussian's density."""
-    # Differences, not the expanded square: that would cancel where sigma is small.
+    # The expanded square of a distance would lose digits for a small sigma.
     distance = torch.cdist(points.double(), means, compute_mode="donot_use_mm_for_euclid_dist")
     return torch.logsumexp(-0.5 * (distance / sigma) ** 2, dim=1) - math.log(2 * math.pi * sigma**2)

@@ -1,4 +1,4 @@
-"""Finite samples of a two-dimensional density as a data set: what is drawn belongs to the data, not to the run."""
+"""Finite samples of a two-dimensional density as a data set; the points depend on the data set, not on the run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from ganvas.data.sources.densities import Density
 
 @final
 class DensitySource(Source):
-    """Points drawn once from a density; labels are the modes, where it has modes.
+    """Points drawn once from a density; their labels are the modes, if it has modes.
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(2,)``.
-        density: what the points are drawn from; its ``modes``, ``sigma`` and ``log_prob`` are the truth for metrics.
-        train: number of points of the split, at least 1.
-        val: number of points of the split; 0 for none.
-        test: number of points of the split; 0 for none.
-        seed: of the draw, at least 0; each split has its own stream, so that no number of points moves another split.
+        density: distribution of the points; its ``modes``, ``sigma`` and ``log_prob`` are the truth for metrics.
+        train: number of training points, at least 1.
+        val: number of validation points; 0 for no such split.
+        test: number of test points; 0 for no such split.
+        seed: seed of the draw, at least 0. Each split has its own stream, so that its points do not depend on the sizes
+            of the other splits.
 
     Raises:
         DataError: an argument out of range.
@@ -47,7 +48,7 @@ class DensitySource(Source):
         return tuple(split for split in SPLITS if self.sizes[split])
 
     def _load(self, split: str) -> Examples:
-        # RandomState, since NumPy guarantees its stream for ever; data must not move with a library's version.
+        # NumPy guarantees the stream of RandomState for ever; data must not change with a library's version.
         random = np.random.RandomState([self.seed, SPLITS.index(split)])
         points, modes = self.density.sample(self.sizes[split], random)
         labels = None if modes is None else torch.from_numpy(modes)

@@ -1,4 +1,4 @@
-"""Examples that are image files: decoded into memory when they fit, on access when they do not, in the same order."""
+"""Examples from image files: decoded into memory if they fit, else on access, in the same order."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ganvas.data.sources.decoding import Decoder
 
 @final
 class FileExamples(Examples):
-    """Image files, decoded each time they are asked for.
+    """Image files that are decoded at every access.
 
     Args:
-        root: folder.
-        names: paths relative to it, in the order of the examples.
-        decoder: file to array.
+        root: folder of the files.
+        names: paths relative to ``root``, in the order of the examples.
+        decoder: decodes one file into an array.
     """
 
     def __init__(self, root: Path, names: Sequence[str], decoder: Decoder) -> None:
@@ -39,10 +39,10 @@ class FileExamples(Examples):
         return len(self.names)
 
     def decode(self, name: str) -> UInt8[np.ndarray, "c h w"]:
-        """One image.
+        """Decode one image.
 
         Raises:
-            DataError: naming the file.
+            DataError: the file cannot be decoded.
         """
         return self.decoder(self.root / name)
 
@@ -56,8 +56,8 @@ class FileExamples(Examples):
     def fingerprint(self) -> str:
         """SHA-256 of the preprocessing and of every file's bytes, in order.
 
-        The bytes and not the pixels: reading a large tree takes seconds where decoding it takes minutes, and JPEG
-        decoders may differ by a grey level between machines.
+        It hashes bytes and not pixels, because reading a large tree takes seconds and decoding it takes minutes, and
+        because JPEG decoders may differ by a grey level between machines.
         """
         digest = hashlib.sha256(f"{self.decoder!r} {len(self)}\n".encode())
         for name in self.names:
@@ -68,17 +68,17 @@ class FileExamples(Examples):
 def open_files(
     root: Path, names: Sequence[str], decoder: Decoder, *, skip_corrupt: bool, memory_limit_gb: float
 ) -> Examples:
-    """Image files as one tensor where it fits, else decoded on access; either way with the same fingerprint.
+    """Open image files as one tensor if it fits, else decoded on access; the fingerprint is the same.
 
     Args:
-        root: folder.
-        names: paths relative to it, in the order of the examples.
-        decoder: file to array.
-        skip_corrupt: decode every file once beforehand and leave out, with a warning, those that fail.
-        memory_limit_gb: largest tensor to hold, in 10^9 bytes.
+        root: folder of the files.
+        names: paths relative to ``root``, in the order of the examples.
+        decoder: decodes one file into an array.
+        skip_corrupt: whether to decode every file once beforehand and leave out, with a warning, those that fail.
+        memory_limit_gb: size of the largest tensor that is kept in memory, in 10^9 bytes.
 
     Raises:
-        DataError: naming the first corrupt file, unless they are skipped.
+        DataError: a file is corrupt and ``skip_corrupt`` is false; names the first one.
     """
     files = FileExamples(root, _readable(root, names, decoder) if skip_corrupt else names, decoder)
     if len(files) * math.prod(files.shape) > memory_limit_gb * 1e9:
@@ -91,7 +91,7 @@ def open_files(
 
 
 def _readable(root: Path, names: Sequence[str], decoder: Decoder) -> list[str]:
-    """The files that decode; one warning names the others."""
+    """Select the files that can be decoded; one warning names the others."""
     with ThreadPoolExecutor() as pool:
         good = list(pool.map(lambda name: _decodes(decoder, root / name), names))
     bad = [name for name, ok in zip(names, good, strict=True) if not ok]

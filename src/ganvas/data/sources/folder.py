@@ -1,13 +1,13 @@
-r"""Any tree of images.
+r"""Folders of images, with all their sub-folders.
 
-Files are taken recursively and ordered by their path relative to the root, so that neither the file system's order nor
-where the tree lies matters. Sub-folders named ``train``, ``val`` and ``test`` are the splits where at least one is
-there. Else a file falls into a split by a hash of its relative path,
+Files are ordered by their path relative to the root, so that neither the file system's order nor the place of the
+folder matters. If there is a sub-folder named ``train``, ``val`` or ``test``, these sub-folders are the splits. Else a
+hash of its relative path puts a file into a split,
 
 .. math:: u = \mathrm{SHA256}(\text{path}) / 2^{256}: \quad
     u < f_{test} \mapsto \text{test}, \quad u < f_{test} + f_{val} \mapsto \text{val}, \quad \text{else train},
 
-so that adding or removing files moves no other file to another split.
+so that adding or removing a file moves no other file to another split.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class ImageFolder(Source):
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(channels, size, size)``.
         path: root of the tree.
-        size: to which images are brought, in pixels.
+        size: side of the square images, in pixels.
         channels: 1 (grey) or 3 (RGB).
-        resize: ``center_crop`` (shorter side to ``size``, then the middle square) or ``stretch`` (both sides to it);
-            both by an antialiased Lanczos filter.
-        val: fraction of the files in the val split, where no sub-folders say so.
-        test: fraction of the files in the test split, where no sub-folders say so.
-        skip_corrupt: leave unreadable files out with a warning that names them; else they are an error.
+        resize: ``center_crop`` (resize the shorter side to ``size``, then cut the middle square) or ``stretch`` (resize
+            both sides to ``size``), both with an antialiased Lanczos filter.
+        val: fraction of the files in the val split; unused if sub-folders are the splits.
+        test: fraction of the files in the test split; unused if sub-folders are the splits.
+        skip_corrupt: whether to leave unreadable files out with a warning that names them; else they are an error.
         memory_limit_gb: a split above it is decoded on access, see :func:`~ganvas.data.sources.files.open_files`.
 
     Raises:
@@ -74,7 +74,7 @@ class ImageFolder(Source):
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """Paths of each split, relative and in order."""
+        """Relative paths of each split, in order."""
         names = image_names(self.root)
         named = any(name.startswith(f"{split}/") for name in names for split in SPLITS)
         members: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -103,10 +103,10 @@ class ImageFolder(Source):
 
 
 def image_names(root: Path) -> list[str]:
-    """Relative POSIX paths of all images under a folder, sorted; files of other types and hidden ones are passed over.
+    """List the relative POSIX paths of all images below a folder, sorted; hidden files and other types are ignored.
 
     Raises:
-        DataError: no such folder, or no image in it.
+        DataError: the folder does not exist or has no image.
     """
     if not root.is_dir():
         raise DataError(f"path={root}: no such folder ({root.resolve()}); set data.path to a folder of images.")

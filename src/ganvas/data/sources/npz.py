@@ -1,4 +1,4 @@
-"""Images in a NumPy file: ``uint8`` ``(N, H, W)`` or, channels last, ``(N, H, W, C)`` in ``.npy`` or ``.npz``."""
+"""Images in a ``.npy`` or ``.npz`` file of NumPy: ``uint8``, ``(N, H, W)`` or ``(N, H, W, C)``."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ KEYS = ("images", "arr_0", "x")
 
 @final
 class NpzImages(Source):
-    """Images of one array, split at random (the same way each time) into train, val and test.
+    """Images of one array, split at random, but always in the same way, into train, val and test.
 
-    The array of an ``.npz`` is the one named ``images``, ``arr_0`` or ``x``, or the only one.
+    The array of an ``.npz`` file is the one named ``images``, ``arr_0`` or ``x``, or the only one.
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(c, h, w)``; :func:`npz_shape` reads it from the file.
-        path: of the file.
-        val: images held out for validation.
-        test: images held out for testing; chosen first, so that ``val`` does not change the test split.
+        path: path of the file.
+        val: number of images held out for validation.
+        test: number of images held out for testing; chosen before ``val``, so that ``val`` does not change the test
+            split.
 
     Raises:
-        DataError: no such file, not such an array, or another shape.
+        DataError: the file does not exist, or has no such array, or the images have another shape.
     """
 
     def __init__(self, name: str, shape: Sequence[int], path: str, val: int, test: int) -> None:
@@ -58,23 +59,23 @@ class NpzImages(Source):
 
 
 def npz_shape(path: str) -> list[int]:
-    """Shape ``[c, h, w]`` of one image of a file, from its header alone.
+    """Read the shape ``[c, h, w]`` of one image from the header of a file.
 
     Args:
-        path: of an ``.npz`` or ``.npy`` that holds ``uint8`` ``(N, H, W)`` or ``(N, H, W, C)``.
+        path: path of an ``.npz`` or ``.npy`` file with images as ``uint8``, ``(N, H, W)`` or ``(N, H, W, C)``.
 
     Raises:
-        DataError: no such file, or not such an array.
+        DataError: the file does not exist, or has no such array.
     """
     shape, _ = _header(Path(path))
     return [shape[3] if len(shape) == 4 else 1, shape[1], shape[2]]
 
 
 def read_images(path: Path) -> np.ndarray:
-    """All images, ``uint8 (n, c, h, w)``.
+    """Read all images, ``uint8 (n, c, h, w)``.
 
     Raises:
-        DataError: no such file, or not such an array.
+        DataError: the file does not exist, or has no such array.
     """
     _header(path)
     try:
@@ -86,7 +87,7 @@ def read_images(path: Path) -> np.ndarray:
 
 
 def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array, checked to be images."""
+    """Read shape and type of the array, and check that it has images."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

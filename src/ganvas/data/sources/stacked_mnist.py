@@ -1,7 +1,7 @@
 r"""Stacked MNIST: three digits as the red, green and blue channel of one image, 1000 modes.
 
-An image's mode is :math:`100 a + 10 b + c` for the digits :math:`a, b, c` of its channels. Digits are drawn with
-replacement, uniformly over the split's images, so modes are near equally likely and their true number is known.
+The mode of an image is :math:`100 a + 10 b + c` for the digits :math:`a, b, c` of its channels. Digits are drawn with
+replacement, uniformly over the split's images, so that modes are nearly equally likely and their true number is known.
 
 Reference: Metz et al. 2016, Section 3.3.1, https://arxiv.org/abs/1611.02163; Lin et al. 2018, Section 4.2,
 https://arxiv.org/abs/1712.04086
@@ -22,11 +22,11 @@ from ganvas.data.source import SPLITS, DataError, Examples, Source, content_hash
 
 @final
 class StackedExamples(Examples):
-    """Triples of grey images, put together when they are asked for (a third of a megabyte per thousand, not 2.4).
+    """Triples of grey images, which are stacked at access (three numbers per image are kept, not its pixels).
 
     Args:
-        digits: the grey images, ``(1, h, w)`` each, with labels 0 to 9.
-        triples: positions in ``digits``, one a channel.
+        digits: grey images, ``(1, h, w)`` each, with labels 0 to 9.
+        triples: positions in ``digits``, one for each channel.
     """
 
     def __init__(self, digits: Examples, triples: Int64[Tensor, "n 3"]) -> None:
@@ -56,11 +56,11 @@ class StackedMnist(Source):
     Args:
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(3, h, w)`` where the digits are ``(1, h, w)``.
-        digits: a labelled source of digits, as ``mnist`` or ``mnist5k``.
-        train: images of the split, at least 1.
-        val: images of the split; 0 for none.
-        test: images of the split; 0 for none.
-        seed: of the composition, at least 0.
+        digits: labelled source of digits, such as ``mnist`` or ``mnist5k``.
+        train: number of training images, at least 1.
+        val: number of validation images; 0 for no such split.
+        test: number of test images; 0 for no such split.
+        seed: seed of the composition, at least 0.
 
     Raises:
         DataError: an argument out of range.
@@ -85,7 +85,7 @@ class StackedMnist(Source):
 
     def _load(self, split: str) -> Examples:
         digits = self.digits.load(split)
-        # RandomState, since NumPy guarantees its stream for ever; data must not move with a library's version.
+        # NumPy guarantees the stream of RandomState for ever; data must not change with a library's version.
         random = np.random.RandomState([self.seed, SPLITS.index(split)])
         triples = random.randint(len(digits), size=(self.sizes[split], 3)).astype(np.int64)
         return StackedExamples(digits, torch.from_numpy(triples))

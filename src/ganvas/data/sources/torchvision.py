@@ -1,7 +1,7 @@
-"""Data sets that torchvision downloads (with its progress bar and checksums) and reads: a recipe each.
+"""Data sets that torchvision downloads, with its progress bar and checksums, and reads.
 
 The test split is the official one. Validation examples are held out of the official training split, stratified by
-class, by a choice that belongs to the data set and not to the run.
+class; the choice depends on the data set alone, not on the run.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ T = TypeVar("T")
 
 
 def obtain(name: str, root: str, read: Callable[[bool], T]) -> T:
-    """Read what is there, else download and read; what fails is said in terms of the folder.
+    """Read a data set, and download it first if it is missing.
 
     Args:
-        name: of the data set, for the message.
-        root: folder looked in.
-        read: opens the data set; its argument says whether to download it first.
+        name: name of the data set, for the error message.
+        root: folder of the files, for the error message.
+        read: opens the data set; its argument is whether to download it first.
 
     Raises:
-        DataError: neither readable nor downloadable.
+        DataError: the files cannot be read, or are missing and cannot be downloaded.
     """
     try:
         return read(False)
@@ -62,9 +62,9 @@ class TorchvisionSource(Source):
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
-        shape: the data set's own, ``(c, h, w)``.
-        root: folder of the files; downloaded to when they are not there.
-        val: images held out of the official training split; 0 for none.
+        shape: ``(c, h, w)``, which must be the data set's own.
+        root: folder of the files; they are downloaded if they are missing.
+        val: number of images held out of the official training split; 0 for no validation split.
 
     Raises:
         DataError: another shape, or a negative ``val``.

@@ -1,4 +1,4 @@
-"""Images that were made elsewhere and are to be judged as they are: one size, nothing cropped, nothing resized."""
+"""Folders of images that are scored without cropping or resizing; all images have one size."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ganvas.data.sources.folder import image_names
 
 GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16B"})
 MEMORY_LIMIT_GB = 4.0
-"""Above it files are decoded on access."""
+"""Size above which files are decoded on access, in 10^9 bytes."""
 
 
 def read_folder(root: Path) -> Examples:
-    """All images of a tree, in the order of their paths; grey where every file is, else RGB.
+    """Open all images of a tree, in the order of their paths; grey if every file is grey, else RGB.
 
     Args:
-        root: the folder.
+        root: root of the tree.
 
     Raises:
-        DataError: no image, one that cannot be read, mixed sizes, or images that are not square.
+        DataError: there is no image, one cannot be read, sizes differ, or images are not square.
     """
     names = image_names(root)
     found = [_header(root / name) for name in names]
@@ -42,7 +42,7 @@ def read_folder(root: Path) -> Examples:
 
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
-    """Size and mode of one file, without decoding it."""
+    """Read size and mode of one file without decoding it."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             return image.size, image.mode

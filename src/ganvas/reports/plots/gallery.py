@@ -1,4 +1,4 @@
-"""Sample grids of several configurations side by side, after the same numbers of images."""
+"""Sample grids of several configurations side by side, after equal numbers of images."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from ganvas.reports.configuration import Configuration
+from ganvas.reports.configuration import RankedConfiguration
 
 KEY = "samples"
 MOST_STEPS = 3
 LARGEST = 320
-"""Pixels that a grid is wide at most."""
+"""Largest width of a grid, pixels."""
 _FILE = re.compile(r"images/(?P<key>.+?)[+%]step[+%](?P<step>\d+)[+%]timestamp[+%](?P<time>\d+)[+%].*\.png$")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One configuration's grids.
+    """Grids of one configuration.
 
     Args:
-        label: of the configuration.
-        seed: of the run they are of.
-        grids: PNG by number of images seen; None where the run has none there.
+        label: label of the configuration.
+        seed: seed of the run that the grids are from.
+        grids: PNG by number of images seen; None if the run has no grid at that number.
     """
 
     label: str
@@ -41,20 +41,20 @@ class Gallery:
     """Rows of grids at the same steps.
 
     Args:
-        steps: images seen, rising; empty where no run has grids.
-        rows: one a configuration.
+        steps: numbers of images seen, rising; empty if no run has grids.
+        rows: one row for each configuration.
     """
 
     steps: list[int]
     rows: list[Row]
 
 
-def gallery(client: MlflowClient, shown: Sequence[Configuration]) -> Gallery:
-    """Grids of one seed of each configuration, the same seed where all have one, at steps that all of them reached.
+def gallery(client: MlflowClient, shown: Sequence[RankedConfiguration]) -> Gallery:
+    """Collect the grids of one seed of each configuration, at steps that all of them reached.
 
     Args:
-        client: of the store.
-        shown: configurations with scores.
+        client: client of the MLflow store.
+        shown: configurations with scores; if they have a seed in common, its grids are taken.
     """
     common = set.intersection(*(set(c.values) for c in shown)) if shown else set()
     picked = [(c, min(common) if common else min(c.values)) for c in shown]
@@ -69,7 +69,7 @@ def gallery(client: MlflowClient, shown: Sequence[Configuration]) -> Gallery:
     return Gallery(steps, rows if steps else [])
 
 
-def _run_id(configuration: Configuration, seed: int) -> str:
+def _run_id(configuration: RankedConfiguration, seed: int) -> str:
     rows = configuration.scored
     return str(rows["run_id"][rows["seed"] == seed].iloc[0])
 
@@ -82,7 +82,7 @@ def _files(client: MlflowClient, run_id: str) -> dict[int, str]:
 
 
 def _spread(steps: Sequence[int]) -> list[int]:
-    """At most three of them: the first, the middle and the last."""
+    """Choose at most three steps: the first, the middle and the last."""
     if len(steps) <= MOST_STEPS:
         return list(steps)
     return [steps[0], steps[len(steps) // 2], steps[-1]]

@@ -1,7 +1,7 @@
-"""Which swept parameters matter for reaching good scores: Optuna's PED-ANOVA on the configurations of a ranking.
+"""Importance of swept parameters for reaching good scores: Optuna's PED-ANOVA on the configurations of a ranking.
 
 Reference: Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces"
-(IJCAI 2023), equation 16; parameters that only some configurations have are handled as in Optuna 5.
+(IJCAI 2023), equation 16. Parameters that only some configurations have are handled as in Optuna 5.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from ganvas.reports.ranking import Ranking
 
 LEAST = 10
-"""Configurations below which shares would be guesses."""
+"""Smallest number of configurations for which shares are computed; with fewer they would be guesses."""
 _TOP = 5
-"""Configurations that 'good' must hold at least, as Optuna advises."""
+"""Smallest number of configurations that count as good, as Optuna advises."""
 LOG_SPAN = 30.0
-"""Ratio of the largest to the least value from which a parameter is taken to be on a logarithmic scale."""
+"""Ratio of the largest to the smallest value from which a parameter is taken to be on a logarithmic scale."""
 
 
 def number(text: str) -> float | None:
-    """``text`` as a number; None where it is none."""
+    """Read ``text`` as a number; None if it is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -31,18 +31,18 @@ def number(text: str) -> float | None:
 
 
 def numeric(values: list[str]) -> list[float] | None:
-    """All values as numbers; None where one is none."""
+    """Read all values as numbers; None if one of them is not a number."""
     numbers = [number(value) for value in values]
     return None if None in numbers else numbers  # type: ignore[return-value]
 
 
 def is_log(numbers: list[float]) -> bool:
-    """Whether values are spread as on a logarithmic scale."""
+    """Whether the values span a logarithmic scale."""
     return min(numbers) > 0 and max(numbers) / min(numbers) >= LOG_SPAN
 
 
 def varying(ranking: Ranking) -> dict[str, list[str]]:
-    """Values of each swept parameter that takes two or more among the configurations with a score."""
+    """Values of each swept parameter that has at least two different ones among the configurations with a score."""
     values: dict[str, list[str]] = {}
     for configuration in ranking.ranked:
         for key, value in configuration.params.items():
@@ -51,13 +51,14 @@ def varying(ranking: Ranking) -> dict[str, list[str]]:
 
 
 def importances(ranking: Ranking) -> dict[str, float]:
-    """Share of each swept parameter in reaching the best configurations, the largest first; the shares sum to 1.
+    """Compute the share of each swept parameter in reaching the best configurations.
 
     Args:
-        ranking: of one protocol.
+        ranking: ranking of the scores of one protocol.
 
     Returns:
-        Empty where fewer than two parameters vary, or there are fewer than :data:`LEAST` configurations.
+        Shares by parameter, the largest first, with sum 1. Empty if fewer than two parameters vary, or if there are
+        fewer than :data:`LEAST` configurations.
     """
     values, n = varying(ranking), len(ranking.ranked)
     if len(values) < 2 or n < LEAST:

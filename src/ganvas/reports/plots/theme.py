@@ -1,4 +1,4 @@
-"""Figures in two coats, for light and for dark pages, drawn without a display and without pyplot's global state."""
+"""Figures in two colour schemes, for light and for dark pages, drawn without a display and without pyplot's state."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Draw = Callable[[Figure], None]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as PNG.
+    """A figure as PNG in two colour schemes.
 
     Args:
-        name: of its file, without suffix.
-        alt: what it shows, for those who do not see it.
-        light: PNG on white.
-        dark: PNG on near-black.
+        name: name of its file, without suffix.
+        alt: description for readers who do not see it.
+        light: PNG on a white ground.
+        dark: PNG on a near-black ground.
     """
 
     name: str
@@ -40,53 +40,53 @@ class Picture:
 
 
 def paint(name: str, alt: str, size: tuple[float, float], draw: Draw) -> Picture:
-    """Draw a figure in both coats.
+    """Draw a figure in both colour schemes.
 
     Args:
-        name: of its file, without suffix.
-        alt: what it shows, in words.
+        name: name of its file, without suffix.
+        alt: description for readers who do not see it.
         size: width and height in inches.
-        draw: fills the figure; colours that it does not set follow the coat.
+        draw: fills the figure; colours that it does not set follow the scheme.
     """
     return Picture(name, alt, _png(size, draw, LIGHT), _png(size, draw, DARK))
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
-    """``content`` as an address that holds it."""
+    """Encode ``content`` as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def colors(n: int) -> list[tuple[float, float, float]]:
-    """``n`` colours that most readers can tell apart; they repeat beyond ten."""
+    """Choose ``n`` colours that most readers can tell apart; they repeat beyond ten."""
     return list(sns.color_palette(PALETTE, n))
 
 
 def folded(label: str, width: int = 34) -> str:
-    """``label`` on lines of at most ``width`` characters where it can be broken."""
+    """Break ``label`` into lines of at most ``width`` characters if it has places to break."""
     return "\n".join(textwrap.wrap(label, width, break_on_hyphens=False)) or label
 
 
 def tidy_axes(axes: Axes, grid: str) -> None:
-    """Take away the frame and draw the grid along one axis (``x``, ``y`` or ``both``)."""
+    """Remove the frame and draw the grid along one axis or ``both``."""
     sns.despine(ax=axes)
     axes.grid(axis=grid, linewidth=0.8)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
 
 
-def _png(size: tuple[float, float], draw: Draw, coat: dict[str, str]) -> bytes:
-    ink, paper = coat["ink"], coat["paper"]
+def _png(size: tuple[float, float], draw: Draw, scheme: dict[str, str]) -> bytes:
+    ink, paper = scheme["ink"], scheme["paper"]
     rc: dict[Any, Any] = {
         "figure.facecolor": paper,
         "axes.facecolor": paper,
         "savefig.facecolor": paper,
         "text.color": ink,
         "axes.labelcolor": ink,
-        "axes.edgecolor": coat["muted"],
-        "xtick.color": coat["muted"],
-        "ytick.color": coat["muted"],
+        "axes.edgecolor": scheme["muted"],
+        "xtick.color": scheme["muted"],
+        "ytick.color": scheme["muted"],
         "xtick.labelcolor": ink,
         "ytick.labelcolor": ink,
-        "grid.color": coat["grid"],
+        "grid.color": scheme["grid"],
         "legend.frameon": False,
         "font.size": 9.5,
         "axes.titlesize": 10.5,

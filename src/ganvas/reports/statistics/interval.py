@@ -1,8 +1,9 @@
 r"""A 95% interval of the mean for any number of seeds: Student's t for few, the bootstrap for many.
 
-Below :data:`ENOUGH` scores Student's t: the bootstrap knows no more of the tails than the few scores show, and its
-intervals cover too little (by a factor of about :math:`\sqrt{(n-1)/n}\, z/t`: 83% instead of 95% at n = 5). From there
-on the bias-corrected and accelerated bootstrap, which follows skewed scores, as those of runs that sometimes collapse.
+Below :data:`ENOUGH` scores we use Student's t, because the bootstrap sees no more of the tails than the few scores
+show: its intervals are too short by a factor of about :math:`\sqrt{(n-1)/n}\, z/t` and cover 83% instead of 95% at
+n = 5. From there on we use the bias-corrected and accelerated bootstrap, which adapts to skewed scores, such as those
+of runs that sometimes collapse.
 
 Reference: Efron, "Better bootstrap confidence intervals" (JASA 1987), equation 3.8; the computation is scipy's.
 """
@@ -16,10 +17,10 @@ from typing import Literal
 import numpy as np
 from scipy.stats import bootstrap
 
-from ganvas.reports.statistics.statistics import CONFIDENCE, seed_summary
+from ganvas.sweeps.seeds import CONFIDENCE, seed_summary
 
 ENOUGH = 40
-"""Scores from which the bootstrap's coverage is as good as its adaptation to skew is welcome."""
+"""Number of scores from which the bootstrap covers well enough to profit from its adaptation to skew."""
 RESAMPLES = 2000
 SEED = 0
 
@@ -29,8 +30,8 @@ class Interval:
     """A 95% interval of a mean.
 
     Args:
-        low: lower end; NaN where there are fewer than 2 scores.
-        high: upper end.
+        low: lower end; NaN below 2 scores.
+        high: upper end; NaN below 2 scores.
         method: ``t`` or ``bootstrap``.
     """
 
@@ -40,13 +41,13 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """95% interval of the mean of ``values``.
+    """Compute a 95% interval of the mean.
 
     Args:
         values: finite scores of independent runs.
 
     Returns:
-        The interval and the method it is by; the same values give the same interval.
+        The interval and its method; the same values give the same interval.
     """
     summary = seed_summary(values)
     if summary.n < ENOUGH or summary.sd == 0:

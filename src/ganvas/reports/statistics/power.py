@@ -1,12 +1,12 @@
-r"""How many seeds would settle a difference: the power of the paired t test.
+r"""Power of the paired t test, and the number of seeds that would settle a difference.
 
-With mean difference :math:`\delta` and standard deviation :math:`\sigma` of the differences, n seeds find it with
-probability
+With mean difference :math:`\delta` and standard deviation :math:`\sigma` of the differences, n seeds find the
+difference with probability
 
 .. math:: 1 - \beta(n) = P\big(|T_{n-1}(\sqrt n\, \delta / \sigma)| > t_{n-1,\,1-\alpha/2}\big),
 
-:math:`T_\nu(\mu)` noncentral t. The observed effect and deviation stand in for the true ones: a plan for the next
-sweep, not a promise.
+where :math:`T_\nu(\mu)` is the noncentral t distribution. The observed effect and deviation are used for the true ones:
+the result is a plan for the next sweep, not a promise.
 
 Reference: Cohen, "Statistical power analysis for the behavioral sciences" (1988), chapter 2.
 """
@@ -18,18 +18,18 @@ from math import isfinite, sqrt
 from scipy.special import nctdtr, stdtrit
 
 POWER = 0.8
-"""Probability that the seeds suffice, if the difference is as large as it looks."""
+"""Probability that the planned seeds find the difference, if it is as large as observed."""
 CAP = 1000
-"""Beyond so many seeds the answer is 'no practical difference'."""
+"""Largest number of seeds that is planned; a difference that needs more has no practical size."""
 
 
 def power(n: int, effect: float, sd: float, alpha: float) -> float:
     """Probability that ``n`` paired seeds find a difference.
 
     Args:
-        n: seeds, at least 2.
+        n: number of seeds, at least 2.
         effect: mean difference, not 0.
-        sd: of the differences, above 0.
+        sd: standard deviation of the differences over seeds, above 0.
         alpha: level of the two-sided test, in (0, 1).
     """
     shift, critical = sqrt(n) * abs(effect) / sd, stdtrit(n - 1, 1 - alpha / 2)
@@ -37,15 +37,15 @@ def power(n: int, effect: float, sd: float, alpha: float) -> float:
 
 
 def seeds_needed(effect: float, sd: float, alpha: float) -> int | None:
-    """Fewest paired seeds that find a difference with probability 0.8.
+    """Smallest number of paired seeds that find a difference with probability 0.8.
 
     Args:
-        effect: mean difference.
-        sd: of the differences.
-        alpha: level of the two-sided test, in (0, 1); divide it by the number of comparisons.
+        effect: mean difference; NaN if unknown.
+        sd: standard deviation of the differences over seeds; NaN if unknown.
+        alpha: level of the two-sided test, in (0, 1); for several comparisons divide it by their number.
 
     Returns:
-        At least 2; None where more than :data:`CAP` would be needed, or effect or deviation is not known.
+        At least 2; None if more than :data:`CAP` would be needed, or the effect or the deviation is unknown.
     """
     if not (isfinite(effect) and isfinite(sd)) or effect == 0:
         return None

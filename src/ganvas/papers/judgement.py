@@ -1,14 +1,14 @@
-r"""From a claim and what was measured to PASS, FAIL or INCONCLUSIVE: a pure function.
+r"""The judgement of a claim by our measurement: PASS, FAIL or INCONCLUSIVE, as a pure function.
 
-The estimate is the mean of what was measured, with a 95% interval of the same kind as the paper's ±:
+The estimate is the mean of the measured values, with a 95% interval of the same kind as the paper's ±:
 
 .. math:: \bar x \pm 1.96\, \mathrm{SE}_\text{test} \quad\text{(se\_test: one model, many test examples)}, \qquad
     \bar x \pm t_{0.975, n-1}\, s / \sqrt n \quad\text{(otherwise: n seeds)}.
 
-PASS: the estimate is inside the band. FAIL: the whole interval is outside it. INCONCLUSIVE: the estimate is outside but
-the interval is not, it is in the band that says neither, there are fewer seeds than the claim needs, or something else
-stood in the way (a budget below the paper's, an extractor that is missing). What is recalled from memory decides
-nothing.
+PASS: the estimate is inside the claim's band. FAIL: the whole interval is outside the band. INCONCLUSIVE: the estimate
+is outside the band but part of the interval is inside, or the estimate is in the band marked ``unclear``, or there are
+fewer seeds than the claim needs, or the conditions differ from the paper's (a smaller budget, a missing extractor), or
+the paper's number is recalled from memory.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from enum import Enum
 from typing import Final, final
 
 from ganvas.papers.claims import Claim
-from ganvas.reports.statistics.statistics import seed_summary
+from ganvas.sweeps.seeds import seed_summary
 
 _NORMAL: Final = 1.959963984540054
 """Quantile .975 of the normal distribution."""
 
 
 class Verdict(str, Enum):
-    """What follows for a claim."""
+    """The three words of a judgement, as results files keep them."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -37,12 +37,12 @@ class Verdict(str, Enum):
 @final
 @dataclass(frozen=True)
 class Measured:
-    """What we measured for one claim.
+    """Our measurement for one claim.
 
     Args:
-        values: one a seed.
-        standard_error: over test examples, of a single value; None where it is not of that kind.
-        hindrance: why the conditions are not the paper's; empty where they are.
+        values: one value for each seed.
+        standard_error: standard error of a single value over test examples; None if the claim's ± is of another kind.
+        hindrance: how the conditions differ from the paper's; empty if they do not.
     """
 
     values: Sequence[float]
@@ -57,14 +57,14 @@ class Measured:
 @final
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its grounds.
+    """A verdict on a claim with its grounds.
 
     Args:
         verdict: PASS, FAIL or INCONCLUSIVE.
-        estimate: mean over seeds; NaN where nothing was measured.
-        low: of the 95% interval; NaN where there is none.
-        high: of the 95% interval.
-        reason: in a sentence.
+        estimate: mean over seeds; NaN if nothing was measured.
+        low: lower end of the 95% interval; NaN if there is no interval.
+        high: upper end of the 95% interval; NaN if there is no interval.
+        reason: why this verdict, in one sentence.
     """
 
     verdict: Verdict
@@ -75,15 +75,7 @@ class Judgement:
 
 
 def judge(claim: Claim, measured: Measured) -> Judgement:
-    """Compare a measurement with a claim.
-
-    Args:
-        claim: of the paper.
-        measured: by us.
-
-    Returns:
-        The verdict, the interval and the reason.
-    """
+    """Judge a claim by our measurement."""
     n = len(measured.values)
     estimate = math.fsum(measured.values) / n if n else math.nan
     low, high = interval(claim.kind, measured)
@@ -92,11 +84,11 @@ def judge(claim: Claim, measured: Measured) -> Judgement:
 
 
 def interval(kind: str, measured: Measured) -> tuple[float, float]:
-    """The 95% interval of a measurement, NaN where nothing supports one.
+    """Compute the 95% interval of a measurement; NaN if it has neither a standard error nor two finite values.
 
     Args:
-        kind: of the claim's ±.
-        measured: by us.
+        kind: kind of the claim's ±, a key of :data:`ganvas.papers.claims.KINDS`.
+        measured: our measurement.
     """
     values = list(measured.values)
     if kind == "se_test" and measured.standard_error is not None and len(values) == 1:
@@ -121,7 +113,7 @@ def _decide(claim: Claim, measured: Measured, estimate: float, low: float, high:
     if estimate in claim.band:
         return Verdict.PASS, f"inside {claim.band}"
     if claim.unclear is not None and estimate in claim.unclear:
-        return neither, f"outside {claim.band}, but inside {claim.unclear}, where neither is said"
+        return neither, f"outside {claim.band}, but inside {claim.unclear}, which neither passes nor fails"
     if claim.band.meets(low, high):
-        return neither, f"outside {claim.band}, but its 95% interval is not: more seeds or test examples would tell"
+        return neither, f"outside {claim.band}, but its 95% interval is not: measure with more seeds or test examples"
     return Verdict.FAIL, f"outside {claim.band}"

@@ -1,4 +1,4 @@
-"""How many jobs a launcher trains at once, and how many threads each may take, so that they do not fight over cores."""
+"""Jobs that a launcher trains at once, and threads for each, so that the jobs do not compete for cores."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 
 class Parallel(NamedTuple):
-    """What follows from a launcher's settings.
+    """Jobs at once and threads for each.
 
     Args:
-        jobs: at once.
-        threads: of each; None leaves them.
+        jobs: number of jobs that run at once, at least 1.
+        threads: threads of torch for each job; None keeps torch's default.
     """
 
     jobs: int
@@ -22,12 +22,12 @@ class Parallel(NamedTuple):
 def parallel(launcher: Mapping[str, Any], cores: int) -> Parallel:
     """Read the settings of Hydra's basic, joblib, Ray and Submitit launchers.
 
-    Where a launcher gives each job its processors (Submitit, Ray), these are its threads, and without a Slurm array as
-    many jobs run as this machine has room for; where it only says how many run (joblib), they share the cores.
+    Submitit and Ray give each job a number of processors: a job gets as many threads, and without a Slurm array as many
+    jobs run as fit on this machine. Joblib gives only the number of jobs: they share the cores evenly.
 
     Args:
-        launcher: ``hydra.launcher``.
-        cores: of this machine that the process may use, at least 1.
+        launcher: ``hydra.launcher`` as a plain dictionary.
+        cores: cores of this machine that the process may use, at least 1.
     """
     given = launcher.get("cpus_per_task") or launcher.get("ray", {}).get("remote", {}).get("num_cpus")
     if given:
@@ -38,5 +38,5 @@ def parallel(launcher: Mapping[str, Any], cores: int) -> Parallel:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ganvas.papers.claims import Band, Claim
-from ganvas.papers.verdict import Measured, Verdict, interval, judge
+from ganvas.papers.judgement import Measured, Verdict, interval, judge
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 CLAIM = Claim(

@@ -1,4 +1,4 @@
-"""Pictures of what was swept: importance, score over each parameter, all parameters at once."""
+"""Pictures of swept parameters: their importance, the score over each of them, all of them at once."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ganvas.reports.plots.importance import is_log, numeric, varying
-from ganvas.reports.plots.plots import WIDTH, axis_name, log_if_wide
+from ganvas.reports.plots.scores import WIDTH, axis_name, log_if_wide
 from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
 from ganvas.reports.ranking import Ranking
 
 BEST, WORST = "#2f81d8", "#d99a2b"
-"""Visible on white and on black, and to the colour-blind."""
+"""Colours that are visible on white and on black, and to the colour-blind."""
 MOST = 6
-"""Parameters that fit into a picture."""
+"""Largest number of parameters in a picture."""
 
 
 def importance_plot(shares: Mapping[str, float]) -> Picture:
-    """Shares as bars, the largest on top."""
+    """Draw shares of importance as bars, the largest on top."""
     top = dict(list(shares.items())[:12])
 
     def draw(figure: Figure) -> None:
@@ -41,12 +41,12 @@ def importance_plot(shares: Mapping[str, float]) -> Picture:
 
 
 def chosen(ranking: Ranking, shares: Mapping[str, float]) -> list[str]:
-    """The parameters worth a panel: the most important, else the first."""
+    """Choose the parameters that get a panel: the most important ones, or the first ones if there are no shares."""
     return (list(shares) or list(varying(ranking)))[:MOST]
 
 
 def slice_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
-    """Score over each parameter, one panel a parameter, one dot a configuration's mean."""
+    """Draw the score over each parameter: one panel for a parameter, one dot for the mean of a configuration."""
     models = list(dict.fromkeys(str(c.rows["model"].iloc[0]) for c in ranking.ranked))
     palette = dict(zip(models, colors(len(models)), strict=True))
     columns = min(3, len(keys))
@@ -68,7 +68,7 @@ def slice_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
 
 
 def parallel_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
-    """A line a configuration through all parameters to its score; the best lines are drawn last."""
+    """Draw each configuration as a line through all its parameters to its score, the best configurations last."""
     scores = np.array([c.summary.mean for c in ranking.ranked])
     heights = np.stack([*(_heights(ranking, key) for key in keys), _scaled(scores)], axis=1)
     lines = [np.stack([np.arange(len(keys) + 1), row], axis=1) for row in heights][::-1]
@@ -109,7 +109,7 @@ def _slice(axes: Axes, ranking: Ranking, key: str, palette: Mapping[str, tuple[f
     elif is_log(numbers):
         axes.set_xscale("log")
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))  # labels such as 0.0015 would run into each other
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # more labels such as 0.0015 would overlap
     axes.set_xlabel(key)
     tidy_axes(axes, "both")
 
@@ -120,7 +120,7 @@ def _scaled(values: np.ndarray) -> np.ndarray:
 
 
 def _heights(ranking: Ranking, key: str) -> np.ndarray:
-    """Where each configuration crosses a parameter's axis; NaN, a gap, where it does not have it."""
+    """Height at which each configuration crosses a parameter's axis; NaN, which is a gap, if it lacks the parameter."""
     values = [c.params.get(key) for c in ranking.ranked]
     present = [value for value in values if value is not None]
     numbers = numeric(present)
@@ -132,7 +132,7 @@ def _heights(ranking: Ranking, key: str) -> np.ndarray:
 
 
 def _marks(ranking: Ranking, key: str, scores: np.ndarray) -> list[tuple[float, str]]:
-    """Labels of an axis: every name of a category, the ends of a number."""
+    """Labels of an axis, with their heights: every category, or the two ends of a number."""
     if key == ranking.score:
         return [(0.0, f"{scores.min():.4g}"), (1.0, f"{scores.max():.4g}")]
     heights = _heights(ranking, key)

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ganvas.sweeps.quoting import quoted
+from ganvas.sweeps.overrides import quoted
 
 TEXTS = ["plain", "it's", "a, b [c] {d}", "back\\slash", "ends\\", "\\'", "a\\b\\", "two\\\\", "=:$x", "'", "\\\\'\\"]
 

@@ -1,4 +1,4 @@
-"""Pictures of scores: configurations with their intervals, budget curves, scores over images and over time."""
+"""Pictures of scores: means with intervals, budget curves, scores over images and over time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from ganvas.reports.configuration import Configuration
+from ganvas.reports.configuration import RankedConfiguration
 from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
 from ganvas.reports.ranking import Ranking
 from ganvas.reports.statistics.best_of import expected_best
 
 WIDTH = 8.6
 WIDE = 5.0
-"""Ratio of the ends of an axis from which it is logarithmic."""
+"""Ratio of the ends of an axis from which the axis is logarithmic."""
 
 
 def is_wide(low: float, high: float) -> bool:
@@ -27,7 +27,7 @@ def is_wide(low: float, high: float) -> bool:
 
 
 def log_if_wide(panels: Sequence[Axes]) -> None:
-    """Logarithmic vertical axes, where the first panel's is wide, for all panels that share it."""
+    """Make the vertical axis that all panels share logarithmic, if the first panel's is wide."""
     if is_wide(*panels[0].get_ylim()):
         for axes in panels:
             axes.set_yscale("log")
@@ -35,19 +35,19 @@ def log_if_wide(panels: Sequence[Axes]) -> None:
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at 1, 2 and 5, as plain numbers."""
+    """Set the ticks of a logarithmic axis at 1, 2 and 5, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(ScalarFormatter())
     axis.set_minor_formatter(NullFormatter())
 
 
 def axis_name(ranking: Ranking) -> str:
-    """Score and its direction, for an axis."""
+    """Name of an axis: the score and its direction."""
     return f"{ranking.score.removeprefix('score/')} ({'lower' if ranking.lower_is_better else 'higher'} is better)"
 
 
-def ranking_plot(ranking: Ranking, shown: Sequence[Configuration]) -> Picture:
-    """Mean, 95% interval and the seeds of each configuration, the best on top."""
+def ranking_plot(ranking: Ranking, shown: Sequence[RankedConfiguration]) -> Picture:
+    """Draw mean, 95% interval and seeds of each configuration, the best on top."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -69,7 +69,7 @@ def ranking_plot(ranking: Ranking, shown: Sequence[Configuration]) -> Picture:
 
 
 def budget_groups(ranking: Ranking) -> dict[str, list[float]]:
-    """Mean score of each configuration, by model where several models have two or more, else of all together."""
+    """Mean score of each configuration, by model if several models have at least two, else in one group."""
     groups: dict[str, list[float]] = {}
     for c in ranking.ranked:
         groups.setdefault(str(c.rows["model"].iloc[0]), []).append(c.summary.mean)
@@ -78,7 +78,7 @@ def budget_groups(ranking: Ranking) -> dict[str, list[float]]:
 
 
 def budget_plot(ranking: Ranking) -> Picture:
-    """Expected best of k trials, with its interval."""
+    """Draw the expected best of k trials with its interval."""
     groups = budget_groups(ranking)
 
     def draw(figure: Figure) -> None:
@@ -97,12 +97,12 @@ def budget_plot(ranking: Ranking) -> Picture:
     return paint("budget", "Expected best score after k trials", (WIDTH, 3.5), draw)
 
 
-def curves_plot(ranking: Ranking, shown: Sequence[Configuration], history: pd.DataFrame) -> Picture:
-    """Scores in training against images seen and against wall-clock: seeds thin, their mean thick.
+def curves_plot(ranking: Ranking, shown: Sequence[RankedConfiguration], history: pd.DataFrame) -> Picture:
+    """Draw scores in training against images seen and against wall-clock time: seeds thin, their mean thick.
 
     Args:
-        ranking: for the direction.
-        shown: configurations.
+        ranking: gives the score and its direction.
+        shown: configurations that are drawn.
         history: columns ``run_id``, ``step``, ``seconds``, ``value``.
     """
 
