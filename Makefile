@@ -9,7 +9,7 @@ RAY := .venv-ray
 .PHONY: demo test test-slow test-ray lint types layers unit clean
 
 demo: .venv/installed
-	$(BIN)/ganvas train -m experiment=demo model=gan,wgan_gp,vae
+	$(BIN)/ganvas train -m experiment=demo_gan,demo_wgan_gp,demo_vae
 
 test: lint types layers unit
 

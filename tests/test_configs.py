@@ -16,7 +16,7 @@ CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = {
     group.name: sorted(f.stem for f in group.glob("*.yaml") if not f.stem.startswith("_"))
     for group in sorted(CONF.iterdir())
-    if group.is_dir() and group.name != "delta" and any(group.glob("*.yaml"))
+    if group.is_dir() and any(group.glob("*.yaml"))
 }
 # What cannot be built here: no such file, or weights to download.
 UNBUILT = {("data", "folder"), ("data", "npz")} | {
@@ -102,16 +102,6 @@ def test_every_leaf_of_an_experiment_changes_something(experiment):
         others = [g for g in groups if g != group]
         assert compose_(*others) != compose_(*groups), f"{group} is what it is anyway"
         assert choice in OPTIONS[name]
-
-
-@pytest.mark.parametrize("delta", sorted(f.stem for f in (CONF / "delta").glob("*.yaml")))
-def test_every_delta_belongs_to_an_experiment_and_changes_it(delta):
-    experiment, _, model = delta.partition("-")
-    assert experiment in OPTIONS["experiment"] and model in OPTIONS["model"]
-    cfg = compose_(f"experiment={experiment}", f"model={model}")
-    for path, value in leaves(yaml.safe_load((CONF / "delta" / f"{delta}.yaml").read_text())):
-        found = OmegaConf.select(cfg, path)
-        assert (OmegaConf.to_container(found) if OmegaConf.is_config(found) else found) == value
 
 
 def test_the_command_line_beats_the_model_and_the_experiment_beats_both():

@@ -19,7 +19,7 @@ from ganvas.extractors.mnist import MnistExtractor
 MnistExtractor()
 assert files("ganvas.experiments").joinpath("article", "README.md").is_file()
 with initialize_config_module("ganvas.conf", version_base="1.3"):
-    assert compose("train", ["experiment=demo", "model=wgan_gp"]).model.n_critic == 1
+    assert compose("train", ["experiment=demo_wgan_gp"]).model.n_critic == 1
 from hydra.core.plugins import Plugins
 assert "hydra_plugins.ganvas_sweeper.sweeper.GanvasSweeper" in Plugins.instance().class_name_to_class
 import ganvas

@@ -25,7 +25,7 @@ USAGE = """usage: ganvas COMMAND ...
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
-  ganvas train -m experiment=demo model=gan,wgan_gp,vae
+  ganvas train -m experiment=demo_gan,demo_wgan_gp,demo_vae
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,is,kid,prdc]
   ganvas report lucic score=score/mnist/fd
 `ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.

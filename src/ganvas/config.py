@@ -7,6 +7,7 @@ refuses an argument it does not know. What belongs to ganvas itself is typed her
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +16,7 @@ import hydra
 import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
-
-from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
 
 CONFIG_PATH = "pkg://ganvas.conf"
 
@@ -65,17 +63,6 @@ class Scoring:
 
 
 @dataclass
-class Network:
-    """The parts a network group offers; a model takes those it needs."""
-
-    name: str = MISSING
-    generator: Any = None
-    critic: Any = None
-    encoder: Any = None
-    decoder: Any = None
-
-
-@dataclass
 class Tracking:
     """What MLflow is told besides the run itself."""
 
@@ -117,7 +104,7 @@ class Train:
     score: Scoring = field(default_factory=Scoring)
     tracking: Tracking = field(default_factory=Tracking)
     paths: Paths = field(default_factory=Paths)
-    network: Network = field(default_factory=Network)
+    network: Any = MISSING
     trainer: Any = MISSING
     data: Any = MISSING
     transform: Any = MISSING
@@ -130,6 +117,27 @@ class Train:
     schedule: Any = MISSING
     schedules: Any = MISSING
     model: Any = MISSING
+
+
+@dataclass
+class Sweeper:
+    """``hydra.sweeper``; docs/sweeps.md says what each value means."""
+
+    _target_: str = "hydra_plugins.ganvas_sweeper.sweeper.GanvasSweeper"
+    params: dict[str, Any] = field(default_factory=dict)
+    when: dict[str, Any] = field(default_factory=dict)
+    seeds: Any = None
+    sampler: str = "grid"
+    sampler_seed: int = 1
+    n_trials: int | None = None
+    pruner: str = "none"
+    prune_on: Any = field(default_factory=list)
+    objective: Any = None
+    direction: Any = "minimize"
+    aggregate: str = "mean"
+    racing: float | None = None
+    storage: str | None = None
+    batch: int | None = None
 
 
 @dataclass
@@ -232,16 +240,9 @@ def _share(fraction: float, *, _root_: DictConfig) -> int:
     return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
 
 
-def _npz_shape(path: str) -> ListConfig:
-    from ganvas.data.sources.npz import npz_shape
-
-    return ListConfig(npz_shape(path))
-
-
 def register() -> None:
-    """Make the schema, the resolvers and the sweeper known to Hydra and OmegaConf; may be called again."""
-    # Hydra finds plugins by walking folders, and an editable install has none for it to walk.
-    Plugins.instance().register(GanvasSweeper)
+    """Make schemas and resolvers known to Hydra and OmegaConf; may be called again."""
+    ConfigStore.instance().store(group="hydra/sweeper", name="ganvas", node=Sweeper, provider="ganvas")
     ConfigStore.instance().store(name="train_schema", node=Train)
     # A mapping that takes new keys on the command line, where Hydra refuses them.
     ConfigStore.instance().store(name="any_keys", node=OmegaConf.create({}, flags={"struct": False}))
@@ -253,7 +254,6 @@ def register() -> None:
     resolvers: dict[str, Callable[..., Any]] = {
         "critic_shape": _critic_shape,
         "share": _share,
-        "npz_shape": _npz_shape,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
@@ -285,14 +285,20 @@ def check(cfg: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
-    offered = [part for part in ("generator", "critic", "encoder", "decoder") if cfg.network[part] is not None]
-    for part in ("generator", "critic", "encoder", "decoder"):
-        if part in cfg.model and part not in offered:
-            raise ConfigError(
-                f"model needs a network with {'encoder and decoder' if 'coder' in part else 'generator and critic'}, "
-                f"but network={cfg.network.name} offers only {' and '.join(offered)}; "
-                f"write network=mlp, which offers all four"
-            )
+    offered = [str(part) for part in cfg.network if part != "name"]
+    lacking = [part for part in _parts_asked(cfg.model) if part not in offered]
+    if lacking:
+        asked = " and ".join(_parts_asked(cfg.model))
+        raise ConfigError(
+            f"model needs a network with {asked}, but network={cfg.network.name} offers only "
+            f"{' and '.join(offered)}; write network=mlp, which offers all four"
+        )
+
+
+def _parts_asked(model: DictConfig) -> list[str]:
+    """Parts of the network that a model's config points to, at any depth."""
+    written = OmegaConf.to_yaml(model, resolve=False)
+    return list(dict.fromkeys(re.findall(r"\$\{network\.(\w+)\}", written)))
 
 
 def compose(root: str, overrides: list[str]) -> DictConfig:

@@ -10,6 +10,7 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -31,6 +32,10 @@ from ganvas.scoring.references import own_reference
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.store import Store
+from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
+
+# Hydra finds plugins by walking folders, and an editable install has none for it to walk.
+Plugins.instance().register(GanvasSweeper)
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")

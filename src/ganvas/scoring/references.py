@@ -8,14 +8,15 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples
-from ganvas.data.sources.npz import read_images
+from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.unchanged import read_folder
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
+OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
 NEED_PATH = frozenset({"folder", "npz"})
 """Data sets that stand for nothing without ``data.path``."""
 
