@@ -28,7 +28,6 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from ganvas.commands.train import make_trainer
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
@@ -36,6 +35,7 @@ from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.memory import keep_freed_memory
+from ganvas.run.training import make_trainer
 
 WARM_UP = 40
 Step = Callable[[Tensor], None]

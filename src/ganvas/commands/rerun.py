@@ -11,9 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.commands.train import train
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.run.recording import Job
+from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.artifacts import checkpoint_path

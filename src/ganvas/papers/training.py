@@ -12,10 +12,10 @@ from typing import Any, final
 from hydra import compose
 from omegaconf import DictConfig, open_dict
 
-from ganvas.commands.train import train
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
 from ganvas.run.recording import Job
+from ganvas.run.training import train
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
