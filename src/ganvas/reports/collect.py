@@ -93,8 +93,7 @@ def protocol_fingerprint(table: pd.DataFrame, score: str) -> pd.Series:
         table: as :func:`tidy` returns it.
         score: key of the score.
     """
-    measured = score.replace("best/", "score/", 1)  # both are measured alike
-    return pd.Series([digits.get(score, digits.get(measured)) for digits in table["protocol"]], index=table.index)
+    return pd.Series([digits.get(score) for digits in table["protocol"]], index=table.index)
 
 
 def _pages(search: Any, **query: Any) -> Iterator[Any]:

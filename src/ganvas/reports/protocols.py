@@ -11,10 +11,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.reports.ranking import Ranking
-from ganvas.scoring.protocol import Protocol, require_comparable
+from ganvas.scoring.protocol import Protocol, leaves, require_comparable
 from ganvas.tracking.log_scores import FOLDER
 
-_TOLD = ("weights", "split", "reference_fingerprint")
+_TOLD = ("metric", "revision", "weights", "split", "preprocessing")
+"""Conditions that the line says in words, or that are too long for it; so are hashes."""
+_HASH = 64
 _FILES = ("result.json", f"{FOLDER}/result.json")
 """Of ``ganvas train`` and of ``ganvas score``."""
 
@@ -32,7 +34,7 @@ def protocol_of(client: MlflowClient, ranking: Ranking) -> Protocol | None:
     if not ranking.ranked:
         return None
     run_id = str(ranking.ranked[0].scored["run_id"].iloc[0])
-    score = ranking.score.replace("best/", "score/", 1)
+    score = ranking.score.replace("best/", "score/", 1)  # the best checkpoint is measured as the final weights are
     found = (_protocol(_read(client, run_id, path), score) for path in _FILES)
     return next((p for p in found if p is not None and p.fingerprint() == ranking.fingerprint), None)
 
@@ -41,8 +43,9 @@ def protocol_line(protocol: Protocol) -> str:
     """The protocol as a sentence's length allows; the page holds the whole beside it."""
     stated, recorded = protocol.conditions, protocol.recorded
     weights = f"{stated['weights']} weights"
-    if "extractor" not in stated:
-        rest = ", ".join(f"{name} {value}" for name, value in stated.items() if name not in _TOLD and value != {})
+    if "n_real" not in stated:
+        told = {name: str(value) for name, value in leaves(stated) if name not in _TOLD}
+        rest = ", ".join(f"{name} {value}" for name, value in told.items() if len(value) < _HASH)
         return f"{weights}, {recorded['reference']}/{stated['split']}; {rest}"
     real = "" if stated.get("n_real") is None else f"{stated['n_real']:,} "
     drawn = f"{stated['n_fake']:,} generated images ({weights}, seed {recorded['sample_seed']})"

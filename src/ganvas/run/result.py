@@ -57,7 +57,7 @@ class Chosen:
 
     def named(self) -> dict[str, Score]:
         """The report scores by key ``best/<extractor>/<metric>``."""
-        return {key.replace("score/", "best/", 1): score for key, score in self.scores.items()}
+        return {_best(key): score for key, score in self.scores.items()}
 
     def selected_by(self) -> dict[str, float]:
         """The score that it was chosen by, by key ``selection/<extractor>/<metric>``."""
@@ -171,6 +171,8 @@ def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> Non
         run.tags({"ganvas.selection": f"none: {outcome.none}"})
         return
     run.metrics(_values(chosen.named()) | chosen.selected_by(), step=chosen.best.images_seen)
+    # Tags of their own: `ganvas score` may measure the final weights again, by another protocol.
+    run.tags(protocol_tags({_best(key): digits for key, digits in scored.fingerprints().items()}))
     run.metrics(chosen.gaps(), step=images_seen)
     run.tags(
         {
@@ -179,6 +181,11 @@ def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> Non
             "ganvas.best_images_seen": chosen.best.images_seen,
         }
     )
+
+
+def _best(key: str) -> str:
+    """Key of a score of the best checkpoint."""
+    return key.replace("score/", "best/", 1)
 
 
 def _values(scores: Mapping[str, Score]) -> dict[str, float]:

@@ -148,7 +148,7 @@ def require_comparable(protocols: Iterable[Protocol]) -> None:
     Raises:
         ValueError: naming every field that differs, with both values.
     """
-    first, *others = [dict(_leaves(protocol.conditions)) for protocol in protocols] or [{}]
+    first, *others = [dict(leaves(protocol.conditions)) for protocol in protocols] or [{}]
     for other in others:
         names = dict.fromkeys([*first, *other])
         differing = [name for name in names if first.get(name) != other.get(name)]
@@ -157,11 +157,16 @@ def require_comparable(protocols: Iterable[Protocol]) -> None:
             raise ValueError(f"scores of different protocols do not compare: {found}. Score both under one protocol")
 
 
-def _leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Fields by dotted name, so that a message names the setting and not all settings."""
+def leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Conditions by dotted name, so that a message names the setting and not all settings.
+
+    Args:
+        fields: conditions, mappings among them.
+        prefix: of the names.
+    """
     for name, value in fields.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -176,7 +181,7 @@ def warnings_for(protocol: Protocol) -> list[str]:
         One sentence each, none where there is nothing to say.
     """
     stated = protocol.conditions
-    if "extractor" not in stated:
+    if "n_real" not in stated:
         return []
     n_real, n_fake = stated["n_real"], stated["n_fake"]
     n = min(x for x in (n_real, n_fake) if x is not None)
