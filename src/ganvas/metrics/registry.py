@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -90,7 +91,9 @@ def settings_of(stated: Mapping[str, Any]) -> Settings:
     known = {setting.name: setting for setting in all_settings()}
     for name in stated:
         if name not in known:
-            raise ValueError(f"settings: no metric has '{name}'; there are {', '.join(known)}")
+            close = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]}?" if close else "."
+            raise ValueError(f"settings: no metric has '{name}'{meant} There are {', '.join(known)}")
     values = {name: stated.get(name, setting.value) for name, setting in known.items()}
     for name, value in values.items():
         known[name].check(value)
