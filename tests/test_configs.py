@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,6 +142,59 @@ def test_every_model_takes_every_optimizer(model, optimizer):
     """A model's own choice of optimiser is an option of the group, so that another replaces it whole."""
     built = build(compose_(f"model={model}", f"optimizer={optimizer}").model)
     assert built.configure_optimizers()
+
+
+PROMISED = ("ganvas.networks.", "ganvas.networks.init.", "torch.optim.", "torch.nn.init.")
+"""Namespaces whose modules are public names: a network family is one file, which its config names."""
+
+
+def targets(node):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if key == "_target_":
+            yield value
+        elif isinstance(value, dict | list):
+            yield from targets(value)
+
+
+def assert_public(target):
+    """An export of a package, or a name in a namespace that the package promises: no place of a file."""
+    module, _, name = target.rpartition(".")
+    if module.startswith("torch."):
+        assert f"{module}." in PROMISED and hasattr(importlib.import_module(module), name)
+    elif module.count(".") == 1:
+        assert name in importlib.import_module(module).__all__, target
+    else:
+        assert target.startswith(PROMISED) and module.count(".") == 2, target
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: path.relative_to(CONF).as_posix())
+def test_targets_are_exports_wherever_their_files_lie(path):
+    written = yaml.safe_load(path.read_text()) or {}
+    for target in targets({key: value for key, value in written.items() if key != "hydra"}):
+        assert_public(target)
+
+
+def test_a_stored_config_names_exports():
+    cfg = OmegaConf.to_container(compose_("model=vae", "data=ring", "prior=mixture"), resolve=True)
+    assert len(found := list(targets(cfg))) > 8
+    for target in found:
+        assert_public(target)
+
+
+def test_composing_imports_nothing_heavy():
+    program = """
+import sys
+sys.argv = ["ganvas"]
+from ganvas.cli import main
+try:
+    main(["train", "model=wgan_gp", "--cfg", "job"])
+except SystemExit:
+    pass
+heavy = ("torch", "mlflow", "pytorch_lightning", "pandas", "optuna", "matplotlib")
+print([name for name in heavy if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "n_critic: 5" in done.stdout and done.stderr.strip() == "[]"
 
 
 def test_lists_arrive_as_lists():

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 SEEN = """
 from importlib.resources import files
 from hydra import compose, initialize_config_module
-import ganvas.config
+import ganvas.commands.train
 from ganvas.extractors.mnist import MnistExtractor
 MnistExtractor()
 assert files("ganvas.experiments").joinpath("article", "README.md").is_file()

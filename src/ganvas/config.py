@@ -282,9 +282,6 @@ def check(cfg: DictConfig) -> None:
     Raises:
         ConfigError: a value is missing, or the network lacks a part that the model needs.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
     offered = [str(part) for part in cfg.network if part != "name"]
     lacking = [part for part in _parts_asked(cfg.model) if part not in offered]
     if lacking:
@@ -293,6 +290,9 @@ def check(cfg: DictConfig) -> None:
             f"model needs a network with {asked}, but network={cfg.network.name} offers only "
             f"{' and '.join(offered)}; write network=mlp, which offers all four"
         )
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
 
 
 def _parts_asked(model: DictConfig) -> list[str]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ganvas.config import build, register
 from ganvas.data import Source, Transform
+from ganvas.scoring import references  # noqa: F401  registers the resolver of data=npz
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))

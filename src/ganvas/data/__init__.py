@@ -2,9 +2,78 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ganvas.data.batches import Batches
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import SPLITS, DataError, Examples, Source, TensorExamples
-from ganvas.data.transforms import Transform
+from ganvas.data.transforms import DynamicBinarisation, FixedBinarisation, Identity, Transform
 
-__all__ = ["SPLITS", "Batches", "DataError", "DataModule", "Examples", "Source", "TensorExamples", "Transform"]
+if TYPE_CHECKING:
+    from ganvas.data.sources.celeba import CelebA as CelebA
+    from ganvas.data.sources.densities import SwissRoll as SwissRoll
+    from ganvas.data.sources.densities import grid as grid
+    from ganvas.data.sources.densities import ring as ring
+    from ganvas.data.sources.density_source import DensitySource as DensitySource
+    from ganvas.data.sources.folder import ImageFolder as ImageFolder
+    from ganvas.data.sources.mnist5k import Mnist5k as Mnist5k
+    from ganvas.data.sources.npz import NpzImages as NpzImages
+    from ganvas.data.sources.stacked_mnist import StackedMnist as StackedMnist
+    from ganvas.data.sources.torchvision import Cifar10 as Cifar10
+    from ganvas.data.sources.torchvision import FashionMnist as FashionMnist
+    from ganvas.data.sources.torchvision import Kmnist as Kmnist
+    from ganvas.data.sources.torchvision import Mnist as Mnist
+    from ganvas.data.sources.torchvision import Svhn as Svhn
+
+_PLACES = {
+    "CelebA": "ganvas.data.sources.celeba",
+    "Cifar10": "ganvas.data.sources.torchvision",
+    "DensitySource": "ganvas.data.sources.density_source",
+    "FashionMnist": "ganvas.data.sources.torchvision",
+    "ImageFolder": "ganvas.data.sources.folder",
+    "Kmnist": "ganvas.data.sources.torchvision",
+    "Mnist": "ganvas.data.sources.torchvision",
+    "Mnist5k": "ganvas.data.sources.mnist5k",
+    "NpzImages": "ganvas.data.sources.npz",
+    "StackedMnist": "ganvas.data.sources.stacked_mnist",
+    "Svhn": "ganvas.data.sources.torchvision",
+    "SwissRoll": "ganvas.data.sources.densities",
+    "grid": "ganvas.data.sources.densities",
+    "ring": "ganvas.data.sources.densities",
+}
+"""Exports that are imported when they are first asked for; a config may name each, wherever its file lies."""
+
+__all__ = [
+    "Batches",
+    "CelebA",
+    "Cifar10",
+    "DataError",
+    "DataModule",
+    "DensitySource",
+    "DynamicBinarisation",
+    "Examples",
+    "FashionMnist",
+    "FixedBinarisation",
+    "Identity",
+    "ImageFolder",
+    "Kmnist",
+    "Mnist",
+    "Mnist5k",
+    "NpzImages",
+    "SPLITS",
+    "Source",
+    "StackedMnist",
+    "Svhn",
+    "SwissRoll",
+    "TensorExamples",
+    "Transform",
+    "grid",
+    "ring",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,1 +1,42 @@
 """Extractors: images to features, each stating how it reads an image."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganvas.extractors.base import Extractor as Extractor
+    from ganvas.extractors.custom import CustomExtractor as CustomExtractor
+    from ganvas.extractors.features import Features as Features
+    from ganvas.extractors.features import extract as extract
+    from ganvas.extractors.fidelity import FidelityExtractor as FidelityExtractor
+    from ganvas.extractors.inception import InceptionExtractor as InceptionExtractor
+    from ganvas.extractors.mnist import MnistExtractor as MnistExtractor
+
+_PLACES = {
+    "CustomExtractor": "ganvas.extractors.custom",
+    "Extractor": "ganvas.extractors.base",
+    "Features": "ganvas.extractors.features",
+    "FidelityExtractor": "ganvas.extractors.fidelity",
+    "InceptionExtractor": "ganvas.extractors.inception",
+    "MnistExtractor": "ganvas.extractors.mnist",
+    "extract": "ganvas.extractors.features",
+}
+"""Exports that are imported when they are first asked for; a config may name each, wherever its file lies."""
+
+__all__ = [
+    "CustomExtractor",
+    "Extractor",
+    "Features",
+    "FidelityExtractor",
+    "InceptionExtractor",
+    "MnistExtractor",
+    "extract",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,8 +1,22 @@
-"""The Lightning modules: :class:`GAN`, :class:`WGAN` and :class:`VAE`."""
+"""The Lightning modules :class:`GAN`, :class:`WGAN` and :class:`VAE`, and the schedules of their numbers."""
 
 from ganvas.models.base import Model
 from ganvas.models.gan import GAN
+from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Schedule, Stages, WarmUp
 from ganvas.models.vae import VAE
 from ganvas.models.wgan import WGAN
 
-__all__ = ["GAN", "VAE", "WGAN", "Model"]
+__all__ = [
+    "GAN",
+    "VAE",
+    "WGAN",
+    "Constant",
+    "CosineDecay",
+    "ExponentialDecay",
+    "LinearDecay",
+    "Model",
+    "Ramp",
+    "Schedule",
+    "Stages",
+    "WarmUp",
+]
