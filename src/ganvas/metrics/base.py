@@ -65,6 +65,8 @@ class Setting:
         says: what it is, in a line, with the paper's value.
         least: smallest value there is sense in; None where any is.
         below: the value must be below it; None where there is no such bound.
+        decides: whether scores with different values do not compare. False for how work is cut into batches, and for a
+            number of images that is cut to those there are: the metric states the true number in its conditions.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Setting:
     says: str
     least: int | float | None = None
     below: int | float | None = None
+    decides: bool = True
 
     def check(self, value: Any) -> None:
         """Refuse a value of another kind, or out of range.
@@ -276,8 +279,8 @@ class Metric:
         return self.needs in FROM_FEATURES
 
     def own(self, settings: Settings) -> dict[str, Any]:
-        """The metric's own settings, by name."""
-        return {setting.name: settings[setting.name] for setting in self.settings}
+        """The metric's own settings that decide what a score compares with, by name."""
+        return {setting.name: settings[setting.name] for setting in self.settings if setting.decides}
 
 
 def feature_metric(
