@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +83,14 @@ def test_parts_need_neither_hydra_nor_mlflow():
     done = subprocess.run([sys.executable, "-c", PARTS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_readme_s_lines_of_python(store):
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    small = '"budget.images=320", "score.n=100", "score.every=null", "score.settings.is_splits=2", "paths.cache=c"'
+    code = code.replace('"budget.images=20000"', small).replace("metrics=[", "n=100, metrics=[")
+    found = {}
+    exec(code, found)
+    assert found["images"].shape == (64, 1, 28, 28) and found["again"].shape == (100, 1, 28, 28)
+    assert "score/mnist/precision" in found["table"].index and found["run"].show()._repr_png_()
