@@ -206,3 +206,13 @@ def test_warnings_say_what_a_reader_should_know(change, expected):
     found = warnings_for(changed(**change))
     assert len(found) == len(expected)
     assert all(sentence.startswith(start) for sentence, start in zip(found, expected, strict=True))
+
+
+def test_settings_that_cut_work_into_batches_decide_nothing():
+    shipped = settings_of({})
+    for name in ("likelihood.chunk", "likelihood.batch_size", "likelihood.n", "memorisation.pairs", "parzen.samples"):
+        other = settings_of({name: 7})
+        assert all(metric.own(shipped) == metric.own(other) for metric in metrics().values()), name
+    for name in ("likelihood.k", "memorisation.quantile", "parzen.sigmas", "seed"):
+        other = settings_of({name: [0.5] if name == "parzen.sigmas" else 0.5 if "quantile" in name else 7})
+        assert any(metric.own(shipped) != metric.own(other) for metric in metrics().values()), name
