@@ -21,6 +21,7 @@ import ganvas
 from ganvas.api.composing import calling, written
 from ganvas.cli import main
 from ganvas.config import ConfigError
+from ganvas.storage.checkpoints import CheckpointError
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
@@ -105,7 +106,7 @@ def test_a_run_is_what_the_command_line_makes_of_the_same_overrides(run, place):
     overrides = [*TINY, "paths.cache=cache", "seed=3", "batch_size=32", "study=program", "paths.output=line"]
     assert main(["train", *overrides]) == 0
     line = json.loads((place / "line" / "result.json").read_text())
-    ours = torch.load(run.checkpoint, weights_only=True)["state_dict"]
+    ours = torch.load(run.output / "last.ckpt", weights_only=True)["state_dict"]
     theirs = torch.load("line/last.ckpt", weights_only=True)["state_dict"]
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert {key: score.value for key, score in run.scores.items()} == {
@@ -116,16 +117,23 @@ def test_a_run_is_what_the_command_line_makes_of_the_same_overrides(run, place):
 
 def test_a_result_tells_what_stands_in_result_json(run):
     told = json.loads((run.output / "result.json").read_text())
-    assert run.output.parts[-3] == "outputs" and run.checkpoint.is_file() and run.images_seen == 640
-    assert run.id == told["run_id"] and run.facts["scores"].keys() == told["scores"].keys()
+    assert run.output.parts[-3] == "outputs" and run.images_seen == 640
+    assert run.id == told["run_id"] and run.result["scores"].keys() == told["scores"].keys()
     low, high = run.scores[FD].interval
-    assert low < run.scores[FD].value < high and float(run.scores[FD]) == run.scores[FD].value
-    assert run.scores[FD].fingerprint == told["fingerprints"][FD]
+    assert [low, high] == pytest.approx(told["scores"][FD]["interval"])
     assert run.best.keys() == told["best"]["scores"].keys() == {key.replace("score/", "best/") for key in run.scores}
-    assert run.best["best/mnist/fd"].fingerprint == run.scores[FD].fingerprint
-    assert run.findings["finite"].state == "ok" and run.findings.keys() == told["findings"].keys()
-    assert run.frame.loc[FD, "value"] == run.scores[FD].value and run.frame.loc[FD, "low"] == low
+    assert run.best.table.loc["best/mnist/fd", "protocol"] == told["fingerprints"][FD]
+    assert run.findings == told["findings"] and run.findings["finite"]["state"] == "ok"
+    row = run.frame.loc[FD]
+    assert (
+        row.value == run.scores[FD].value and row.sd == run.scores[FD].sd and row.protocol == told["fingerprints"][FD]
+    )
     assert run.config.seed == 3 and FD in run._repr_html_()
+
+
+def test_a_run_without_a_best_checkpoint_says_so(place):
+    run = ganvas.train(*TINY, "budget.images=64", "score.every=null", extractor="none")
+    assert dict(run.best) == {} and dict(run.scores) == {}
 
 
 def test_the_run_is_in_mlflow(run):
@@ -137,13 +145,13 @@ def test_model_and_samples_come_from_the_last_checkpoint(run):
     images = run.sample(6, seed=5)
     assert images.shape == (6, 1, 28, 28) and images.abs().max() <= 1
     torch.testing.assert_close(images, run.model.sample(6, 5), rtol=0, atol=0)
-    for source in (run.id, str(run.checkpoint), run.output):
+    for source in (run.id, run.output / "last.ckpt", run.output):
         loaded = ganvas.load(source)
         assert torch.equal(loaded.sample(6, seed=5), images) and loaded.images_seen == 640
         assert loaded.config.model._target_ == "ganvas.models.GAN"
 
 
-def test_a_grid_is_shown_in_a_notebook(run, tmp_path):
+def test_a_grid_is_shown_in_a_notebook(run):
     picture = run.show(2, 3, seed=5)
     shown = Image.open(io.BytesIO(picture._repr_png_()))
     assert shown.format == "PNG" and shown.size == picture.image.size
@@ -151,8 +159,6 @@ def test_a_grid_is_shown_in_a_notebook(run, tmp_path):
     assert width == 3 * 58 + 2 and height == 2 * 58 + 2  # cells of 56 pixels, borders of 2
     first = to_uint8(run.sample(6, seed=5))[0, 0].repeat_interleave(2, 0).repeat_interleave(2, 1)
     assert np.array_equal(np.asarray(picture.image)[2:58, 2:58, 0], first.numpy())
-    picture.save(tmp_path / "grid.png")
-    assert Image.open(tmp_path / "grid.png").size == shown.size
     with pytest.raises(ConfigError, match="rows=0"):
         run.show(0, 3)
 
@@ -191,10 +197,10 @@ def test_nothing_is_printed_unless_asked(place, capsys):
 def test_scores_of_a_run(run, capsys):
     found = ganvas.score(run, *SCORES, metrics=["fd", "kid"], n=40)
     assert list(found.table.index) == [FD, "score/mnist/kid"]
-    assert found.scores[FD].value == pytest.approx(run.scores[FD].value)
+    assert found[FD].value == pytest.approx(run.scores[FD].value)
     row = found.table.loc[FD]
-    assert row.floor < row.value and row.ceiling > row.floor and row.low < row.value < row.high
-    assert json.loads((found.output / "result.json").read_text())["fingerprints"][FD] == row.fingerprint
+    assert row.floor < row.value and row.ceiling > row.floor and row.sd > 0
+    assert json.loads((found.output / "result.json").read_text())["fingerprints"][FD] == row.protocol
     assert capsys.readouterr().out == ""
     ganvas.score(run, *SCORES, metrics=["fd"], n=40, quiet=False)
     assert "fd" in capsys.readouterr().out
@@ -203,18 +209,18 @@ def test_scores_of_a_run(run, capsys):
 def test_scores_of_images_against_a_folder(run, place):
     drawn = ganvas.sample(run, n=50, seed=1000)
     assert drawn.array.shape == (50, 28, 28) and drawn.array.dtype == np.uint8
-    assert np.array_equal(drawn.array, to_uint8(run.sample(50)).squeeze(1).numpy())
+    assert np.array_equal(drawn.array, to_uint8(run.sample(50, seed=1000)).squeeze(1).numpy())
     assert Image.open(io.BytesIO(drawn._repr_png_())).size == drawn.picture.image.size
     Path("photos").mkdir()
     for i, image in enumerate(drawn.array):
         Image.fromarray(image).save(f"photos/{i}.png")
     same = ganvas.score(drawn.path, *SCORES, reference="photos", extractor="mnist", metrics=["fd"])
-    assert same.scores[FD].value == pytest.approx(0, abs=1e-3)
+    assert same[FD].value == pytest.approx(0, abs=1e-3)
     data = {"path": "photos", "size": 28, "channels": 1, "val": 0.0, "test": 0.0}
     named = ganvas.score(
         drawn.path, *SCORES, reference="folder", data=data, extractor="mnist", metrics=["fd"], split="train"
     )
-    assert named.scores[FD].value == pytest.approx(0, abs=1e-3)
+    assert named[FD].value == pytest.approx(0, abs=1e-3)
 
 
 def test_a_report_ranks_the_runs_of_a_study(run, place):
@@ -222,7 +228,7 @@ def test_a_report_ranks_the_runs_of_a_study(run, place):
     report = ganvas.report("program", score=FD)
     assert report.score == FD and report.path.is_file() and report.conclusion
     assert len(report.ranking) == 2 and report.ranking["mean"].is_monotonic_increasing
-    assert set(report.ranking["fingerprint"]) == {run.scores[FD].fingerprint}
+    assert set(report.ranking["protocol"]) == {run.frame.loc[FD, "protocol"]}
 
 
 # Bad input
@@ -254,14 +260,14 @@ def test_bad_input_raises_the_commands_own_message(place, run, command, argument
     assert f"ganvas: {str(caught.value).splitlines()[0]}" in said
 
 
-def test_what_is_no_override_is_refused():
+def test_what_is_no_override_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="seed: got a Tensor; expected None, a bool"):
         ganvas.train(seed=torch.zeros(3))
     with pytest.raises(ConfigError, match="config_dir=nowhere is no folder"):
         ganvas.train(config_dir="nowhere")
-    with pytest.raises(ConfigError, match="images, not a model"):
-        np.savez("few.npz", images=np.zeros((3, 8, 8), np.uint8))
-        ganvas.load("few.npz")
+    with pytest.raises(CheckpointError, match="few.npz cannot be read as a checkpoint"):
+        np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
+        ganvas.load(tmp_path / "few.npz")
 
 
 # Composing

@@ -1,11 +1,8 @@
 """ganvas: experiment-tracked research on GANs, WGANs and VAEs.
 
-The commands as functions, and the parts of models, each imported when it is first used:
-
->>> import ganvas
->>> run = ganvas.train("model=wgan_gp", "data=mnist5k", "budget.images=20000", seed=3)
->>> run.scores["score/mnist/fd"].value
->>> ganvas.objectives.Hinge()
+The Python API does what the commands do, by the same overrides: :func:`train`, :func:`score`, :func:`sample`,
+:func:`load`, :func:`report`. The rooms of parts stand beside them, as ``ganvas.objectives.Hinge``; they need neither
+Hydra nor MLflow. Importing ``ganvas`` alone takes no time: each heavy part comes when it is first used.
 """
 
 from __future__ import annotations
@@ -21,39 +18,24 @@ if TYPE_CHECKING:
     from ganvas import models as models
     from ganvas import networks as networks
     from ganvas import objectives as objectives
-    from ganvas.api.calls import load as load
-    from ganvas.api.calls import report as report
-    from ganvas.api.calls import sample as sample
-    from ganvas.api.calls import score as score
-    from ganvas.api.calls import train as train
+    from ganvas.api import load as load
+    from ganvas.api import report as report
+    from ganvas.api import sample as sample
+    from ganvas.api import score as score
+    from ganvas.api import train as train
 
 __version__ = "0.1.0"
-
 _CALLS = ("load", "report", "sample", "score", "train")
 _ROOMS = ("data", "extractors", "latents", "metrics", "models", "networks", "objectives")
-
-__all__ = [
-    "data",
-    "extractors",
-    "latents",
-    "load",
-    "metrics",
-    "models",
-    "networks",
-    "objectives",
-    "report",
-    "sample",
-    "score",
-    "train",
-]
+__all__ = [*_CALLS, *_ROOMS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CALLS:
-        return getattr(import_module("ganvas.api.calls"), name)
     if name in _ROOMS:
         return import_module(f"ganvas.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _CALLS:
+        return getattr(import_module("ganvas.api"), name)
+    raise AttributeError(f"module 'ganvas' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.data.sources.npz import NpzImages
 from ganvas.data.sources.stacked_mnist import StackedMnist
 from ganvas.data.sources.torchvision import Mnist
+from ganvas.testing import check_source
 
 
 def _pictures(n, seed=0):
@@ -92,6 +93,10 @@ def test_examples_have_the_stated_shape_and_type(build):
         assert examples.shape == source.shape == tuple(batch.shape[1:])
         assert batch.dtype == (torch.float32 if source.shape == (2,) else torch.uint8)
         assert examples.labels is None or examples.labels.shape == (len(examples),)
+
+
+def test_it_keeps_the_promises_asked_of_everybody(build):
+    check_source(build())
 
 
 def test_batches_follow_the_index(build):

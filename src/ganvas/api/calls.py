@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ganvas.api.composing import calling
-from ganvas.api.results import Loaded, Report, Result, Samples, ScoreTable, load_model
+from ganvas.api.results import Loaded, Report, Result, Samples, Scores, load_model
 
 PathLike = str | os.PathLike[str]
 
@@ -55,7 +55,7 @@ def score(
     config_dir: PathLike | None = None,
     quiet: bool = True,
     **values: Any,
-) -> ScoreTable:
+) -> Scores:
     """Score a run, a checkpoint or images against a reference, as ``ganvas score`` does.
 
     Args:
@@ -81,7 +81,7 @@ def score(
     given |= {f"data.{name}": value for name, value in given.pop("data", {}).items()}
     given = {_added(name): value for name, value in given.items()}
     with calling("score", [_added(override) for override in overrides], given, config_dir) as call:
-        return ScoreTable(scored(call.config, call.output, Console(quiet=quiet)))
+        return Scores(scored(call.config, call.output, Console(quiet=quiet)))
 
 
 def sample(
@@ -125,7 +125,8 @@ def load(source: PathLike, device: str | None = None) -> Loaded:
         device: as torch names it; None takes a GPU where there is one.
 
     Raises:
-        ConfigError: the source is no model.
+        CheckpointError: no checkpoint of ganvas.
+        ConfigError: a checkpoint without a config.
     """
     return load_model(os.fspath(source), device)
 

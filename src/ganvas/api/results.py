@@ -1,160 +1,148 @@
-"""What the calls return: scores with their uncertainty, a trained model, a ranking, and pictures for a notebook."""
+"""The objects that the calls return: scores, a trained model, samples, a ranking, and pictures for a notebook."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64, UInt8
 from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.data import pictures
-from ganvas.health.finding import Finding
+from ganvas.metrics.base import Score
 from ganvas.models import Model
-from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
+from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 
-SEED = 1000
-"""Seed of the latents that `ganvas score` and `ganvas sample` draw from, so that all three show the same images."""
 POINTS = 2000
+"""Points in a scatter."""
 
 
 @final
 @dataclass(frozen=True)
-class ReportedScore:
-    """A score and what it is read against.
-
-    Args:
-        value: the score, in the metric's units.
-        interval: lower and upper end, one standard deviation over ``over`` either side; None where there is none.
-        over: what the deviation is over; empty where there is none.
-        floor: score of real training images in the place of generated ones; None where it was not measured.
-        ceiling: score of noise; None where it was not measured.
-        fingerprint: twelve hexadecimal digits of the protocol; scores with different ones do not compare.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-    over: str
-    floor: float | None
-    ceiling: float | None
-    fingerprint: str | None
-
-    def __float__(self) -> float:
-        return self.value
-
-
-@final
-class Picture:
+class Grid:
     """A picture that a notebook shows.
 
     Args:
-        image: it, for everything else that pillow can do.
+        image: the picture, for everything else that pillow can do.
     """
 
-    def __init__(self, image: Image.Image) -> None:
-        self.image = image
+    image: Image.Image
 
     @staticmethod
-    def of(pixels: UInt8[Tensor, "3 h w"]) -> Picture:
-        """Make a picture from pixels in [0, 255]."""
-        return Picture(Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()))
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture to a file; its suffix says in which format."""
-        self.image.save(path)
+    def of(pixels: Tensor) -> Grid:
+        """Make a picture of ``uint8`` pixels ``(3, h, w)``."""
+        return Grid(Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()))
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.image.save(buffer, format="png")
-        return buffer.getvalue()
+        """IPython's hook."""
+        content = io.BytesIO()
+        self.image.save(content, format="PNG")
+        return content.getvalue()
 
 
 @final
 class Loaded:
-    """A trained model with the config and the data that it was trained by.
+    """A trained model, with the data and the config that it was trained on.
 
     Args:
-        subject: the model, on its device.
+        subject: the model as ``ganvas score`` opens it.
     """
 
     def __init__(self, subject: ModelSubject) -> None:
         assert subject.config is not None
         self.model: Model = subject.model
         self.config: DictConfig = subject.config
-        self.images_seen: int = subject.images_seen
-        self._data = subject.data
+        self.images_seen = subject.images_seen
+        self._subject = subject
 
-    def sample(self, n: int = 64, seed: int = SEED, y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n ..."]:
-        """Draw examples: images in [-1, 1], or points; the same ones for the same seed.
+    def sample(self, n: int, seed: int = 0, y: Tensor | None = None) -> Tensor:
+        """Draw examples in [-1, 1] by the weights that the model is judged by, on the CPU.
 
         Args:
-            n: how many, at least 1.
-            seed: of the latents; no global generator is touched.
+            n: how many.
+            seed: of the latents.
             y: class of each, for a conditional model; None draws classes as often as in the training data.
         """
-        return self.model.sample(n, seed, y)
+        return self.model.sample(n, seed, y).cpu()
 
-    def show(self, rows: int = 8, columns: int = 8, seed: int = SEED) -> Picture:
-        """Draw ``rows`` times ``columns`` examples as a grid; points are scattered over the data's.
+    def show(self, rows: int = 4, columns: int = 8, seed: int = 0) -> Grid:
+        """Show a grid of samples, or of points a scatter over the data.
 
         Args:
-            rows: at least 1.
-            columns: at least 1.
+            rows: of the grid.
+            columns: of the grid.
             seed: of the latents.
         """
         if rows < 1 or columns < 1:
             raise ConfigError(f"rows={rows}, columns={columns}: both must be at least 1")
-        if len(self.model.shape) == 3:
-            return Picture.of(pictures.grid(self.sample(rows * columns, seed), columns))
-        data = self._data.some(self._data.source.report_split, POINTS)
-        return Picture.of(pictures.scatter(self.sample(max(rows * columns, POINTS), seed).cpu(), data.x))
+        if len(self._subject.shape) == 3:
+            return Grid.of(pictures.grid(self.sample(rows * columns, seed), columns))
+        data = self._subject.data.some(self._subject.data.source.report_split, POINTS)
+        return Grid.of(pictures.scatter(self.sample(POINTS, seed), data.x))
 
 
 def load_model(source: str, device: str | None = None) -> Loaded:
     """Build a trained model from its checkpoint.
 
     Args:
-        source: run id, checkpoint, or a folder with one.
+        source: run id, checkpoint, or folder with one.
         device: as torch names it; None takes a GPU where there is one.
-
-    Raises:
-        ConfigError: the source is no model.
     """
-    subject = open_subject(source, device_of(device))
-    if not isinstance(subject, ModelSubject):
-        raise ConfigError(f"{source}: images, not a model; give a run id or a checkpoint")
-    return Loaded(subject)
+    return Loaded(open_model(source, device_of(device)))
 
 
 @final
-class ScoreTable:
-    """Scores of one source, as ``result.json`` holds them.
+class Scores(Mapping[str, Score]):
+    """Scores by key ``score/<kind>/<name>``, with the content of ``result.json`` beside them.
 
     Args:
-        facts: content of ``result.json``.
+        result: of a measurement.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
-        self.output = Path(facts["output"])
-        self.scores: Mapping[str, ReportedScore] = MappingProxyType(_scores(facts, facts))
-        self.findings: Mapping[str, Finding] = MappingProxyType(_findings(facts))
-        self.notes: tuple[str, ...] = tuple(facts.get("notes", ()))
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        self.result = dict(result)
+        self.output = Path(result["output"])
+        over = result.get("uncertainty", {})
+        self._scores = {
+            key: Score(s["value"], _half(s["interval"]), over.get(key, ""))
+            for key, s in result.get("scores", {}).items()
+        }
+
+    def __getitem__(self, key: str) -> Score:
+        return self._scores[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each score, by its key ``score/<extractor>/<metric>``."""
-        return _frame(self.scores)
+        """A row for each score: value, uncertainty and over what, floor, ceiling, fingerprint of its protocol."""
+        rows = self.result.get("calibration", {})
+        columns = {
+            "value": {key: score.value for key, score in self.items()},
+            "sd": {key: score.sd for key, score in self.items()},
+            "over": {key: score.sd_over for key, score in self.items()},
+            "floor": rows.get("floor", {}),
+            "ceiling": rows.get("ceiling", {}),
+            "protocol": self.result.get("fingerprints", {}),
+        }
+        return pd.DataFrame(columns, index=list(self))
+
+    @property
+    def findings(self) -> dict[str, dict[str, Any]]:
+        """Health checks by name: value, state (``ok`` or ``warn``), reason."""
+        return self.result.get("findings", {})
 
     def _repr_html_(self) -> str:
         return self.table.to_html()
@@ -162,31 +150,44 @@ class ScoreTable:
 
 @final
 class Result:
-    """A finished training: its scores, its model and where they are kept.
+    """A finished training.
 
     Args:
-        facts: content of ``result.json``.
+        result: content of its ``result.json``.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
-        self.id: str = facts["run_id"]
-        self.name: str = facts["name"]
-        self.output, self.checkpoint = Path(facts["output"]), Path(facts["checkpoint"])
-        self.images_seen: int = facts["images_seen"]
-        self.scores: Mapping[str, ReportedScore] = MappingProxyType(_scores(facts, facts))
-        self.best: Mapping[str, ReportedScore] = MappingProxyType(_scores(facts, facts["best"] or {}))
-        self.findings: Mapping[str, Finding] = MappingProxyType(_findings(facts))
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        self.result = dict(result)
+        self.id: str = result["run_id"]
+        self.name: str = result["name"]
+        self.output = Path(result["output"])
+        self.images_seen: int = result["images_seen"]
+        self.scores = Scores(result)
+
+    @property
+    def best(self) -> Scores:
+        """Scores of the best checkpoint by key ``best/<kind>/<name>``; none where no checkpoint was chosen."""
+        best = self.result["best"] or {"scores": {}}
+        shared = {
+            part: {key.replace("score/", "best/", 1): value for key, value in self.result[part].items()}
+            for part in ("uncertainty", "fingerprints")
+        }
+        return Scores({**shared, "scores": best["scores"], "output": self.result["output"]})
+
+    @property
+    def findings(self) -> dict[str, dict[str, Any]]:
+        """Health checks by name, see :attr:`Scores.findings`."""
+        return self.scores.findings
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each score of the final weights, by its key ``score/<extractor>/<metric>``."""
-        return _frame(self.scores)
+        """A row for each score of the final weights, see :attr:`Scores.table`."""
+        return self.scores.table
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The trained model with its config, read from ``last.ckpt`` when it is first asked for."""
-        return load_model(str(self.checkpoint))
+        """The trained model with its data and its config, read when it is first asked for."""
+        return load_model(self.result["checkpoint"])
 
     @property
     def model(self) -> Model:
@@ -198,12 +199,12 @@ class Result:
         """The config that the run was trained by."""
         return self.loaded.config
 
-    def sample(self, n: int = 64, seed: int = SEED, y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n ..."]:
-        """Draw examples, see :meth:`Loaded.sample`."""
+    def sample(self, n: int, seed: int = 0, y: Tensor | None = None) -> Tensor:
+        """Draw examples; see :meth:`Loaded.sample`."""
         return self.loaded.sample(n, seed, y)
 
-    def show(self, rows: int = 8, columns: int = 8, seed: int = SEED) -> Picture:
-        """Draw examples as a grid, see :meth:`Loaded.show`."""
+    def show(self, rows: int = 4, columns: int = 8, seed: int = 0) -> Grid:
+        """Show a grid of samples; see :meth:`Loaded.show`."""
         return self.loaded.show(rows, columns, seed)
 
     def _repr_html_(self) -> str:
@@ -215,13 +216,13 @@ class Samples:
     """Examples that ``ganvas sample`` wrote.
 
     Args:
-        facts: content of ``result.json``.
+        result: content of its ``result.json``.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
-        self.output, self.path = Path(facts["output"]), Path(facts["array"])
-        self.picture = Picture(Image.open(facts["picture"]).convert("RGB"))
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        self.result = dict(result)
+        self.output, self.path = Path(result["output"]), Path(result["array"])
+        self.picture = Grid(Image.open(result["picture"]).convert("RGB"))
 
     @cached_property
     def array(self) -> np.ndarray:
@@ -238,20 +239,17 @@ class Report:
     """A report on studies.
 
     Args:
-        facts: content of ``result.json``.
+        result: content of its ``result.json``.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
-        self.output, self.path = Path(facts["output"]), Path(facts["page"])
-        self.score: str = facts["score"]
-        self.conclusion: tuple[str, ...] = tuple(
-            sentence for ranking in facts["rankings"] for sentence in ranking["conclusion"]
-        )
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        self.result = dict(result)
+        self.page = self.path = Path(result["page"])
+        self.score: str = result["score"]
 
     @property
     def ranking(self) -> pd.DataFrame:
-        """A row for each configuration, best first; configurations of different protocols are ranked apart."""
+        """A row for each configuration, the best first within its protocol."""
         return self._rows("configurations")
 
     @property
@@ -259,41 +257,20 @@ class Report:
         """A row for each pair of configurations that was compared."""
         return self._rows("comparisons")
 
+    @property
+    def conclusion(self) -> tuple[str, ...]:
+        """The sentences that the page begins with."""
+        return tuple(sentence for ranking in self.result["rankings"] for sentence in ranking["conclusion"])
+
     def _rows(self, name: str) -> pd.DataFrame:
-        rankings = self.facts["rankings"]
+        rankings = self.result["rankings"]
         return pd.DataFrame(
-            [{"fingerprint": ranking["fingerprint"], **row} for ranking in rankings for row in ranking[name]]
+            [{"protocol": ranking["fingerprint"], **row} for ranking in rankings for row in ranking[name]]
         )
 
     def _repr_html_(self) -> str:
         return self.ranking.to_html()
 
 
-def _scores(facts: Mapping[str, Any], of: Mapping[str, Any]) -> dict[str, ReportedScore]:
-    """Scores of the final weights or of the best checkpoint, which share protocols."""
-    calibration = facts.get("calibration", {})
-    found = {}
-    for key, score in of.get("scores", {}).items():
-        final = key.replace("best/", "score/", 1)
-        found[key] = ReportedScore(
-            value=score["value"],
-            interval=None if score["interval"] is None else (score["interval"][0], score["interval"][1]),
-            over=facts.get("uncertainty", {}).get(final, ""),
-            floor=calibration.get("floor", {}).get(final),
-            ceiling=calibration.get("ceiling", {}).get(final),
-            fingerprint=facts.get("fingerprints", {}).get(final),
-        )
-    return found
-
-
-def _findings(facts: Mapping[str, Any]) -> dict[str, Finding]:
-    return {name: Finding(name, **finding) for name, finding in facts.get("findings", {}).items()}
-
-
-def _frame(scores: Mapping[str, ReportedScore]) -> pd.DataFrame:
-    rows = {}
-    for key, score in scores.items():
-        low, high = score.interval or (float("nan"), float("nan"))
-        kept = {name: value for name, value in asdict(score).items() if name not in ("value", "interval")}
-        rows[key] = {"value": score.value, "low": low, "high": high, **kept}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
+def _half(interval: Sequence[float] | None) -> float | None:
+    return None if interval is None else (interval[1] - interval[0]) / 2

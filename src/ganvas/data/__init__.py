@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ganvas.data.batches import Batches
-from ganvas.data.datamodule import DataModule
 from ganvas.data.source import SPLITS, DataError, Examples, Source, TensorExamples
 from ganvas.data.transforms import DynamicBinarisation, FixedBinarisation, Identity, Transform
 
 if TYPE_CHECKING:
+    from ganvas.data.datamodule import DataModule as DataModule
     from ganvas.data.sources.celeba import CelebA as CelebA
     from ganvas.data.sources.densities import SwissRoll as SwissRoll
     from ganvas.data.sources.densities import grid as grid
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ganvas.data.sources.torchvision import Svhn as Svhn
 
 _PLACES = {
+    "DataModule": "ganvas.data.datamodule",
     "CelebA": "ganvas.data.sources.celeba",
     "Cifar10": "ganvas.data.sources.torchvision",
     "DensitySource": "ganvas.data.sources.density_source",

@@ -114,6 +114,9 @@ class Source(ABC):
         shape: of one example; what the networks are built for.
     """
 
+    classes: tuple[str, ...] | None = None
+    """Names of the classes that the labels number, where there are any."""
+
     def __init__(self, name: str, shape: Sequence[int]) -> None:
         self.name = name
         self.shape: Shape = tuple(int(size) for size in shape)

@@ -1,4 +1,53 @@
-"""Scores: extractors, one feature pass, the metrics, and the protocol that every number carries.
+"""Metrics: one a file, its mathematics and at its end METRIC, its whole registration.
 
-Nothing is imported here: ``ganvas.extractors.mnist`` does not pay for what ``ganvas.metrics.frechet`` needs.
+What a metric of one's own needs is exported here; :mod:`ganvas.metrics.registry` knows which metrics there are.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganvas.metrics.base import FEATURES as FEATURES
+    from ganvas.metrics.base import LOGITS as LOGITS
+    from ganvas.metrics.base import MODEL as MODEL
+    from ganvas.metrics.base import MOMENTS as MOMENTS
+    from ganvas.metrics.base import SAMPLES as SAMPLES
+    from ganvas.metrics.base import Material as Material
+    from ganvas.metrics.base import Measured as Measured
+    from ganvas.metrics.base import Metric as Metric
+    from ganvas.metrics.base import Score as Score
+    from ganvas.metrics.base import Setting as Setting
+    from ganvas.metrics.base import Settings as Settings
+    from ganvas.metrics.base import feature_metric as feature_metric
+    from ganvas.metrics.comparison import Comparison as Comparison
+    from ganvas.metrics.registry import register as register
+    from ganvas.metrics.registry import settings_of as settings_of
+
+_BASE = (
+    "FEATURES",
+    "LOGITS",
+    "MODEL",
+    "MOMENTS",
+    "SAMPLES",
+    "Material",
+    "Measured",
+    "Metric",
+    "Score",
+    "Setting",
+    "Settings",
+    "feature_metric",
+)
+_PLACES = dict.fromkeys(_BASE, "ganvas.metrics.base") | {
+    "Comparison": "ganvas.metrics.comparison",
+    "register": "ganvas.metrics.registry",
+    "settings_of": "ganvas.metrics.registry",
+}
+__all__ = [*_PLACES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

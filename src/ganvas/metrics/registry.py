@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -57,6 +58,28 @@ def register(metric: Metric) -> None:
     """
     if _registered.setdefault(metric.name, metric) is not metric:
         raise ValueError(f"metrics: '{metric.name}' is another metric's name; choose another name")
+
+
+def named(name: str) -> str:
+    """Name of a metric that is given by its name, or by where another package keeps it, which registers it.
+
+    Args:
+        name: as ``kid``, or a dotted path to a :class:`~ganvas.metrics.base.Metric`, as ``own_package.metric.METRIC``.
+
+    Raises:
+        ValueError: nothing is there, or no metric.
+    """
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        return name
+    try:
+        metric = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"metrics: {name} cannot be imported ({error}); write package.module.METRIC") from error
+    if not isinstance(metric, Metric):
+        raise ValueError(f"metrics: {name} is a {type(metric).__name__}; expected a ganvas.metrics.Metric")
+    register(metric)
+    return metric.name
 
 
 @contextmanager

@@ -203,3 +203,24 @@ def test_no_folder_no_image_one_image(tmp_path):
 def test_bad_arguments(tmp_path, options, key):
     with pytest.raises(DataError, match=key):
         _source(tmp_path, **options)
+
+
+@pytest.mark.parametrize("below", ["", "train/"])
+@pytest.mark.parametrize("limit", [1.0, 0.0])
+def test_sub_folders_are_classes(tmp_path, below, limit):
+    for i in range(12):
+        path = tmp_path / f"{below}{('dog', 'cat', 'owl')[i % 3]}" / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(path)
+    source = _source(tmp_path, limit=limit, val=0.0, test=0.0)
+    examples = source.load("train")
+    assert source.classes == ("cat", "dog", "owl") and examples.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert examples.batch(torch.arange(12))[:, 0, 0, 0].tolist() == [1, 4, 7, 10, 0, 3, 6, 9, 2, 5, 8, 11]
+
+
+def test_images_beside_sub_folders_have_no_classes(tmp_path):
+    _fill(tmp_path, 3)
+    (tmp_path / "cat").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "cat" / "x.png")
+    source = _source(tmp_path)
+    assert source.classes is None and source.load("train").labels is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import final
@@ -29,10 +29,12 @@ class FileExamples(Examples):
         decoder: decodes one file into an array.
     """
 
-    def __init__(self, root: Path, names: Sequence[str], decoder: Decoder) -> None:
+    def __init__(
+        self, root: Path, names: Sequence[str], decoder: Decoder, labels: Mapping[str, int] | None = None
+    ) -> None:
         self.root, self.names, self.decoder = root, tuple(names), decoder
         self.shape = (decoder.channels, decoder.size, decoder.size)
-        self.labels = None
+        self.labels = None if labels is None else torch.tensor([labels[name] for name in self.names])
         self.in_memory = False
 
     def __len__(self) -> int:
@@ -66,7 +68,13 @@ class FileExamples(Examples):
 
 
 def open_files(
-    root: Path, names: Sequence[str], decoder: Decoder, *, skip_corrupt: bool, memory_limit_gb: float
+    root: Path,
+    names: Sequence[str],
+    decoder: Decoder,
+    *,
+    skip_corrupt: bool,
+    memory_limit_gb: float,
+    labels: Mapping[str, int] | None = None,
 ) -> Examples:
     """Open image files as one tensor if it fits, else decoded on access; the fingerprint is the same.
 
@@ -76,18 +84,19 @@ def open_files(
         decoder: decodes one file into an array.
         skip_corrupt: whether to decode every file once beforehand and leave out, with a warning, those that fail.
         memory_limit_gb: size of the largest tensor that is kept in memory, in 10^9 bytes.
+        labels: class of each file by its name; None where there are no classes.
 
     Raises:
         DataError: a file is corrupt and ``skip_corrupt`` is false; names the first one.
     """
-    files = FileExamples(root, _readable(root, names, decoder) if skip_corrupt else names, decoder)
+    files = FileExamples(root, _readable(root, names, decoder) if skip_corrupt else names, decoder, labels)
     if len(files) * math.prod(files.shape) > memory_limit_gb * 1e9:
         return files
     images = np.empty((len(files), *files.shape), dtype=np.uint8)
     with ThreadPoolExecutor() as pool:
         for row, image in enumerate(pool.map(files.decode, files.names)):
             images[row] = image
-    return TensorExamples(torch.from_numpy(images), digest=files.fingerprint())
+    return TensorExamples(torch.from_numpy(images), files.labels, digest=files.fingerprint())
 
 
 def _readable(root: Path, names: Sequence[str], decoder: Decoder) -> list[str]:

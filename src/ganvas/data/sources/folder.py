@@ -76,7 +76,7 @@ class ImageFolder(Source):
     def _names(self) -> dict[str, list[str]]:
         """Relative paths of each split, in order."""
         names = image_names(self.root)
-        named = any(name.startswith(f"{split}/") for name in names for split in SPLITS)
+        named = self._named = any(name.startswith(f"{split}/") for name in names for split in SPLITS)
         members: dict[str, list[str]] = {split: [] for split in SPLITS}
         for name in names:
             split = name.split("/")[0] if named else self._drawn(name)
@@ -92,14 +92,32 @@ class ImageFolder(Source):
         u = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") / 2**256
         return "test" if u < self.test else "val" if u < self.test + self.val else "train"
 
+    @cached_property
+    def classes(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """Sub-folders that hold all images, by name, below the splits where these are folders; None without them."""
+        folders = {split: [_folder_of(name, self._named) for name in names] for split, names in self._names.items()}
+        found = {folder for named in folders.values() for folder in named}
+        return tuple(sorted(folder for folder in found if folder)) if found and None not in found else None
+
     def _load(self, split: str) -> Examples:
+        names, classes = self._names[split], self.classes
+        labels = None
+        if classes is not None:
+            labels = {name: classes.index(str(_folder_of(name, self._named))) for name in names}
         return open_files(
             self.root,
-            self._names[split],
+            names,
             self.decoder,
             skip_corrupt=self.skip_corrupt,
             memory_limit_gb=self.memory_limit_gb,
+            labels=labels,
         )
+
+
+def _folder_of(name: str, named: bool) -> str | None:
+    """The folder right below the root, or below the split's folder; None for an image that lies there itself."""
+    parts = name.split("/")[1:] if named else name.split("/")
+    return parts[0] if len(parts) > 1 else None
 
 
 def image_names(root: Path) -> list[str]:

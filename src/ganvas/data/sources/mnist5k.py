@@ -31,6 +31,8 @@ class Mnist5k(Source):
         DataError: another shape.
     """
 
+    classes = tuple("0123456789")
+
     def __init__(self, name: str, shape: Sequence[int], val: int, test: int) -> None:
         super().__init__(name, shape)
         require_shape(name, shape, (1, 28, 28))

@@ -110,6 +110,7 @@ class Mnist(TorchvisionSource):
     """
 
     own_shape = (1, 28, 28)
+    classes = tuple("0123456789")
 
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         from torchvision.datasets import MNIST
@@ -125,6 +126,7 @@ class FashionMnist(TorchvisionSource):
     """
 
     own_shape = (1, 28, 28)
+    classes = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         from torchvision.datasets import FashionMNIST
@@ -140,6 +142,7 @@ class Kmnist(TorchvisionSource):
     """
 
     own_shape = (1, 28, 28)
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         from torchvision.datasets import KMNIST
@@ -155,6 +158,7 @@ class Cifar10(TorchvisionSource):
     """
 
     own_shape = (3, 32, 32)
+    classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         from torchvision.datasets import CIFAR10
@@ -171,6 +175,7 @@ class Svhn(TorchvisionSource):
     """
 
     own_shape = (3, 32, 32)
+    classes = tuple("0123456789")
 
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         from torchvision.datasets import SVHN

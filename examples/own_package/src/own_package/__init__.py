@@ -1,0 +1,7 @@
+"""Parts of one's own for ganvas."""
+
+from own_package.data import Blobs
+from own_package.loss import Logistic
+from own_package.network import Critic, Generator
+
+__all__ = ["Blobs", "Critic", "Generator", "Logistic"]
