@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mlflow.tracking import MlflowClient
@@ -50,5 +51,6 @@ def best_beside(source: str) -> Path | None:
 
 
 def _download(run_id: str, name: str) -> Path:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with impatient():
         return Path(MlflowClient(tracking_uri()).download_artifacts(run_id, f"checkpoints/{name}"))
