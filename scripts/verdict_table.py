@@ -1,6 +1,6 @@
-"""Write the README's table of verdicts from ``experiments/*/results/*.json``.
+"""Write the table of verdicts in ``experiments/README.md`` from ``experiments/*/results/*.json``.
 
-Usage: python scripts/verdict_table.py [--check]     # --check changes nothing and fails if the README is out of date
+Usage: python scripts/verdict_table.py [--check]     # --check changes nothing and fails if the table is out of date
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def table(results: list[dict[str, Any]]) -> str:
 def row(found: dict[str, Any], i: int) -> str:
     """Make the row of a claim; the first row of a paper and scale names both and the date of the run."""
     claim, protocol = found["claims"][i], found["protocol"]
-    place = f"[{found['paper']}](experiments/{found['paper']}), {found['scale']}, {protocol['date']}" if i == 0 else ""
+    place = f"[{found['paper']}]({found['paper']}), {found['scale']}, {protocol['date']}" if i == 0 else ""
     cells = [place, claim["says"], paper_number(claim["paper"]), our_number(claim["ours"]), claim["band"]]
     return f"| {' | '.join(cells)} | {claim['verdict']} |"
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    readme = ROOT / "README.md"
+    readme = ROOT / "experiments" / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     results = [json.loads(path.read_text()) for path in sorted(ROOT.glob("experiments/*/results/*.json"))]
@@ -45,7 +45,9 @@ def main() -> None:
     if not options.check:
         readme.write_text(text)
     elif text != readme.read_text():
-        raise SystemExit("README.md: the table of verdicts does not match experiments/; run scripts/verdict_table.py")
+        raise SystemExit(
+            "experiments/README.md: the table of verdicts does not match experiments/; run scripts/verdict_table.py"
+        )
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_parts_from_outside_train_score_and_sweep(python, store):
     run(python, store, "train", *conf, *SMALL, "paths.output=one")
     trained = json.loads((store / "one" / "result.json").read_text())
     assert trained["images_seen"] == 320 and "score/mnist/fd" in trained["scores"]
-    own = ["metrics=[fd,own_package.metric.METRIC]", "settings.centre_power=2", "paths.output=scores", "n=60"]
+    own = ["metrics=[fd,centre]", "settings.centre_power=2", "paths.output=scores", "n=60"]
     run(python, store, "score", trained["run_id"], *own, "paths.cache=cache")
     found = json.loads((store / "scores" / "result.json").read_text())
     conditions = found["protocols"]["score/mnist/centre"]["conditions"]

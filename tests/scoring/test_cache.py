@@ -158,6 +158,39 @@ def test_a_killed_process_leaves_no_lock_and_no_file(tmp_path):
     assert same(FeatureCache(Store(tmp_path / "cache")).features(KEY, Counting(features())), features())
 
 
+def no_folder(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where the folder would be")
+
+
+def no_space(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+
+
+def no_locks(tmp_path, monkeypatch):
+    def acquire(*_, **__):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+
+
+@pytest.mark.parametrize("obstacle", [no_folder, no_space, no_locks])
+def test_a_folder_that_cannot_be_written_costs_a_warning_not_the_features(tmp_path, monkeypatch, obstacle):
+    """A training of days must not end with an error because of its cache."""
+    obstacle(tmp_path, monkeypatch)
+    compute = Counting(features())
+    with pytest.warns(UserWarning, match="the cache .* cannot be written .*paths.cache=DIR"):
+        assert same(FeatureCache(Store(tmp_path / "cache")).features(KEY, compute), features())
+    assert compute.calls == 1 and not list(tmp_path.glob("cache/*.safetensors"))
+
+
+def test_an_error_of_what_is_computed_is_no_error_of_the_cache(tmp_path):
+    def unreadable():
+        raise OSError("an image cannot be read")
+
+    with pytest.raises(OSError, match="an image cannot be read"):
+        FeatureCache(Store(tmp_path)).features(KEY, unreadable)
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
     atomic.write_atomically(path, b"old")

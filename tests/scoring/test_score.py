@@ -1,5 +1,6 @@
 """Names, keys and the mapping from names to metrics."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -149,6 +150,35 @@ def test_settings_are_checked(field):
     settings_of({**LEAST, "fd_infinity_share": 0.5})
     with pytest.raises(ValueError, match=f"{field}: expected at least {LEAST[field]}, got"):
         settings_of({**LEAST, field: LEAST[field] - 1})
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"likelihood.k": "abc"}, "likelihood.k: expected a whole number, got 'abc'; as shipped it is 5000"),
+        ({"likelihood.k": None}, "likelihood.k: expected a whole number, got None"),
+        ({"kid_subsets": 2.5}, "kid_subsets: expected a whole number, got 2.5"),
+        ({"kid_subsets": True}, "kid_subsets: expected a whole number, got True"),
+        ({"likelihood.n": "all"}, "likelihood.n: expected a whole number, got 'all'; as shipped it is None"),
+        ({"likelihood.n": 0}, "likelihood.n: expected at least 1, got 0"),
+        ({"memorisation.quantile": "few"}, "memorisation.quantile: expected a number, got 'few'"),
+        ({"parzen.sigmas": [0.1, "a"]}, "parzen.sigmas: expected a list of numbers"),
+        ({"kid_subset": 3}, "no metric has 'kid_subset'; did you mean kid_subsets? There are seed, "),
+    ],
+)
+def test_settings_of_another_kind_are_refused_by_name(stated, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        settings_of(stated)
+
+
+def test_what_is_not_stated_has_the_shipped_value():
+    shipped, stated = settings_of({}), settings_of({"likelihood.n": 7, "parzen.sigmas": [1], "kid_subsets": 3})
+    assert (stated["likelihood.n"], stated["parzen.sigmas"], stated.kid_subsets) == (7, [1], 3)
+    assert {name for name in shipped if shipped[name] != stated[name]} == {
+        "likelihood.n",
+        "parzen.sigmas",
+        "kid_subsets",
+    }
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -16,7 +16,7 @@ from rich.console import Console
 from ganvas.config import CONFIG_PATH, ConfigError, build, closest
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
-from ganvas.metrics.registry import GROUPS, metrics, named
+from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
@@ -52,7 +52,7 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         StoreError: scores that the run's store did not take.
     """
     with _bad_input():
-        names = None if cfg.metrics is None else [named(name) for name in cfg.metrics]
+        names = None if cfg.metrics is None else list(cfg.metrics)
         _check_names(names)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)

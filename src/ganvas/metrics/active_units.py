@@ -10,8 +10,8 @@ from __future__ import annotations
 from ganvas.latents.activity import latent_activity
 from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Setting
 
-BATCH_SIZE = Setting("likelihood.batch_size", 20, "images at a time", least=1)
-COUNT = Setting("likelihood.n", None, "held-out images; null takes all", least=1)
+BATCH_SIZE = Setting("likelihood.batch_size", 20, "images at a time", least=1, decides=False)
+COUNT = Setting("likelihood.n", None, "held-out images; null takes all", least=1, decides=False)
 
 
 def _active_units(material: Material) -> Measured:

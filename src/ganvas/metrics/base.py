@@ -61,10 +61,12 @@ class Setting:
 
     Args:
         name: key of the config, as ``kid_subsets`` below ``settings``; with a dot, its full path, as ``likelihood.k``.
-        value: shipped.
+        value: shipped; a stated value must be of its kind. None stands for a whole number that may be left out.
         says: what it is, in a line, with the paper's value.
         least: smallest value there is sense in; None where any is.
         below: the value must be below it; None where there is no such bound.
+        decides: whether scores with different values do not compare. False for how work is cut into batches, and for a
+            number of images that is cut to those there are: the metric states the true number in its conditions.
     """
 
     name: str
@@ -72,22 +74,35 @@ class Setting:
     says: str
     least: int | float | None = None
     below: int | float | None = None
+    decides: bool = True
 
     def check(self, value: Any) -> None:
-        """Refuse a value out of range.
+        """Refuse a value of another kind, or out of range.
 
         Raises:
             ValueError: naming the setting.
         """
-        name = self.name.rpartition(".")[2]
         if value is None and self.value is None:
             return
+        kind = int if self.value is None else type(self.value)
+        if kind in _KINDS and not _is(kind, value):
+            raise ValueError(f"{self.name}: expected {_KINDS[kind]}, got {value!r}; as shipped it is {self.value}")
         if self.below is not None and not (self.least or 0) < value < self.below:
             raise ValueError(
-                f"{name}: expected a share in ({self.least or 0}, {self.below}), got {value}; write {self.value}"
+                f"{self.name}: expected a share in ({self.least or 0}, {self.below}), got {value}; write {self.value}"
             )
         if self.below is None and self.least is not None and value < self.least:
-            raise ValueError(f"{name}: expected at least {self.least}, got {value}; raise it to {self.least}")
+            raise ValueError(f"{self.name}: expected at least {self.least}, got {value}; raise it to {self.least}")
+
+
+_KINDS: Final[Mapping[type, str]] = {int: "a whole number", float: "a number", list: "a list of numbers"}
+
+
+def _is(kind: type, value: Any) -> bool:
+    """Whether a value is of a kind; a whole number is a number too, and yes or no is none."""
+    if kind is list:
+        return isinstance(value, list) and all(_is(float, x) for x in value)
+    return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
 
 
 SEED: Final = Setting("seed", 2020, "seed of shuffles and subsets, not of the samples (torch-fidelity: 2020)", least=0)
@@ -264,8 +279,8 @@ class Metric:
         return self.needs in FROM_FEATURES
 
     def own(self, settings: Settings) -> dict[str, Any]:
-        """The metric's own settings, by name."""
-        return {setting.name: settings[setting.name] for setting in self.settings}
+        """The metric's own settings that decide what a score compares with, by name."""
+        return {setting.name: settings[setting.name] for setting in self.settings if setting.decides}
 
 
 def feature_metric(

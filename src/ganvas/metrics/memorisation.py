@@ -158,7 +158,7 @@ def _pairs(distance: Tensor, index: Tensor, radius: Tensor, count: int) -> Pairs
 
 _SETTINGS = (
     Setting("memorisation.quantile", 0.01, "share of held-out images that are called close", least=0, below=1),
-    Setting("memorisation.pairs", 16, "most suspicious pairs in the picture", least=0),
+    Setting("memorisation.pairs", 16, "most suspicious pairs in the picture", least=0, decides=False),
 )
 COLUMNS: Final = 8
 

@@ -125,7 +125,7 @@ def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"
 
 _SETTINGS = (
     Setting("likelihood.k", 5000, "draws an image for nll (the paper: 5000)", least=1),
-    Setting("likelihood.chunk", 50, "draws at a time", least=1),
+    Setting("likelihood.chunk", 50, "draws at a time", least=1, decides=False),
     BATCH_SIZE,
     COUNT,
 )
@@ -144,7 +144,7 @@ def _nll(material: Material) -> Measured:
     over = f"{mean.n} {material.split} images, k={bounds.k}"
     return Measured(
         {"nll": Score(mean.mean, mean.standard_error, over)},
-        conditions={"n": mean.n, "transform": dict(material.transform())},
+        conditions={"n": mean.n, "seed": material.seed, "transform": dict(material.transform())},
         arrays={"nll": arrays},
     )
 

@@ -142,9 +142,9 @@ def _require_unit(name: str, x: Tensor) -> None:
 
 
 _SETTINGS = (
-    Setting("parzen.samples", 10_000, "samples, at most as many as there are", least=1),
-    Setting("parzen.validation", 1_000, "images that choose the window", least=1),
-    Setting("parzen.test", 10_000, "images whose log-likelihood is measured", least=1),
+    Setting("parzen.samples", 10_000, "samples, at most as many as there are", least=1, decides=False),
+    Setting("parzen.validation", 1_000, "images that choose the window", least=1, decides=False),
+    Setting("parzen.test", 10_000, "images whose log-likelihood is measured", least=1, decides=False),
     Setting("parzen.sigmas", [round(sigma, 8) for sigma in GOODFELLOW_SIGMAS], "candidate windows, in units of [0, 1]"),
     SEED,
 )

@@ -1,12 +1,23 @@
-"""The metrics there are: shipped ones and those of other packages, and what follows from their registrations."""
+"""The metrics there are: shipped ones and those of other packages, and what follows from their registrations.
+
+An installed package brings its metrics to every command by an entry point, in its ``pyproject.toml``::
+
+    [project.entry-points."ganvas.metrics"]
+    sharpness = "my_package.sharpness:METRIC"
+
+In Python, and for a package that is not installed, :func:`register` does the same for one process.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from ganvas.extractors.features import Features
 from ganvas.metrics import (
@@ -42,6 +53,7 @@ _SHIPPED = (
     modes.METRIC,
     stacked_modes.METRIC,
 )
+ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", "recall", "density", "coverage")})
 """Names that stand for several metrics."""
@@ -54,32 +66,13 @@ def register(metric: Metric) -> None:
         metric: with a name that no other metric has.
 
     Raises:
+        TypeError: it is no metric.
         ValueError: another metric has the name.
     """
+    if not isinstance(metric, Metric):
+        raise TypeError(f"expected a ganvas.metrics.Metric, got {type(metric).__name__}; register METRIC itself")
     if _registered.setdefault(metric.name, metric) is not metric:
         raise ValueError(f"metrics: '{metric.name}' is another metric's name; choose another name")
-
-
-def named(name: str) -> str:
-    """Name of a metric that is given by its name, or by where another package keeps it, which registers it.
-
-    Args:
-        name: as ``kid``, or a dotted path to a :class:`~ganvas.metrics.base.Metric`, as ``own_package.metric.METRIC``.
-
-    Raises:
-        ValueError: nothing is there, or no metric.
-    """
-    module, _, attribute = name.rpartition(".")
-    if not module:
-        return name
-    try:
-        metric = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"metrics: {name} cannot be imported ({error}); write package.module.METRIC") from error
-    if not isinstance(metric, Metric):
-        raise ValueError(f"metrics: {name} is a {type(metric).__name__}; expected a ganvas.metrics.Metric")
-    register(metric)
-    return metric.name
 
 
 @contextmanager
@@ -98,7 +91,18 @@ def registered(metric: Metric) -> Iterator[None]:
 
 def metrics() -> Mapping[str, Metric]:
     """All metrics by name."""
+    _register_installed()
     return MappingProxyType(_registered)
+
+
+@cache
+def _register_installed() -> None:
+    """Register the metrics of other installed packages, once; one that cannot be had costs a warning."""
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            register(entry.load())
+        except Exception as error:  # another package's code may raise anything, and no training depends on it
+            warnings.warn(f"metrics: '{entry.name}' ({entry.value}) cannot be used: {error}", stacklevel=3)
 
 
 def settings_of(stated: Mapping[str, Any]) -> Settings:
@@ -113,7 +117,9 @@ def settings_of(stated: Mapping[str, Any]) -> Settings:
     known = {setting.name: setting for setting in all_settings()}
     for name in stated:
         if name not in known:
-            raise ValueError(f"settings: no metric has '{name}'; there are {', '.join(known)}")
+            close = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]}?" if close else "."
+            raise ValueError(f"settings: no metric has '{name}'{meant} There are {', '.join(known)}")
     values = {name: stated.get(name, setting.value) for name, setting in known.items()}
     for name, value in values.items():
         known[name].check(value)

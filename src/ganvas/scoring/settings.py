@@ -22,16 +22,17 @@ def settings_from(cfg: DictConfig) -> Settings:
         ConfigError: a name that no metric has, or a value out of range.
     """
     groups = dict.fromkeys(s.name.partition(".")[0] for s in all_settings() if "." in s.name)
-    stated = _plain(cfg.settings)
+    stated = _plain("settings", cfg.settings)
     for group in groups:
-        stated |= {f"{group}.{name}": value for name, value in _plain(cfg.get(group) or {}).items()}
+        stated |= {f"{group}.{name}": value for name, value in _plain(group, cfg.get(group)).items()}
     try:
         return settings_of(stated)
     except (ValueError, TypeError) as error:
         raise ConfigError(str(error)) from error
 
 
-def _plain(node: Any) -> dict[str, Any]:
+def _plain(group: str, node: Any) -> dict[str, Any]:
     values = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-    assert isinstance(values, Mapping)
-    return {str(name): value for name, value in values.items()}
+    if not isinstance(values, Mapping | None):
+        raise ConfigError(f"{group}={values}: expected settings by name; write {group}.NAME=VALUE")
+    return {str(name): value for name, value in (values or {}).items()}

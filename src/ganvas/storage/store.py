@@ -1,7 +1,8 @@
 r"""Computed things by content, in files: written whole or not at all, verified when they are read, shared by processes.
 
 A file is safetensors: tensors, facts (JSON) and a checksum of both; reading one runs no code. A damaged one is computed
-again with a warning. A process that wants what another is computing waits for it.
+again with a warning. A process that wants what another is computing waits for it. A folder that cannot be written costs
+a warning and the computation, never the run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -24,6 +26,8 @@ from ganvas.storage.atomic import write_atomically
 
 _STATED: Final = "ganvas"
 """One entry of the file's metadata: safetensors writes several in no fixed order, and equal content is equal bytes."""
+_UNUSABLE: Final = (OSError, NotImplementedError)
+"""What a folder without space, rights or locks raises."""
 _DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
 
 
@@ -64,9 +68,21 @@ class Store:
             The same bits, from wherever they come.
         """
         path = self.folder / f"{name}.safetensors"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            return (_read(path, check) if path.exists() else None) or _write(path, compute(), check)
+        with ExitStack() as lock:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock.enter_context(FileLock(path.with_suffix(".lock")))
+            except _UNUSABLE as error:
+                _warn_unusable(self.folder, error)
+                return _checked(compute(), check)
+            if path.exists() and (found := _read(path, check)) is not None:
+                return found
+            found = _checked(compute(), check)
+            try:
+                _write(path, found)
+            except _UNUSABLE as error:
+                _warn_unusable(self.folder, error)
+            return found
 
 
 def _read(path: Path, check: Callable[[Kept], None]) -> Kept | None:
@@ -85,12 +101,22 @@ def _read(path: Path, check: Callable[[Kept], None]) -> Kept | None:
     return found
 
 
-def _write(path: Path, found: Kept, check: Callable[[Kept], None]) -> Kept:
+def _checked(found: Kept, check: Callable[[Kept], None]) -> Kept:
     check(found)
-    found = Kept({name: x.contiguous() for name, x in found.tensors.items()}, found.facts)
+    return Kept({name: x.contiguous() for name, x in found.tensors.items()}, found.facts)
+
+
+def _write(path: Path, found: Kept) -> None:
     stated = {"facts": found.facts, "sha256": _checksum(found)}
     write_atomically(path, save(found.tensors, {_STATED: json.dumps(stated)}))
-    return found
+
+
+def _warn_unusable(folder: Path, error: Exception) -> None:
+    warnings.warn(
+        f"the cache {folder} cannot be written ({error}): what it would keep is computed each time; "
+        "write paths.cache=DIR with a folder that can",
+        stacklevel=3,
+    )
 
 
 def _checksum(found: Kept) -> str:
