@@ -105,6 +105,12 @@ class GeneratorContract(NetworkContract):
         assert output.shape == (BATCH, *net.shape)
         assert len(net.shape) == 1 or output.abs().max() <= 1
 
+    def test_images_stay_in_range_for_any_latent(self, build: Build) -> None:
+        """Images are in [-1, 1] by the network's form, not because its first weights are small."""
+        net = self.made(build, seed=0)
+        with torch.no_grad():
+            self.check_output(net, net(1000 * self.examples(net, BATCH, seed=1)))
+
 
 class DecoderContract(NetworkContract):
     """Promises of a decoder. Derive a class with a fixture ``build``."""
