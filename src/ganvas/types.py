@@ -206,6 +206,15 @@ class BoundsEvidence(Encodes, Protocol):
 
 
 @runtime_checkable
+class StartsAtMarginals(Protocol):
+    """A network whose output is a logit, so that its bias can start at the logit of the mean training image."""
+
+    def start_at(self, mean: Float[Tensor, " *shape"]) -> None:
+        """Set the output bias; ``mean`` is the mean image, pixels in [0, 1]."""
+        ...
+
+
+@runtime_checkable
 class Conditional(Protocol):
     """A network that takes the class of each example as its second argument."""
 

@@ -16,7 +16,7 @@ from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.comparison import moments_of
 from ganvas.metrics.frechet import moments_distance
-from ganvas.scoring import measurement
+from ganvas.scoring import calibration
 from ganvas.tracking.store import tracking_uri
 
 SMALL = ["settings.is_splits=2", "settings.kid_subsets=2", "n=60", "paths.cache=cache"]
@@ -115,7 +115,9 @@ def test_likelihood_and_memorisation_of_a_vae(capsys):
     assert scores["score/likelihood/nll"] < -nll["elbo"].mean()
     low, high = found["scores"]["score/likelihood/nll"]["interval"]
     assert (high - low) / 2 == pytest.approx(nll["importance"].std(ddof=1) / 40**0.5)
-    assert found["protocols"]["score/likelihood/nll"]["conditions"]["settings"]["likelihood.k"] == 20
+    stated = found["protocols"]["score/likelihood/nll"]["conditions"]
+    assert stated["settings"] == {"likelihood.k": 20} and (stated["n"], stated["seed"]) == (40, 1000)
+    assert stated["transform"] == {"name": "DynamicBinarisation"}
     assert len(set(found["fingerprints"].values())) >= 4
     assert found["calibration"]["floor"]["score/parzen/log_likelihood"] > scores["score/parzen/log_likelihood"]
     assert {"memorisation_close", "active_units"} <= found["findings"].keys()
@@ -158,8 +160,8 @@ def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
 
 
 def test_calibration_rows_are_computed_once_and_belong_to_their_settings(images, monkeypatch):
-    asked, original = [], measurement.ceiling
-    monkeypatch.setattr(measurement, "ceiling", lambda *a: (asked.append(a[2:]), original(*a))[1])
+    asked, original = [], calibration.ceiling
+    monkeypatch.setattr(calibration, "ceiling", lambda *a: (asked.append(a[2:]), original(*a))[1])
     _, first = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
     _, again = score("fakes.npz", "reference=mnist5k", "metrics=[fd,prdc]")
     assert len(asked) == 1 and first["calibration"] == again["calibration"]

@@ -96,9 +96,9 @@ def test_a_new_protocol_of_the_final_scores_is_none_of_the_best_checkpoint_s():
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        ("mnist/memorisation_close", "extractor mnist, n_fake 40, settings.memorisation.quantile 0.01, "),
-        ("parzen/log_likelihood", "n_samples 20, n_validation 500, n_test 20, settings.parzen.samples 20, "),
-        ("likelihood/nll", "n 20, transform.name Identity, settings.likelihood.k 3, "),
+        ("mnist/memorisation_close", "extractor mnist, n_fake 40, settings.memorisation.quantile 0.01."),
+        ("parzen/log_likelihood", "n_samples 20, n_validation 500, n_test 20, settings.seed 2020."),
+        ("likelihood/nll", "n 20, seed 1000, transform.name Identity, settings.likelihood.k 3."),
     ],
 )
 def test_the_page_states_the_conditions_of_every_kind_of_score(kind, told, store):

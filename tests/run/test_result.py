@@ -85,11 +85,12 @@ def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
 
 
 def test_the_reference_is_extracted_once_for_final_and_best(monkeypatch):
-    from ganvas.scoring import measurement
+    from ganvas.scoring import cache, material
 
     calls = []
-    extract = measurement.extract
-    monkeypatch.setattr(measurement, "extract", lambda *a: calls.append(1) or extract(*a))
+    extract = material.extract
+    for module in (cache, material):  # features of the reference, and of the samples
+        monkeypatch.setattr(module, "extract", lambda *a: calls.append(1) or extract(*a))
     found = train("optimizer.lr=0.02", "seed=3", "ema_halflife=null")
     assert found["best"]["images_seen"] < 640 and len(calls) == 3
 

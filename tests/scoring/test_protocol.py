@@ -1,8 +1,10 @@
 """What decides a fingerprint, and what does not."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -78,6 +80,20 @@ def of(metric, settings, **fields):
     return feature_protocol(MnistExtractor(), metrics()[metric], settings, **{**given, **fields})
 
 
+def metric_table():
+    """The script that writes the tables of docs/scores.md, as a module."""
+    path = Path(__file__).parents[2] / "scripts" / "metric_table.py"
+    spec = importlib.util.spec_from_file_location("metric_table", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_docs_list_every_metric_and_setting_as_registered(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["metric_table.py", "--check"])
+    metric_table().main()
+
+
 def test_every_condition_is_decided_upon():
     protocol = of("kid", settings_of({}))
     assert set(protocol.conditions) == set(DECIDES) and set(protocol.recorded) == set(RECORDED)
@@ -110,6 +126,9 @@ def test_a_new_metric_with_a_setting_is_known_everywhere_and_moves_no_other_fing
         key = "score/mnist/toy"
         print_scores("x against y", Found({key: Score(1.0, None, "")}, {key: protocol}), console)
         assert "mnist/toy" in (shown := console.export_text()) and protocol.fingerprint() in shown
+        listed = metric_table().tables()
+        assert "| `toy` | `<extractor>/toy` | higher | a toy | moments of" in listed
+        assert "| `settings.toy_width` | 3 | at least 1 | width of the toy (nobody's: 3) |" in listed
     with pytest.raises(ValueError, match="no metric has 'toy_width'"):
         settings_of({"toy_width": 5})
 
@@ -206,3 +225,13 @@ def test_warnings_say_what_a_reader_should_know(change, expected):
     found = warnings_for(changed(**change))
     assert len(found) == len(expected)
     assert all(sentence.startswith(start) for sentence, start in zip(found, expected, strict=True))
+
+
+def test_settings_that_cut_work_into_batches_decide_nothing():
+    shipped = settings_of({})
+    for name in ("likelihood.chunk", "likelihood.batch_size", "likelihood.n", "memorisation.pairs", "parzen.samples"):
+        other = settings_of({name: 7})
+        assert all(metric.own(shipped) == metric.own(other) for metric in metrics().values()), name
+    for name in ("likelihood.k", "memorisation.quantile", "parzen.sigmas", "seed"):
+        other = settings_of({name: [0.5] if name == "parzen.sigmas" else 0.5 if "quantile" in name else 7})
+        assert any(metric.own(shipped) != metric.own(other) for metric in metrics().values()), name

@@ -18,10 +18,9 @@ from torch import Tensor
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.latents.activity import latent_activity
-from ganvas.models import VAE
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
-from ganvas.types import to_uint8
+from ganvas.types import Encodes, Reconstructs, to_uint8
 
 SHOWN = 256
 """Examples in a picture, at most: of ten thousand nobody sees one."""
@@ -144,7 +143,7 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         ConfigError: the model has no encoder, or makes no images.
     """
     _require_images(subject, cfg)
-    if not isinstance(subject.model, VAE):
+    if not isinstance(subject.model, Reconstructs):
         raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
@@ -176,7 +175,7 @@ def _require_images(subject: ModelSubject, cfg: DictConfig) -> None:
 def _by_activity(subject: ModelSubject) -> list[int]:
     """Coordinates of the latents, for a VAE the most active first."""
     model = subject.model
-    if not isinstance(model, VAE):
+    if not isinstance(model, Encodes):
         return list(range(model.prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()

@@ -12,6 +12,7 @@ from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
+from ganvas.types import StartsAtMarginals
 
 _CHUNK = 8192
 
@@ -30,7 +31,7 @@ def start_at_marginals(cfg: DictConfig, data: DataModule, model: Model) -> None:
     if cfg.marginal_bias is None:
         return
     network: Any = getattr(model, cfg.marginal_bias) if cfg.marginal_bias in model.parts else None
-    if not hasattr(network, "start_at"):
+    if not isinstance(network, StartsAtMarginals):
         raise ConfigError(
             f"marginal_bias={cfg.marginal_bias}: expected a network whose output is a logit (the decoder of "
             f"network=mlp, the generator of network=maxout), the model has {', '.join(model.parts)} "

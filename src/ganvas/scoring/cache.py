@@ -8,13 +8,18 @@ How a file is written, verified and shared: :mod:`ganvas.storage.store`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import final
 
+from torch import Tensor
+
+from ganvas.data.source import Examples
 from ganvas.extractors.base import Extractor
-from ganvas.extractors.features import Features
+from ganvas.extractors.features import Features, extract
+from ganvas.metrics.comparison import radii_of, remember_radii
+from ganvas.metrics.neighbours import Radii
 from ganvas.storage.digest import digest
 from ganvas.storage.store import Kept, Store
 
@@ -111,3 +116,56 @@ def _packed(key: CacheKey, found: Features) -> Kept:
 def _check(key: CacheKey, found: Kept) -> None:
     if len(found.tensors["values"]) != key.n or "shape" not in found.facts:
         raise ValueError("its content is not of its key")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of a set of images.
+
+    Args:
+        examples: the set.
+        index: which of them.
+        name: how they were chosen; part of the cache's key.
+    """
+
+    examples: Examples
+    index: Tensor
+    name: str
+
+    def key(self, extractor: Extractor) -> CacheKey:
+        """What the features of these images are kept under."""
+        return CacheKey.of(extractor, images=self.examples.fingerprint(), n=len(self.index), split=self.name)
+
+
+def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_size: int) -> Features:
+    """Features of some images, from the cache where it has them.
+
+    Args:
+        cache: None computes them.
+        extractor: of the features.
+        part: the images.
+        batch_size: images in one forward.
+    """
+
+    def compute() -> Features:
+        return extract(extractor, (part.examples.batch(i) for i in part.index.split(batch_size)), batch_size)
+
+    return compute() if cache is None else FeatureCache(cache).features(part.key(extractor), compute)
+
+
+def know_radii(cache: Store | None, features: Features, key: CacheKey, revisions: Sequence[int], **ks: int) -> None:
+    """Give features their neighbours' radii, from the cache where it has them; metrics refuse too few images.
+
+    Args:
+        cache: None leaves the radii to the metrics.
+        features: of the reference.
+        key: what they are kept under.
+        revisions: of the metrics that use the radii.
+        **ks: numbers of neighbours, as :func:`ganvas.metrics.comparison.radii_of` takes them.
+    """
+    if cache is None or features.n <= max(ks.values()) or not features.values.isfinite().all():
+        return
+    of = {"what": "radii", "real": key.digest(), "revisions": list(revisions), **ks}
+    kept = cache.get(digest(of), lambda: Kept(dict(vars(radii_of(features, **ks))), {}))
+    remember_radii(features, **ks, known=Radii(**kept.tensors))

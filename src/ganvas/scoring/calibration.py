@@ -11,18 +11,28 @@ number of pairs, and a row needs no more digits than it takes to read a score ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from ganvas.data.source import TensorExamples
 from ganvas.extractors.features import Features
 from ganvas.metrics.base import Score, Settings
-from ganvas.metrics.registry import scores
+from ganvas.metrics.registry import expand, metrics, scores
+from ganvas.scoring.cache import Part
+from ganvas.scoring.material import Gathered
+from ganvas.scoring.protocol import library_versions
+from ganvas.storage.digest import digest
+from ganvas.storage.store import Kept, Store
 from ganvas.types import Shape
+
+REVISION: Final = 1
+"""Raised by every change of this file that moves a row's value."""
 
 KID_SHARE: Final = 10
 """One in so many of the score's subset pairs."""
@@ -107,3 +117,59 @@ def uniform_noise(n: int, shape: Shape, seed: int) -> UInt8[Tensor, "n c h w"]:
 def _row(real: Features, fake: Features, names: Sequence[str], settings: Settings) -> Row:
     fewer = settings.replace(kid_subsets=-(-settings.kid_subsets // KID_SHARE))
     return Row(fake.n, scores(real, fake, names, fewer))
+
+
+def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> dict[str, tuple[Row, Part]]:
+    """The rows that can be had, each with the images that stand in the generator's place.
+
+    Args:
+        material: of the score that the rows stand beside.
+        names: of metrics from features.
+        cache: has the rows of earlier measurements: neither images nor features are touched then.
+
+    Returns:
+        Rows by ``floor`` and ``ceiling``; none where only moments of the reference are known, and no floor where the
+        only training images are the reference.
+    """
+    real = material.real()
+    if not isinstance(real, Features):
+        return {}
+
+    def compute(make: Callable[..., Row], part: Part) -> Row:
+        return make(real, material.cached(part), material.n, names, material.settings)
+
+    sides: list[tuple[str, Callable[..., Row], Part]] = [("ceiling", ceiling, _worst(material))]
+    if material.split != "train" and material.has("train"):
+        sides.insert(0, ("floor", floor, material.some("train", "the floor")))
+    return {
+        side: (_kept(material, names, part, cache, partial(compute, make, part)), part) for side, make, part in sides
+    }
+
+
+def _worst(material: Gathered) -> Part:
+    """Noise, or images of one class."""
+    seed = material.settings.seed
+    if material.ceiling == "one_mode":
+        examples, index, label = material.one_mode()
+        return Part(examples, index, f"class {label}, drawn with seed {seed}")
+    images = TensorExamples(uniform_noise(material.n, material.shape, seed))
+    return Part(images, torch.arange(material.n), "uniform noise")
+
+
+def _kept(material: Gathered, names: Sequence[str], part: Part, cache: Store | None, compute: Callable[[], Row]) -> Row:
+    """A row, from the cache where it has it."""
+    if cache is None:
+        return compute()
+    asked, settings, extractor = [metrics()[name] for name in expand(names)], material.settings, material.extractor()
+    of = {
+        "what": "calibration row",
+        "revision": REVISION,
+        "real": material.whole(material.split, "a row").key(extractor).digest(),
+        "stand_in": part.key(extractor).digest(),
+        "n": material.n,
+        "metrics": {m.name: [m.revision, {s.name: settings[s.name] for s in m.settings}] for m in asked},
+        "seed": settings.seed,
+        "versions": library_versions(),
+    }
+    facts = cache.get(digest(of), lambda: Kept({}, asdict(compute()))).facts
+    return Row(facts["n"], {key: Score(**score) for key, score in facts["scores"].items()})

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
 from ganvas.extractors.base import Extractor
-from ganvas.scoring.measurement import Part, kept_features
+from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import save_statistics
 from ganvas.storage.atomic import write_json

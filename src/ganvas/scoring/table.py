@@ -17,18 +17,15 @@ def print_scores(title: str, found: Found, console: Console) -> None:
         found: its scores.
         console: where to.
     """
-    table = Table(title=title, title_justify="left")
+    protocols = ", ".join(f"{key.rpartition('/')[2]} {digits}" for key, digits in found.fingerprints().items())
+    table = Table(title=title, title_justify="left", caption=f"protocols: {protocols}", caption_justify="left")
     table.add_column("score", overflow="fold")
     for column in ("value", "±", "floor", "ceiling"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("± over", overflow="fold")
-    table.add_column("protocol", no_wrap=True)
-    fingerprints = found.fingerprints()
     for key, score in found.scores.items():
         calibration = [_number(side.get(key)) for side in (found.floor, found.ceiling)]
-        table.add_row(
-            key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over, fingerprints[key]
-        )
+        table.add_row(key.removeprefix("score/"), _number(score.value), _sd(score), *calibration, score.sd_over)
     console.print(table)
     for finding in found.findings:
         console.print(f"{finding.state:4} {finding.name}: {finding.reason}", soft_wrap=True, markup=False)
