@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
-from ganvas.latents.kl import estimated_kl
 from ganvas.latents.posteriors import moments
 from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory, evaluating
 from ganvas.models.schedules import Schedule
@@ -155,12 +154,11 @@ class VAE(Model):
     def _draws(self, batch: Batch, encoder: Any, decoder: Any, k: int) -> Draws:
         """K draws of the latents of each example, with their densities."""
         posterior: Posterior = self.call(encoder, batch.x, batch.y)
-        closed = self.prior.kl(posterior)
+        kl = self.prior.kl(posterior)  # before the draws: gradients are added in the order of operations
         z = posterior.rsample((k,))
         location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
         log_pz, log_qz_x = self.prior.log_prob(z), posterior.log_prob(z)
-        kl = estimated_kl(log_qz_x, log_pz) if closed is None else closed
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train)
 
 

@@ -16,6 +16,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.latents.kl import estimated_kl
 from ganvas.objectives.terms import Terms
 from ganvas.objectives.validation import require
 from ganvas.types import Posterior
@@ -49,8 +50,7 @@ class Draws:
         log_px_z: log-likelihood of the images given the draws, summed over pixels, nats.
         log_pz: log density of the draws under the prior, nats.
         log_qz_x: log density of the draws under the posterior, nats.
-        kl: divergence of the posterior from the prior, nats: of each coordinate (``g`` is d) where a closed form is
-            known, else one estimate from the draws (``g`` is 1).
+        kl: divergence of the posterior from the prior by coordinate, in closed form, nats; None where none is known.
         z: the draws.
         posterior: what the encoder returned, with ``rsample``, ``log_prob`` and ``mean``.
         n_train: images in the training split, for bounds that weigh a batch against the whole of it.
@@ -59,10 +59,18 @@ class Draws:
     log_px_z: Float[Tensor, "k n"]
     log_pz: Float[Tensor, "k n"]
     log_qz_x: Float[Tensor, "k n"]
-    kl: Float[Tensor, "n g"]
+    kl: Float[Tensor, "n d"] | None
     z: Float[Tensor, "k n d"]
     posterior: Posterior
     n_train: int
+
+    @property
+    def divergence(self) -> Float[Tensor, "n g"]:
+        """Divergence of the posterior from the prior, nats: a column for each coordinate in closed form, else one.
+
+        The one column is the estimate from the draws, which has no bias but may be negative.
+        """
+        return self.kl if self.kl is not None else estimated_kl(self.log_qz_x, self.log_pz)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-r"""The evidence lower bound with an analytic KL, its weight, and its floor.
+r"""The evidence lower bound, with a weight and a floor for its KL.
 
 .. math::
     L = -\frac{1}{k} \sum_i \log p(x \mid z_i)
@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import final
+
+from jaxtyping import Float
+from torch import Tensor
 
 from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws, require_samples
 from ganvas.objectives.validation import require
@@ -43,8 +46,14 @@ class ELBO(Bound):
         require(self.free_bits >= 0, "free_bits", self.free_bits, "nats, at least 0", "Use 0 for none.")
 
     def __call__(self, draws: Draws) -> BoundTerms:
-        """Return the objective; of the densities only the likelihood is read."""
-        reconstruction, kl_per_latent = draws.log_px_z.mean(), draws.kl.mean(dim=0)
-        total = self.beta * kl_per_latent.clamp(min=self.free_bits).sum() - reconstruction
-        elbo = reconstruction - kl_per_latent.sum()
-        return BoundTerms(total, reconstruction, kl=kl_per_latent.sum(), elbo=elbo, bound=elbo)
+        """Return the objective; where the KL has a closed form, only the likelihood is read of the densities."""
+        reconstruction, kl = draws.log_px_z.mean(), draws.divergence.mean(dim=0)
+        total = self.beta * self._floored(kl, draws).sum() - reconstruction
+        elbo = reconstruction - kl.sum()
+        return BoundTerms(total, reconstruction, kl=kl.sum(), elbo=elbo, bound=elbo)
+
+    def _floored(self, kl: Float[Tensor, " g"], draws: Draws) -> Float[Tensor, " g"]:
+        if draws.kl is None and self.free_bits == 0:
+            return kl  # an estimate of a small divergence may be negative: a floor at 0 would be a bias
+        # An estimate is one number for all coordinates, and so has the free nats of all of them.
+        return kl.clamp(min=self.free_bits * (draws.z.shape[-1] // len(kl)))

@@ -34,7 +34,7 @@ class IWAE(Bound):
         require_samples(self.samples)
 
     def __call__(self, draws: Draws) -> BoundTerms:
-        """Return the objective; ``kl`` is read for the report only."""
+        """Return the objective; the divergence is read for the report only."""
         bound = iwae_bound(log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)).mean()
-        reconstruction, divergence = draws.log_px_z.mean(), draws.kl.sum(dim=1).mean()
+        reconstruction, divergence = draws.log_px_z.mean(), draws.divergence.sum(dim=1).mean()
         return BoundTerms(-bound, reconstruction, kl=divergence, elbo=reconstruction - divergence, bound=bound)
