@@ -66,7 +66,7 @@ def test_rows_lead_from_draw_to_draw(runs, tmp_path):
 
 def test_a_traversal_moves_one_coordinate_a_row_the_most_active_first(runs, tmp_path, monkeypatch):
     moved = {}
-    monkeypatch.setattr(sample, "_decoded", lambda subject, z, columns: moved.setdefault("z", z) is None or _blank(z))
+    monkeypatch.setattr(sample, "_decoded", lambda _, z, *others: moved.setdefault("z", z) is None or _blank(z))
     code, _ = sampled(runs / "vae", "-n", "15", "--kind", "traversal", "columns=5", out=tmp_path)
     z = moved["z"].unflatten(0, (3, 5))
     changed = [set(torch.nonzero(row.std(dim=0) > 0).flatten().tolist()) for row in z]

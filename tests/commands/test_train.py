@@ -164,6 +164,9 @@ BAD = {
     "init_from=nowhere": "'nowhere' is neither a checkpoint nor a run",
     "n_critic=0": "n_critic is no key of the config; did you mean model.n_critic?",
     "model.n_critic=0": "n_critic=0 must be >= 1",
+    "+schedule@schedules.optimizer.betas=ramp": "schedules.optimizer.betas: it starts at 0.0, expected as many numbers",
+    "constraint=r1 schedules.constraint.weight=3": "schedules.constraint.weight: got 3, expected a schedule",
+    "schedule=linear schedule.images=0": "images: got 0, expected more than 0 images",
     "trainer.precision=7-bit": "7-bit",
 }
 

@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from ganvas.models import GAN, WGAN
 from ganvas.models.base import frozen
 from ganvas.networks import Packed, init, mlp
-from ganvas.objectives import R1, NonSaturating, Unconstrained, Wasserstein, WeightClipping
+from ganvas.objectives import R1, R2, NonSaturating, Sum, Unconstrained, Wasserstein, WeightClipping
 
 
 def copies(module):
@@ -132,6 +132,7 @@ def test_a_packed_critic_trains(adversarial, fit):
         (GAN, {"constraint": WeightClipping(bound=0.01)}, ["GAN", "WeightClipping", "model=wgan"]),
         (WGAN, {"constraint": Unconstrained()}, ["WGAN", "Unconstrained", "constraint=gradient_penalty"]),
         (WGAN, {"constraint": R1(weight=1.0, every=1)}, ["WGAN", "R1", "constraint=gradient_penalty"]),
+        (WGAN, {"constraint": Sum({"r1": R1(1.0, every=1), "r2": R2(1.0, every=1)})}, ["WGAN", "got R1 and R2"]),
         (WGAN, {"objective": NonSaturating()}, ["WGAN", "NonSaturating", "model=gan"]),
         (GAN, {"n_critic": 0}, ["n_critic=0", ">= 1"]),
         (GAN, {"ema_halflife": 0}, ["ema_halflife=0", "null"]),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 from torch.nn.functional import softplus
 
+from ganvas.commands.sample import interpolate, traverse
+from ganvas.config import ConfigError
+from ganvas.data import DataModule, Identity, Source, TensorExamples
 from ganvas.latents import GaussianMixture
 from ganvas.models import WGAN
-from ganvas.models.schedules import LinearDecay, Ramp, WarmUp
+from ganvas.models.schedules import CosineDecay, ExponentialDecay, LinearDecay, Ramp, Stages, WarmUp
 from ganvas.objectives import ELBO, R1, R2, GradientPenalty, Relativistic, Sum
+from ganvas.run.compatibility import _check_classes
+from ganvas.scoring.subjects import ModelSubject
 from ganvas.types import Batch
 
 
@@ -121,6 +128,35 @@ def test_a_schedule_of_what_nobody_bears_is_refused(adversarial, name):
         adversarial(schedules={name: WarmUp(images=1)}).configure_optimizers()
 
 
+@pytest.mark.parametrize(
+    ("schedules", "words"),
+    [
+        ({"constraint": {"every": Ramp(1.0, 2.0, 64)}}, ["constraint.every: the model has no such number"]),
+        ({"constraint": {"weight": 3}}, ["constraint.weight: got 3, expected a schedule"]),
+        ({"optimizer": {"betas": Ramp(0.0, 1.0, 64)}}, ["optimizer.betas: it starts at 0.0, expected as many"]),
+        ({"constraint": {"weight": Ramp([1.0, 2.0], [3.0, 4.0], 64)}}, ["constraint.weight: it starts at [1.0, 2.0]"]),
+    ],
+)
+def test_a_schedule_of_another_shape_or_of_a_whole_number_is_refused(adversarial, schedules, words):
+    with pytest.raises(ValueError) as error:
+        adversarial(constraint=R1(1.0, every=1), schedules=schedules).configure_optimizers()
+    assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [LinearDecay, CosineDecay, WarmUp, Stages, lambda n: Ramp(0.0, 1.0, n), lambda n: ExponentialDecay(1.5, n, 0.1)],
+)
+def test_a_schedule_of_no_images_is_refused(make):
+    with pytest.raises(ValueError, match="got 0, expected more than 0 images"):
+        make(0)
+
+
+def test_a_ramp_has_as_many_numbers_at_its_end():
+    with pytest.raises(ValueError, match="as many numbers in both"):
+        Ramp([0.0, 0.9], 1.0, 64)
+
+
 def test_a_mixture_prior_trains_by_an_estimated_kl(variational, fit):
     model = variational(prior=GaussianMixture(4, components=3, radius=3.0, sigma=1.0))
     fit(model, 2)
@@ -192,3 +228,48 @@ def test_plain_models_hold_no_classes_and_two_numbers_of_classes_are_refused(adv
     parts = networks()
     with pytest.raises(ValueError, match="different numbers of classes: {'generator': 3, 'critic': 4}"):
         adversarial(generator=Labelled(parts["generator"]), critic=Labelled(parts["critic"], 4))
+
+
+class Toy(Source):
+    """Three black images."""
+
+    splits = ("train",)
+
+    def __init__(self, labels, classes):
+        super().__init__("toy", (1, 8, 8))
+        self.labels, self.classes = labels, classes
+
+    def _load(self, split):
+        labels = None if self.labels is None else torch.tensor(self.labels)
+        return TensorExamples(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), labels)
+
+
+def toy(labels, classes):
+    return DataModule(Toy(labels, classes), Identity(), batch_size=1, seed=0, workers=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "words"),
+    [
+        (None, None, "has no labels"),
+        ([0, 1, 3], None, "conditional on 3 classes, data=toy has 4"),
+        ([0, 1, 0], ("a", "b"), "conditional on 3 classes, data=toy has 2"),
+        ([0, 1, 0], None, None),
+        ([0, 1, 0], ("a", "b", "c"), None),
+    ],
+)
+def test_a_conditional_network_needs_data_of_its_classes(adversarial, networks, labels, classes, words):
+    model = adversarial(generator=Labelled(networks()["generator"]))
+    with nullcontext() if words is None else pytest.raises(ConfigError, match=words):
+        _check_classes(toy(labels, classes), model)
+
+
+def test_interpolation_keeps_one_class_a_row_and_traversal_one_in_all(adversarial, networks):
+    model = adversarial(generator=Labelled(networks()["generator"]))
+    subject = ModelSubject("toy", model, toy([0, 1, 2], None), images_seen=0)
+    cfg = OmegaConf.create({"n": 24, "columns": 4, "seed": 5, "kind": "interpolation", "source": "toy"})
+    for kind, rows in ((interpolate, 6), (traverse, 4)):
+        made = kind(subject, cfg)
+        seen = model.generator.seen[-1].reshape(rows, 4)
+        assert (seen == seen[:, :1]).all() and made.examples.shape == (rows * 4, 1, 8, 8)
+        assert (len(seen.unique()) == 1) == (kind is traverse)

@@ -113,7 +113,7 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
-    return _decoded(subject, torch.cat(paths), cfg.columns)
+    return _decoded(subject, torch.cat(paths), cfg.columns, subject.model.draw_labels(rows, cfg.seed))
 
 
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -129,7 +129,9 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
     for row, coordinate in enumerate(coordinates):
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
-    return _decoded(subject, z.flatten(0, 1), cfg.columns)
+    labels = subject.model.draw_labels(1, cfg.seed)
+    every = labels if labels is None else labels.expand(len(coordinates))
+    return _decoded(subject, z.flatten(0, 1), cfg.columns, every)
 
 
 def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -155,8 +157,9 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
 )
 
 
-def _decoded(subject: ModelSubject, z: Tensor, columns: int) -> Drawn:
-    examples = subject.model.decoded(z).cpu()
+def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | None) -> Drawn:
+    """Pictures of latents in rows, all of a row of one class where the model is conditional."""
+    examples = subject.model.decoded(z, labels if labels is None else labels.repeat_interleave(columns)).cpu()
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
 
 

@@ -31,7 +31,7 @@ class Scheduled:
         self._by_name = dict(_flat(named))
 
     def check(self, parts: Mapping[str, Any]) -> None:
-        """Refuse names that no part bears.
+        """Refuse names that no part bears, and values of another shape than the part's.
 
         Args:
             parts: by the first word of their numbers' names: values, or parameter groups of an optimiser.
@@ -39,11 +39,14 @@ class Scheduled:
         Raises:
             ScheduleError: naming the schedule and the numbers there are.
         """
-        known = {word: sorted(_numbers(word, part)) for word, part in parts.items()}
-        for name in self._by_name:
-            if name not in known.get(name.partition(".")[0], ()):
-                shown = ", ".join(n for word, names in known.items() if not word.endswith("_optimizer") for n in names)
+        known = {word: dict(_numbers(word, part)) for word, part in parts.items()}
+        for name, schedule in self._by_name.items():
+            numbers = known.get(name.partition(".")[0], {})
+            if name not in numbers:
+                words = [word for word in known if not word.endswith("_optimizer")]
+                shown = ", ".join(n for word in words for n in sorted(known[word]))
                 raise ScheduleError(f"schedules.{name}: the model has no such number to move; it has {shown}")
+            _check_shape(name, schedule, numbers[name])
 
     def moved(self, word: str, base: Any, images_seen: int) -> Any:
         """Copy a part with its numbers moved; without a schedule for them, return the part itself.
@@ -91,12 +94,29 @@ def _inside(part: Any) -> Mapping[str, Any]:
     return {field.name: getattr(part, field.name) for field in fields(part)} if is_dataclass(part) else {}
 
 
-def _numbers(name: str, part: Any) -> Iterator[str]:
-    """Names of all numbers of a part."""
+def _numbers(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield names and stated values of all numbers of a part; whole ones of a value, as ``every``, stay whole."""
     if isinstance(part, int | float | list | tuple) and not isinstance(part, bool):
-        yield name
+        yield name, part
+    whole = {field.name for field in fields(part) if field.type in ("int", int)} if is_dataclass(part) else ()
     for inner, value in _inside(part).items():
-        yield from _numbers(f"{name}.{inner}", value)
+        if inner not in whole:
+            yield from _numbers(f"{name}.{inner}", value)
+
+
+def _check_shape(name: str, schedule: Any, stated: Any) -> None:
+    """Refuse what is no schedule, and one that gives another number of values than is stated."""
+    if not isinstance(schedule, Schedule):
+        fix = f"write +schedule@schedules.{name}=warm_up, or ramp"
+        raise ScheduleError(f"schedules.{name}: got {schedule!r}, expected a schedule; {fix}")
+    start = schedule.value(stated, 0)
+    if _length(start) != _length(stated):
+        fix = f"write start and end of schedules.{name} like it"
+        raise ScheduleError(f"schedules.{name}: it starts at {start!r}, expected as many numbers as {stated!r}; {fix}")
+
+
+def _length(value: Any) -> int | None:
+    return len(value) if isinstance(value, Sequence) else None
 
 
 def _replaced(part: Any, path: Sequence[str], schedule: Schedule, images_seen: int) -> Any:

@@ -16,6 +16,12 @@ from dataclasses import dataclass
 from typing import Any, final
 
 
+def _require_positive(argument: str, received: int) -> None:
+    """Refuse a length of 0 images: the schedule would divide by it, or never end."""
+    if not received > 0:
+        raise ValueError(f"{argument}: got {received}, expected more than 0 images. Write schedule=constant for none.")
+
+
 class Schedule(ABC):
     """Abstract: the value of one number, by images seen."""
 
@@ -65,6 +71,9 @@ class LinearDecay(Factor):
 
     images: int
 
+    def __post_init__(self) -> None:
+        _require_positive("images", self.images)
+
     def __call__(self, images_seen: int) -> float:
         """Return the factor in [0, 1] after ``images_seen`` images."""
         return max(0.0, 1.0 - images_seen / self.images)
@@ -83,6 +92,9 @@ class CosineDecay(Factor):
 
     images: int
 
+    def __post_init__(self) -> None:
+        _require_positive("images", self.images)
+
     def __call__(self, images_seen: int) -> float:
         """Return the factor in [0, 1] after ``images_seen`` images."""
         return 0.5 * (1.0 + math.cos(math.pi * min(images_seen / self.images, 1.0)))
@@ -100,6 +112,9 @@ class Stages(Factor):
     """
 
     epoch: int
+
+    def __post_init__(self) -> None:
+        _require_positive("epoch", self.epoch)
 
     def __call__(self, images_seen: int) -> float:
         """Return the factor in [0, 1] after ``images_seen`` images."""
@@ -128,6 +143,9 @@ class ExponentialDecay(Factor):
     batch: int
     floor: float
 
+    def __post_init__(self) -> None:
+        _require_positive("batch", self.batch)
+
     def __call__(self, images_seen: int) -> float:
         """Return the factor in [0, 1] after ``images_seen`` images."""
         return max(self.floor, self.decay ** (-images_seen / self.batch))
@@ -147,6 +165,9 @@ class WarmUp(Factor):
 
     images: int
 
+    def __post_init__(self) -> None:
+        _require_positive("images", self.images)
+
     def __call__(self, images_seen: int) -> float:
         """Return the factor in [0, 1] after ``images_seen`` images."""
         return min(images_seen / self.images, 1.0)
@@ -163,11 +184,19 @@ class Ramp(Schedule):
         start: :math:`v_0`, a number or several, as Adam's betas.
         end: :math:`v_1`, as many.
         images: :math:`S`, images after which the end is reached; positive.
+
+    Raises:
+        ValueError: no images, or another number of values at the end.
     """
 
     start: Any
     end: Any
     images: int
+
+    def __post_init__(self) -> None:
+        _require_positive("images", self.images)
+        if _length(self.start) != _length(self.end):
+            raise ValueError(f"start and end: got {self.start} and {self.end}, expected as many numbers in both")
 
     def value(self, base: Any, images_seen: int) -> Any:
         """Return the number after ``images_seen`` images; ``base`` is not read."""
@@ -175,3 +204,8 @@ class Ramp(Schedule):
         if isinstance(self.start, Sequence):
             return [a + share * (b - a) for a, b in zip(self.start, self.end, strict=True)]
         return self.start + share * (self.end - self.start)
+
+
+def _length(value: Any) -> int | None:
+    """Return how many numbers a value has, or None for a single one."""
+    return len(value) if isinstance(value, Sequence) else None

@@ -44,8 +44,9 @@ class WGAN(Adversarial):
                 "write objective=wasserstein, or model=gan for a divergence"
             )
         if not constraint.lipschitz:
+            names = " and ".join(type(part).__name__ for part in constraint.flat())
             raise ValueError(
-                f"WGAN needs a Lipschitz constraint on its critic, got {type(constraint).__name__}; "
+                f"WGAN needs a Lipschitz constraint on its critic, got {names}; "
                 "write constraint=gradient_penalty, weight_clipping or spectral_norm"
             )
 

@@ -48,7 +48,7 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
 
 
 def _check_classes(data: DataModule, model: Model) -> None:
-    """Refuse a conditional network where the data have no labels, or labels of more classes than it knows."""
+    """Refuse a conditional network where the data have no labels, or labels of another number of classes."""
     if model.classes is None:
         return
     labels = data.examples("train").labels
@@ -57,10 +57,12 @@ def _check_classes(data: DataModule, model: Model) -> None:
             f"the network is conditional on {model.classes} classes, data={data.source.name} has no labels; "
             "choose a data set with classes, or a network without"
         )
-    if int(labels.max()) >= model.classes:
+    # Where the source does not name its classes, the last ones may have no example.
+    known, seen = data.source.classes, int(labels.max()) + 1
+    if seen > model.classes or (known is not None and len(known) != model.classes):
         raise ConfigError(
             f"the network is conditional on {model.classes} classes, data={data.source.name} has "
-            f"{int(labels.max()) + 1}; give the network as many"
+            f"{seen if known is None else len(known)}; give the network as many"
         )
 
 
