@@ -32,10 +32,10 @@ from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
-from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.training import make_trainer
+from ganvas.tracking.run import SilentRun
 
 WARM_UP = 40
 Step = Callable[[Tensor], None]

@@ -28,7 +28,6 @@ from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
-from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.identity import PLACES, configuration_hash, job_hash
 from ganvas.scoring.protocol import STREAMED, feature_protocol
@@ -36,8 +35,9 @@ from ganvas.scoring.streaming import StreamingScores
 from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
+from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import git_state, machine, versions
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.run import Run, SilentRun
 from ganvas.types import Batch
 
 GRID_SEED = 0
@@ -88,7 +88,7 @@ class KeepConfig(Callback):
 
 
 @contextmanager
-def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRun | SilentRun]:
+def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
     """An MLflow run for the length of the block, with all that is known before training; silent on ranks but the first.
 
     Args:
@@ -102,7 +102,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[TrackedRu
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
-    with TrackedRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
+    with MlflowRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
         run.params(flat(cfg))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
@@ -157,7 +157,7 @@ class Watchers:
     no_selection: str
 
 
-def watch(cfg: DictConfig, job: Job, run: TrackedRun | SilentRun, parts: Parts) -> Watchers:
+def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
     """What watches the training, in the order it is called: a NaN is found before anything is written.
 
     Args:
@@ -187,7 +187,7 @@ def watch(cfg: DictConfig, job: Job, run: TrackedRun | SilentRun, parts: Parts) 
 
 
 def _scoring(
-    cfg: DictConfig, run: TrackedRun | SilentRun, parts: Parts, progress: ProgressLine, selection: Selection | None
+    cfg: DictConfig, run: Run, parts: Parts, progress: ProgressLine, selection: Selection | None
 ) -> list[Callback]:
     if cfg.score.every is None or parts.extractor is None:
         return []

@@ -14,13 +14,12 @@ from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.metrics.base import Score
 from ganvas.models import Model
 from ganvas.run.callbacks.selection import Candidate, Selection
-from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.recording import Job, Watchers
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import BEST, LAST, read
 from ganvas.tracking.log_scores import protocol_tags
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.run import Run
 
 
 @final
@@ -131,7 +130,7 @@ def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Ou
     return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 
 
-def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
+def conclude(run: Run, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
     """Log scores, findings, checkpoints and ``result.json``.
 
     Args:
@@ -162,7 +161,7 @@ def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outco
     return result
 
 
-def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> None:
+def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
     scored, chosen = outcome.scored, outcome.chosen
     run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
     run.tags(health_tags(outcome.findings))

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.sink import Sink
 from ganvas.run.callbacks.watched import Watched
+from ganvas.tracking.run import Run
 from ganvas.types import Batch, Reconstructs
 
 
@@ -32,7 +32,7 @@ class SampleGrids(Callback):
 
     def __init__(
         self,
-        run: Sink,
+        run: Run,
         every: int,
         rows: int,
         columns: int,

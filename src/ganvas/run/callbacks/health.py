@@ -11,9 +11,8 @@ from ganvas.health.findings import finding_on, health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.history import History
 from ganvas.run.callbacks.listeners import announce
-from ganvas.run.callbacks.silent import SilentRun
 from ganvas.run.callbacks.watched import Watched
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.run import Run
 from ganvas.types import Batch
 
 
@@ -31,7 +30,7 @@ class Health(Callback):
 
     def __init__(
         self,
-        run: TrackedRun | SilentRun,
+        run: Run,
         every: int | None,
         history: History,
         train: Batch,

@@ -14,9 +14,9 @@ from pytorch_lightning import Callback, Trainer
 
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.history import History
-from ganvas.run.callbacks.sink import Sink
 from ganvas.run.callbacks.terms import read
 from ganvas.run.callbacks.watched import Watched
+from ganvas.tracking.run import Run
 
 
 class LogTerms(Callback):
@@ -27,7 +27,7 @@ class LogTerms(Callback):
         every: images between two readings.
     """
 
-    def __init__(self, run: Sink, every: int) -> None:
+    def __init__(self, run: Run, every: int) -> None:
         self._run = run
         self._every = Every(every)
         self._since = (0, 0.0)
