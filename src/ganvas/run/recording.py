@@ -24,11 +24,11 @@ from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
 from ganvas.run.callbacks.grids import SampleGrids
 from ganvas.run.callbacks.health import Health
+from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
-from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.identity import PLACES, configuration_hash, job_hash
 from ganvas.scoring.protocol import STREAMED, feature_protocol
 from ganvas.scoring.streaming import StreamingScores

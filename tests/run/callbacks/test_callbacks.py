@@ -18,9 +18,9 @@ from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.grids import SampleGrids
+from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
-from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.store import open_store

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
-from ganvas.run.callbacks.watched import Watched
+from ganvas.types import Watched
 
 
 class Budget(Callback):

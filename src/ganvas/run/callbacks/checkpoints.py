@@ -15,9 +15,9 @@ from pytorch_lightning import Callback, Trainer
 
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.non_finite import raise_if_not_finite
-from ganvas.run.callbacks.watched import Watched
 from ganvas.storage.checkpoints import LAST
 from ganvas.tracking.signals import is_interruption
+from ganvas.types import Watched
 
 
 class Checkpoints(Callback):

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.watched import Watched
 from ganvas.tracking.run import Run
-from ganvas.types import Batch, Reconstructs
+from ganvas.types import Batch, Reconstructs, Watched
 
 
 class SampleGrids(Callback):

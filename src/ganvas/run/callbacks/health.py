@@ -6,12 +6,12 @@ from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
 
+from ganvas.health.evidence import ShowsEvidence
 from ganvas.health.finding import Finding
 from ganvas.health.findings import finding_on, health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.history import History
 from ganvas.run.callbacks.listeners import announce
-from ganvas.run.callbacks.watched import Watched
+from ganvas.run.callbacks.log_terms import History
 from ganvas.tracking.run import Run
 from ganvas.types import Batch
 
@@ -59,7 +59,7 @@ class Health(Callback):
         if self._judged != pl_module.images_seen and trainer.is_global_zero:
             self._judge(pl_module)
 
-    def _judge(self, model: Watched) -> None:
+    def _judge(self, model: ShowsEvidence) -> None:
         self._judged = model.images_seen
         shown = model.evidence(self._train, self._held_out, self._history.series())
         self.findings = tuple(finding_on(evidence) for evidence in shown)

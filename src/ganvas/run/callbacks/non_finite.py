@@ -7,10 +7,10 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
+from ganvas.objectives.terms import numbers
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.terms import read
-from ganvas.run.callbacks.watched import Watched
 from ganvas.tracking.outcomes import NonFiniteError
+from ganvas.types import Watched
 
 
 def raise_if_not_finite(model: Watched) -> None:
@@ -22,7 +22,7 @@ def raise_if_not_finite(model: Watched) -> None:
     Raises:
         NonFiniteError: naming the first such term.
     """
-    for term, value in read(model.terms).items():
+    for term, value in numbers(model.terms).items():
         if not math.isfinite(value):
             raise NonFiniteError(term, value, model.images_seen)
 

@@ -9,8 +9,8 @@ from pytorch_lightning import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ganvas.run.callbacks.terms import read
-from ganvas.run.callbacks.watched import Watched
+from ganvas.objectives.terms import numbers
+from ganvas.types import Watched
 
 _REFRESH_SECONDS = 0.25
 _LINE_SECONDS = 30.0
@@ -124,7 +124,7 @@ class ProgressLine(Callback):
         seen, elapsed = model.images_seen, now - self._start[1]
         rate = (seen - self._start[0]) / max(elapsed, 1e-9)
         left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
-        terms = read({name: model.terms[name] for name in model.headline if name in model.terms})
+        terms = numbers({name: model.terms[name] for name in model.headline if name in model.terms})
         parts = [f"{self._label} {seen:,}/{self._budget:,} images", f"{rate:,.0f}/s", f"{_clock(left)} left"]
         parts += [f"{name} {value:.4g}" for name, value in terms.items()]
         return "  ".join([*parts, self._score] if self._score else parts)

@@ -22,10 +22,9 @@ from ganvas.health.findings import health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.listeners import announce
 from ganvas.run.callbacks.selection import Selection
-from ganvas.run.callbacks.watched import Watched
 from ganvas.scoring.streaming import StreamingScores
 from ganvas.tracking.run import Run
-from ganvas.types import to_uint8
+from ganvas.types import Watched, to_uint8
 
 BATCH = 250
 
