@@ -31,9 +31,10 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
             f"the model is built for examples of shape {tuple(model.shape)}, data={data.source.name} has {shape}; "
             "write shape: ${data.shape} in the network"
         )
-    pack = getattr(getattr(model, "critic", None), "pack", 1)
-    if cfg.batch_size % pack:
-        raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    if cfg.batch_size % model.pack:
+        raise ConfigError(
+            f"batch_size={cfg.batch_size} is no multiple of pack={model.pack}; write batch_size={model.pack * 32}"
+        )
     _check_classes(data, model)
     _check_optimizers(model)
     if extractor is not None:

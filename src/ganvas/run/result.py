@@ -13,8 +13,9 @@ from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.metrics.base import Score
 from ganvas.models import Model
+from ganvas.run.assembly import Watchers
 from ganvas.run.callbacks.selection import Candidate, Selection
-from ganvas.run.recording import Job, Watchers
+from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import BEST, LAST, read

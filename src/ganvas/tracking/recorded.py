@@ -75,6 +75,19 @@ def recorded(run_id: str) -> Recorded:
     )
 
 
+def course(run_id: str, key: str) -> tuple[list[int], list[float]]:
+    """Images seen, and the metric's values there, in order; the latest value where one was logged twice.
+
+    Args:
+        run_id: of a run in the configured store.
+        key: of the metric.
+    """
+    history = existing_store().get_metric_history(run_id, key)
+    latest = {metric.step: metric.value for metric in sorted(history, key=lambda m: m.timestamp)}
+    steps = sorted(latest)
+    return steps, [latest[step] for step in steps]
+
+
 def mark_rerun(run_id: str, of: str, path: Path) -> None:
     """Tell a run which one it repeats, and keep the comparison with it.
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
 
@@ -20,6 +20,7 @@ from ganvas.tracking.signals import is_interruption
 from ganvas.types import Watched
 
 
+@final
 class Checkpoints(Callback):
     """Saves ``last.ckpt`` in training, at its end, and when somebody stops it; never from weights after a NaN.
 
@@ -80,6 +81,22 @@ class Checkpoints(Callback):
             shutil.copyfile(self.last, path)
         for old in sorted(self._folder.glob("images-*.ckpt"))[: -self._keep]:
             old.unlink()
+
+
+@final
+class KeepConfig(Callback):
+    """Puts the resolved config into every checkpoint, so that the file alone is enough to build the model again.
+
+    Args:
+        config: the resolved config as YAML.
+    """
+
+    def __init__(self, config: str) -> None:
+        self._config = config
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["config"] = self._config
 
 
 def write_atomically(trainer: Trainer, path: Path) -> None:
