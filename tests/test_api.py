@@ -314,7 +314,10 @@ def test_a_program_keeps_the_hydra_that_it_has_initialised(tmp_path):
     assert not GlobalHydra.instance().is_initialized()
 
 
-def test_the_readme_s_lines_of_python(store):
+# README
+
+
+def test_the_readme_s_lines_of_python(place):
     text = (Path(__file__).parents[1] / "README.md").read_text()
     code = text.split("```python\n")[1].split("```")[0]
     small = '"budget.images=320", "score.n=100", "score.every=null", "score.settings.is_splits=2", "paths.cache=c"'

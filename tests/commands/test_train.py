@@ -21,6 +21,7 @@ from ganvas.cli import main
 from ganvas.commands.table import print_table
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
+from ganvas.scoring.settings import settings_from
 from ganvas.scoring.streaming import StreamingScores
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.store import tracking_uri

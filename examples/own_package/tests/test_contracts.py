@@ -1,18 +1,37 @@
-"""The promises that ganvas asks of every part, kept by this package's own."""
+"""The contract suites of ganvas over this package's own parts."""
 
+import pytest
 from own_package import Blobs, Critic, Generator, Logistic
+from own_package.metric import METRIC
 
 from ganvas import testing
 
 
-def test_the_objective_keeps_its_promises():
-    testing.check_adversarial(Logistic(sharpness=2.0))
+class TestLogistic(testing.AdversarialContract):
+    @pytest.fixture(params=[0.5, 2.0])
+    def objective(self, request):
+        return Logistic(sharpness=request.param)
 
 
-def test_the_networks_keep_their_promises():
-    testing.check_generator(Generator((1, 28, 28), 8, 16), dim=8)
-    testing.check_critic(Critic((1, 28, 28), 16))
+class TestGenerator(testing.GeneratorContract):
+    @pytest.fixture
+    def build(self):
+        return lambda: Generator((1, 28, 28), latent_dim=8, width=16)
 
 
-def test_the_data_set_keeps_its_promises():
-    testing.check_source(Blobs("blobs", [1, 28, 28], n=40))
+class TestCritic(testing.CriticContract):
+    @pytest.fixture
+    def build(self):
+        return lambda: Critic((1, 28, 28), width=16)
+
+
+class TestBlobs(testing.SourceContract):
+    @pytest.fixture
+    def build(self):
+        return lambda: Blobs("blobs", [1, 28, 28], seed=0)
+
+
+class TestCentre(testing.MetricContract):
+    @pytest.fixture
+    def metric(self):
+        return METRIC

@@ -7,7 +7,12 @@ from typing import final
 
 import torch
 
-from ganvas.data import Examples, Source, TensorExamples
+from ganvas.data import SPLITS, Examples, Source, TensorExamples
+
+PLACES = 22
+"""Rows, and columns, that a square of 6x6 pixels can start at in an image of 28x28."""
+SIZES = (300, 84, 100)
+"""Images of each split: together one for each of the 22 x 22 places, so that no split shares an image with another."""
 
 
 @final
@@ -17,25 +22,25 @@ class Blobs(Source):
     Args:
         name: what runs and scores call it.
         shape: ``(1, 28, 28)``.
-        n: images of each split, at least 1.
+        seed: of the order in which the places are dealt to the splits.
     """
 
     classes = ("upper left", "upper right", "lower left", "lower right")
 
-    def __init__(self, name: str, shape: Sequence[int], n: int) -> None:
+    def __init__(self, name: str, shape: Sequence[int], seed: int) -> None:
         super().__init__(name, shape)
-        self.n = n
+        self.seed = seed
 
     @property
     def splits(self) -> tuple[str, ...]:
         """All three."""
-        return ("train", "val", "test")
+        return SPLITS
 
     def _load(self, split: str) -> Examples:
-        generator = torch.Generator().manual_seed(("train", "val", "test").index(split))
-        corners = torch.randint(0, 22, (self.n, 2), generator=generator)
-        images = torch.zeros(self.n, 1, 28, 28, dtype=torch.uint8)
-        for image, (row, column) in zip(images, corners.tolist(), strict=True):
+        order = torch.randperm(PLACES**2, generator=torch.Generator().manual_seed(self.seed))
+        place = order.split(SIZES)[SPLITS.index(split)]
+        rows, columns = place // PLACES, place % PLACES
+        images = torch.zeros(len(place), 1, 28, 28, dtype=torch.uint8)
+        for image, row, column in zip(images, rows.tolist(), columns.tolist(), strict=True):
             image[:, row : row + 6, column : column + 6] = 255
-        lower, right = (corners >= 11).long().unbind(1)
-        return TensorExamples(images, 2 * lower + right)
+        return TensorExamples(images, 2 * (rows >= 11).long() + (columns >= 11).long())

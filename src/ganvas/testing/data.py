@@ -1,0 +1,82 @@
+"""Contract of data sets."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from ganvas.data.source import SPLITS, DataError, Source
+
+Build = Callable[[], Source]
+"""Makes the source under test, anew at each call."""
+
+
+class SourceContract:
+    """Promises of a data set. Derive a class with a fixture ``build``."""
+
+    @pytest.fixture
+    def build(self) -> Build:
+        """A function that makes the source under test."""
+        raise NotImplementedError("override the fixture `build`")
+
+    def test_examples_have_the_stated_shape_and_type(self, build: Build) -> None:
+        """Splits in order; images are ``uint8``, points ``float32``, labels one an example."""
+        source = build()
+        assert isinstance(source, Source)
+        assert source.splits == tuple(split for split in SPLITS if split in source.splits) != ()
+        for split in source.splits:
+            examples = source.load(split)
+            batch = examples.batch(torch.arange(min(5, len(examples))))
+            assert examples.shape == source.shape == tuple(batch.shape[1:])
+            assert batch.dtype == (torch.uint8 if len(source.shape) == 3 else torch.float32)
+            assert examples.labels is None or examples.labels.shape == (len(examples),)
+
+    def test_labels_are_indices_of_its_classes(self, build: Build) -> None:
+        """Where a source names classes, every split has labels, each the index of a class."""
+        source = build()
+        for split in source.splits if source.classes is not None else ():
+            labels = source.load(split).labels
+            assert labels is not None and 0 <= int(labels.min())
+            assert source.classes is not None and int(labels.max()) < len(source.classes)
+
+    def test_batches_follow_the_index(self, build: Build) -> None:
+        """A batch holds the examples at the positions asked for, in that order, repeats too."""
+        examples = build().load("train")
+        index = torch.tensor([3, 0, 3, len(examples) - 1])
+        batch = examples.batch(index)
+        for row, position in enumerate(index.tolist()):
+            assert batch[row].equal(examples.batch(torch.tensor([position]))[0])
+        assert batch[0].equal(batch[2]) and not batch[0].equal(batch[1])
+
+    def test_building_twice_gives_the_same_content(self, build: Build) -> None:
+        """The content is a function of the arguments, and the fingerprint is of the content."""
+        first, second = build(), build()
+        for split in first.splits:
+            a, b = first.load(split), second.load(split)
+            assert a.fingerprint() == b.fingerprint() and len(a.fingerprint()) == 64
+            everything = torch.arange(len(a))
+            assert a.batch(everything).equal(b.batch(everything))
+
+    def test_splits_differ_and_share_no_example(self, build: Build) -> None:
+        """No example of one split is in another, so that a score on held-out data is one."""
+        source = build()
+        loaded = [source.load(split) for split in source.splits]
+        assert len({examples.fingerprint() for examples in loaded}) == len(loaded)
+        seen = [{row.numpy().tobytes() for row in e.batch(torch.arange(len(e)))} for e in loaded]
+        assert sum(map(len, seen)) == len(set().union(*seen))
+
+    def test_unknown_split_is_refused_with_the_known_ones(self, build: Build) -> None:
+        """The message names the splits there are."""
+        source = build()
+        with pytest.raises(DataError, match=f"split='valid'.*{', '.join(source.splits)}"):
+            source.load("valid")
+
+    def test_examples_travel_to_workers(self, build: Build) -> None:
+        """Pickled examples are the same."""
+        examples = build().load("train")
+        copy = pickle.load(io.BytesIO(pickle.dumps(examples)))
+        assert copy.batch(torch.tensor([1, 2])).equal(examples.batch(torch.tensor([1, 2])))

@@ -1,0 +1,298 @@
+"""Contracts of objectives: adversarial losses, constraints, likelihoods and bounds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from ganvas.latents import normal_kl
+from ganvas.objectives import (
+    Adversarial,
+    Bound,
+    Constraint,
+    Divergence,
+    Draws,
+    Likelihood,
+    Penalty,
+    Projection,
+    Reparametrisation,
+    Terms,
+)
+
+SHAPES = [(2,), (1, 8, 8), (3, 8, 8)]
+"""Shapes of examples that constraints and likelihoods are tried on: points, grey images, colour images."""
+
+
+def assert_value(part: Any) -> None:
+    """Assert that a part is a frozen dataclass that equals its copy."""
+    assert dataclasses.is_dataclass(part) and not isinstance(part, type)
+    assert dataclasses.replace(part) == part
+    for field in dataclasses.fields(part):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, field.name, 3)
+
+
+def assert_terms(terms: Terms) -> None:
+    """Assert that terms are finite scalars, of which the total alone has a gradient."""
+    assert isinstance(terms, Terms) and dataclasses.is_dataclass(terms)
+    assert terms.total.shape == () and terms.total.dtype == torch.float32 and terms.total.requires_grad
+    assert terms.named().keys() == {field.name for field in dataclasses.fields(terms)}
+    for name, value in terms.named().items():
+        assert value.shape == () and torch.isfinite(value) and not value.requires_grad, name
+
+
+class _Seeded:
+    @pytest.fixture(autouse=True)
+    def _seed(self) -> None:
+        torch.manual_seed(0)
+
+
+class AdversarialContract(_Seeded):
+    """Promises of the two losses of a game. Derive a class with a fixture ``objective``."""
+
+    @pytest.fixture
+    def objective(self) -> Adversarial:
+        """The objective under test."""
+        raise NotImplementedError("override the fixture `objective`")
+
+    def test_is_a_frozen_value(self, objective: Adversarial) -> None:
+        """A value that equals its copy and cannot be changed."""
+        assert_value(objective)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_terms_are_finite_float32_and_differentiable(self, objective: Adversarial, dtype: torch.dtype) -> None:
+        """Finite terms in float32, with gradients, for scores of single and of half precision."""
+        real, fake = (torch.randn(n).to(dtype).requires_grad_() for n in _sizes(objective))
+        critic, generator = objective.critic_terms(real, fake), objective.generator_terms(fake, _other(objective, real))
+        assert_terms(critic)
+        assert_terms(generator)
+        for gradient in (*torch.autograd.grad(critic.total, (real, fake)), *torch.autograd.grad(generator.total, fake)):
+            assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
+
+    def test_critic_separates_and_generator_follows(self, objective: Adversarial) -> None:
+        """The critic's loss falls as it scores real above generated, the generator's as its scores rise."""
+        real, fake = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
+        up, down = torch.autograd.grad(objective.critic_terms(real, fake + 0.5).total, (real, fake))
+        (generator,) = torch.autograd.grad(objective.generator_terms(fake, _other(objective, real)).total, fake)
+        assert (up < 0).all() and (down > 0).all() and (generator < 0).all()
+
+    def test_losses_are_means_over_the_batch(self, objective: Adversarial) -> None:
+        """A batch repeated has the same terms."""
+        real, fake = (torch.randn(n) for n in _sizes(objective))
+        more, many = (3, 3) if objective.paired else (3, 7)
+        one, repeated = objective.critic_terms(real, fake), objective.critic_terms(real.repeat(more), fake.repeat(many))
+        torch.testing.assert_close(one.named(), repeated.named())
+        whole = objective.generator_terms(fake.repeat(3), _other(objective, real.repeat(3))).total
+        torch.testing.assert_close(objective.generator_terms(fake, _other(objective, real)).total, whole)
+
+    def test_chance_is_the_loss_of_the_best_constant_score(self, objective: Adversarial) -> None:
+        """``chance`` of a divergence is the smallest loss of a critic that gives all examples one score."""
+        if isinstance(objective, Divergence):
+            scores = torch.linspace(-4, 4, 8001)
+            losses = [float(objective.critic_terms(s.reshape(1), s.reshape(1)).total) for s in scores]
+            assert objective.chance == pytest.approx(min(losses), rel=1e-5) and objective.chance > 0
+
+
+def _sizes(objective: Adversarial) -> tuple[int, int]:
+    """Numbers of real and of generated scores: any, but in pairs where the objective compares pairs."""
+    return (5, 5) if objective.paired else (6, 4)
+
+
+def _other(objective: Adversarial, real: Tensor) -> Tensor | None:
+    """The real scores that a generator's loss reads, if it reads any."""
+    return real if objective.paired else None
+
+
+class _PointCritic(nn.Module):
+    def __init__(self, shape: tuple[int, ...], pack: int) -> None:
+        super().__init__()
+        self.pack = pack
+        self.net = nn.Sequential(nn.Linear(pack * torch.Size(shape).numel(), 16), nn.Tanh(), nn.Linear(16, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x.reshape(len(x) // self.pack, -1)).squeeze(1)
+
+
+class _ImageCritic(nn.Module):
+    def __init__(self, shape: tuple[int, ...], pack: int) -> None:
+        super().__init__()
+        c, h, w = shape
+        self.packed = (-1, pack * c, h, w)
+        self.net = nn.Sequential(nn.Conv2d(pack * c, 4, 3, 2, 1), nn.LeakyReLU(0.2), nn.Flatten())
+        self.head = nn.Linear(4 * (h // 2) * (w // 2), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.net(x.reshape(self.packed))).squeeze(1)
+
+
+def make_critic(shape: tuple[int, ...], pack: int = 1) -> nn.Module:
+    """Make a small critic that scores ``pack`` examples at a time."""
+    return _PointCritic(shape, pack) if len(shape) == 1 else _ImageCritic(shape, pack)
+
+
+class ConstraintContract(_Seeded):
+    """Promises of what is asked of a critic besides its loss. Derive a class with a fixture ``constraint``."""
+
+    @pytest.fixture
+    def constraint(self) -> Constraint:
+        """The constraint under test."""
+        raise NotImplementedError("override the fixture `constraint`")
+
+    def test_is_a_frozen_value(self, constraint: Constraint) -> None:
+        """A value that equals its copy and cannot be changed."""
+        assert_value(constraint)
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("pack", [1, 2])
+    @pytest.mark.parametrize("autocast", [False, True])
+    def test_a_critics_step(self, constraint: Constraint, shape: tuple[int, ...], pack: int, autocast: bool) -> None:
+        """Gradients are finite and reach the critic only; nothing but ``project`` changes a weight."""
+        critic = make_critic(shape, pack)
+        constraint.prepare(critic)
+        real, fake = torch.randn(6, *shape), torch.randn(6, *shape, requires_grad=True)
+        before = [p.detach().clone() for p in critic.parameters()]
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            penalty = constraint.penalty(critic, real, fake)
+            loss = critic(real).mean() if penalty is None else critic(real).mean() + penalty
+        loss.backward()
+        if penalty is not None:
+            assert penalty.requires_grad
+            assert penalty.shape == () and penalty.dtype == torch.float32 and torch.isfinite(penalty) and penalty >= 0
+        assert all(torch.isfinite(p.grad).all() for p in critic.parameters() if p.grad is not None)
+        assert fake.grad is None and real.grad is None
+        assert all(torch.equal(p, b) for p, b in zip(critic.parameters(), before, strict=True))
+        constraint.project(critic)
+        assert all(torch.isfinite(p).all() for p in critic.parameters())
+
+    def test_does_what_its_kinds_say(self, constraint: Constraint) -> None:
+        """A reparametrisation prepares, a penalty penalises, a projection projects, and none does more."""
+        critic = make_critic((2,))
+        keys = list(critic.state_dict())
+        constraint.prepare(critic)
+        prepares = list(critic.state_dict()) != keys
+        penalises = constraint.penalty(critic, torch.randn(4, 2), torch.randn(4, 2)) is not None
+        before = [p.detach().clone() for p in critic.parameters()]
+        constraint.project(critic)
+        projects = any(not torch.equal(p, b) for p, b in zip(critic.parameters(), before, strict=True))
+        bases = (Penalty, Projection, Reparametrisation)
+        kinds = {base for part in constraint.flat() for base in bases if isinstance(part, base)}
+        assert prepares + penalises + projects == len(kinds)
+        assert isinstance(constraint.lipschitz, bool)
+
+    def test_shown_gradient_norms_are_those_of_the_penalty(self, constraint: Constraint) -> None:
+        """The penalty is the mean squared excess of the norms that ``input_gradients`` shows."""
+        critic, (real, fake) = make_critic((1, 8, 8)), torch.rand(2, 16, 1, 8, 8)
+        torch.manual_seed(1)
+        shown = constraint.input_gradients(critic, real, fake)
+        if shown is None:
+            assert not hasattr(constraint, "target")
+            return
+        assert isinstance(constraint, Penalty)
+        torch.manual_seed(1)
+        excess = shown.norms - shown.target
+        expected = constraint.weight * (excess.clamp(min=0) if shown.one_sided else excess).square().mean()
+        penalty = constraint.penalty(critic, real, fake)
+        assert penalty is not None and penalty.item() == pytest.approx(expected.item(), rel=1e-5)
+        assert not shown.norms.requires_grad and shown.target == getattr(constraint, "target", shown.target)
+
+
+class LikelihoodContract(_Seeded):
+    """Promises of a density of examples given a decoder's output. Derive a class with a fixture ``likelihood``."""
+
+    @pytest.fixture
+    def likelihood(self) -> Likelihood:
+        """The likelihood under test."""
+        raise NotImplementedError("override the fixture `likelihood`")
+
+    def test_is_a_frozen_value(self, likelihood: Likelihood) -> None:
+        """A value that equals its copy and cannot be changed."""
+        assert_value(likelihood)
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("k", [None, 3])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_log_densities(
+        self, likelihood: Likelihood, shape: tuple[int, ...], k: int | None, dtype: torch.dtype
+    ) -> None:
+        """One float32 number for each example and draw, with finite gradients to all that is learned."""
+        x = torch.rand(5, *shape).round() * 2 - 1
+        location = torch.randn(*([] if k is None else [k]), 5, *shape).to(dtype).requires_grad_()
+        start = torch.full((shape[0],), likelihood.initial_log_scale) if likelihood.learned_scale else None
+        log_scale = None if start is None else start.requires_grad_()
+        log_prob = likelihood.log_prob(x, location, log_scale)
+        assert log_prob.shape == ((5,) if k is None else (k, 5))
+        assert log_prob.dtype == torch.float32
+        wanted = [location] if log_scale is None else [location, log_scale]
+        for gradient in torch.autograd.grad(log_prob.sum(), wanted):
+            assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
+        assert likelihood.mean(location).shape == location.shape
+
+    def test_an_example_does_not_depend_on_its_neighbours(self, likelihood: Likelihood) -> None:
+        """An example has the same density alone as in a batch."""
+        x, location = torch.rand(6, 1, 4, 4) * 2 - 1, torch.randn(2, 6, 1, 4, 4)
+        log_scale = torch.zeros(1) if likelihood.learned_scale else None
+        whole = likelihood.log_prob(x, location, log_scale)
+        alone = [likelihood.log_prob(x[[i]], location[:, [i]], log_scale) for i in range(6)]
+        torch.testing.assert_close(whole, torch.cat(alone, dim=1))
+        torch.testing.assert_close(whole[1], likelihood.log_prob(x, location[1], log_scale))
+
+    def test_is_highest_where_its_mean_is_the_example(self, likelihood: Likelihood) -> None:
+        """Of many locations the one with the highest density has the example as its mean."""
+        x = torch.full((1, 1, 4, 4), 0.6)
+        candidates = torch.linspace(-3, 3, 121).reshape(-1, 1, 1, 1, 1).expand(-1, 1, 1, 4, 4)
+        log_scale = torch.full((1,), -3.0) if likelihood.learned_scale else None
+        best = candidates[likelihood.log_prob(x, candidates, log_scale).squeeze(1).argmax()]
+        torch.testing.assert_close(likelihood.mean(best), x[0].expand_as(best), atol=0.05, rtol=0)
+
+
+class BoundContract(_Seeded):
+    """Promises of a bound on the evidence. Derive a class with a fixture ``bound``."""
+
+    @pytest.fixture
+    def bound(self) -> Bound:
+        """The bound under test."""
+        raise NotImplementedError("override the fixture `bound`")
+
+    def test_is_a_frozen_value(self, bound: Bound) -> None:
+        """A value that equals its copy and cannot be changed."""
+        assert_value(bound)
+
+    @pytest.mark.parametrize("k", [1, 4])
+    def test_terms(self, bound: Bound, k: int) -> None:
+        """Finite terms in nats, of which ELBO, reconstruction and KL agree with the draws."""
+        batch = _random_draws(k, 5)
+        log_px_z, kl = batch.log_px_z, batch.kl
+        terms = bound(batch)
+        assert_terms(terms)
+        (gradient,) = torch.autograd.grad(terms.total, log_px_z)
+        assert (gradient <= 0).all() and gradient.sum().item() == pytest.approx(-1)
+        torch.testing.assert_close(terms.elbo, terms.reconstruction - terms.kl)
+        torch.testing.assert_close(terms.elbo, log_px_z.mean() - kl.sum(1).mean())
+        assert bound.samples >= 1
+
+    def test_is_a_mean_over_images(self, bound: Bound) -> None:
+        """The terms of a batch are the means of the terms of its parts."""
+        batch = _random_draws(4, 6)
+        whole = bound(batch).named()
+        a, b, c = batch.log_px_z, batch.log_pz, batch.log_qz_x
+        pairs = [slice(i, i + 2) for i in (0, 2, 4)]
+        cut = [_draws(a[:, pair], b[:, pair], c[:, pair], batch.kl[pair]) for pair in pairs]
+        parts = [bound(part).named() for part in cut]
+        for name in whole:
+            torch.testing.assert_close(whole[name], torch.stack([part[name] for part in parts]).mean(), msg=name)
+
+
+def _random_draws(k: int, n: int, d: int = 3) -> Draws:
+    log_px_z, log_pz, log_qz_x = (torch.randn(k, n).requires_grad_() for _ in range(3))
+    kl = normal_kl(torch.randn(n, d), torch.rand(n, d) + 0.1).requires_grad_()
+    return _draws(log_px_z, log_pz, log_qz_x, kl)
+
+
+def _draws(log_px_z: Tensor, log_pz: Tensor, log_qz_x: Tensor, kl: Tensor) -> Draws:
+    posterior = Independent(Normal(torch.zeros_like(kl), 1.0), 1)
+    return Draws(log_px_z, log_pz, log_qz_x, kl, torch.zeros(len(log_px_z), *kl.shape), posterior, n_train=100)

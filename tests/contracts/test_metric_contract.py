@@ -1,0 +1,18 @@
+"""Every shipped metric from features keeps the promises of one; every metric has a registration."""
+
+import pytest
+
+from ganvas.metrics.registry import metrics
+from ganvas.testing import MetricContract
+
+NAMES = [name for name, metric in metrics().items() if metric.from_features]
+
+
+def test_the_suite_sees_the_shipped_metrics():
+    assert {"fd", "fid", "is", "kid", "precision", "recall", "density", "coverage", "fd_infinity"} <= set(NAMES)
+
+
+class TestMetric(MetricContract):
+    @pytest.fixture(params=NAMES)
+    def metric(self, request):
+        return metrics()[request.param]

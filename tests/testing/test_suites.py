@@ -1,0 +1,196 @@
+"""The contract suites see a broken part: each promise below is broken by one class, and its test fails."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from ganvas import testing
+from ganvas.data import SPLITS, Source, TensorExamples
+from ganvas.latents import Normal
+from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
+from ganvas.metrics.registry import metrics, settings_of
+from ganvas.objectives import ELBO, Bernoulli, CriticTerms, Divergence, GeneratorTerms, Hinge, Penalty
+from ganvas.testing.objectives import assert_value
+
+
+@dataclass(frozen=True)
+class Upside(Divergence):
+    """Scores real examples below generated ones."""
+
+    chance = 2.0
+
+    def critic_terms(self, real, fake):
+        return Hinge().critic_terms(fake, real)
+
+    def generator_terms(self, fake, real=None):
+        return Hinge().generator_terms(fake)
+
+
+@dataclass(frozen=True)
+class Summed(Divergence):
+    """Sums over the batch; its chance is wrong too."""
+
+    chance = 5.0
+
+    def critic_terms(self, real, fake):
+        total = softplus(-real.float()).sum() + softplus(fake.float()).sum()
+        return CriticTerms(total, real.float().mean(), fake.float().mean())
+
+    def generator_terms(self, fake, real=None):
+        return GeneratorTerms(softplus(-fake.float()).sum(), fake.float().mean())
+
+
+@dataclass
+class Mutable:
+    """Can be changed."""
+
+    margin: float
+
+
+@dataclass(frozen=True)
+class ReachesTheGenerator(Penalty):
+    """Keeps the graph of the generated examples."""
+
+    lipschitz = False
+
+    def term(self, critic, real, fake):
+        return critic(fake).float().square().mean()
+
+
+class Unbounded(nn.Module):
+    """Images beyond [-1, 1], from a network that has a parameter without use."""
+
+    def __init__(self):
+        super().__init__()
+        self.shape, self.latent_dim = (1, 4, 4), 3
+        self.body = nn.Linear(3, 16)
+
+    def forward(self, z):
+        return 50 * self.body(z).unflatten(1, self.shape)
+
+
+class Unused(Unbounded):
+    """A parameter that gets no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.idle = nn.Parameter(torch.ones(1))
+
+    def forward(self, z):
+        return self.body(z).tanh().unflatten(1, self.shape)
+
+
+class Mingles(nn.Module):
+    """A score that depends on the batch, and is linear in the example."""
+
+    def __init__(self):
+        super().__init__()
+        self.shape = (4,)
+        self.body = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return (self.body(x) - self.body(x).mean()).squeeze(1)
+
+
+class Flat(nn.Module):
+    """A gradient by the input that no weight moves twice."""
+
+    shape = (4,)
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x.sum(1) * x.sum(1) + self.bias
+
+
+class Leaks(Source):
+    """All splits hold the same examples."""
+
+    classes = ("a", "b")
+    splits = SPLITS
+
+    def _load(self, split):
+        return TensorExamples(torch.arange(10, dtype=torch.float32)[:, None].repeat(1, 2), torch.full((10,), 2))
+
+
+class Forgets(Leaks):
+    """Another content at each call."""
+
+    def _load(self, split):
+        return TensorExamples(torch.rand(10, 2))
+
+
+class GlobalRandom(Normal):
+    """Draws from the global random state, and states a wrong divergence."""
+
+    def sample(self, n, *, device="cpu", generator=None):
+        return torch.randn(n, self.dim)
+
+    def kl(self, posterior):
+        return super().kl(posterior) + 1.0
+
+
+UPSIDE = dataclasses.replace(metrics()["kid"], lower_is_better={"kid": False})
+UNSETTLED = feature_metric(
+    "x", FEATURES, True, lambda pair: Score(torch.rand(()).item(), 1.0, ""), "random", (Setting("y", 1, "", least=1),)
+)
+BLIND = feature_metric("x", FEATURES, True, lambda pair: Score(1.0, None, ""), "constant")
+
+
+class Wrong(Bernoulli):
+    """Highest at the opposite of the example, and dependent on the whole batch."""
+
+    def log_prob(self, x, location, log_scale=None):
+        return super().log_prob(-x, location, log_scale) + x.mean()
+
+
+class Summing(ELBO):
+    """A total over images, not a mean."""
+
+    def __call__(self, draws):
+        terms = super().__call__(draws)
+        return dataclasses.replace(terms, total=terms.total * draws.log_px_z.shape[1])
+
+
+A, C, G, D = testing.AdversarialContract, testing.ConstraintContract, testing.GeneratorContract, testing.SourceContract
+BROKEN = {
+    "changeable": lambda: assert_value(Mutable(1.0)),
+    "separates": lambda: A().test_critic_separates_and_generator_follows(Upside()),
+    "means": lambda: A().test_losses_are_means_over_the_batch(Summed()),
+    "chance": lambda: A().test_chance_is_the_loss_of_the_best_constant_score(Summed()),
+    "generator's gradient": lambda: C().test_a_critics_step(ReachesTheGenerator(1.0, every=1), (2,), 1, False),
+    "range": lambda: G().test_serves(Unbounded),
+    "idle parameter": lambda: G().test_serves(Unused),
+    "batch": lambda: testing.CriticContract().test_evaluation_treats_examples_one_by_one(Mingles),
+    "second derivative": lambda: testing.CriticContract().test_is_twice_differentiable(Flat),
+    "seed": lambda: testing.CriticContract().test_seed_decides_the_start_and_a_state_dict_restores_it(Flat),
+    "leak": lambda: D().test_splits_differ_and_share_no_example(lambda: Leaks("leaks", (2,))),
+    "class": lambda: D().test_labels_are_indices_of_its_classes(lambda: Leaks("leaks", (2,))),
+    "content": lambda: D().test_building_twice_gives_the_same_content(lambda: Forgets("forgets", (2,))),
+    "random state": lambda: testing.PriorContract().test_draws_are_a_function_of_the_generator(GlobalRandom(3)),
+    "divergence": lambda: testing.PriorContract().test_divergence_in_closed_form_is_that_of_the_densities(
+        GlobalRandom(3)
+    ),
+    "direction": lambda: M().test_samples_like_the_reference_score_better_than_samples_unlike_it(UPSIDE, SETTINGS),
+    "function": lambda: M().test_a_score_is_a_function_of_the_features(UNSETTLED, SETTINGS),
+    "registration": lambda: M().test_registration(UNSETTLED),
+    "not finite": lambda: M().test_features_that_are_not_finite_give_no_score(BLIND, SETTINGS),
+    "mode": lambda: testing.LikelihoodContract().test_is_highest_where_its_mean_is_the_example(Wrong()),
+    "neighbours": lambda: testing.LikelihoodContract().test_an_example_does_not_depend_on_its_neighbours(Wrong()),
+    "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
+}
+M, SETTINGS = testing.MetricContract, settings_of({})
+
+
+@pytest.mark.parametrize("promise", BROKEN)
+def test_a_broken_promise_is_seen(promise):
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        BROKEN[promise]()
