@@ -115,7 +115,7 @@ class Source(ABC):
     """
 
     classes: tuple[str, ...] | None = None
-    """Names of the classes that the labels number, where there are any."""
+    """Names of the classes in the order of their labels; None if the examples have no labels."""
 
     def __init__(self, name: str, shape: Sequence[int]) -> None:
         self.name = name
