@@ -1,4 +1,4 @@
-"""Whether data, model and extractor fit each other, asked before the first step."""
+"""Checks that data, model and extractor fit each other, before the first step."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ganvas.models.scheduled import ScheduleError
 
 
 def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
-    """Refuse pairs that would fail, or mislead, once training has begun.
+    """Refuse combinations that would fail or mislead after training has begun.
 
     Args:
         cfg: the composed config.
-        data: what is trained on.
-        model: what is trained.
-        extractor: what scores; None scores no images.
+        data: the data to train on.
+        model: the model to train.
+        extractor: extracts features for scores; None scores no images.
 
     Raises:
-        ConfigError: naming both sides and a fix.
+        ConfigError: two parts do not fit; names both and a fix.
     """
     shape = data.source.shape
     if tuple(model.shape) != shape:

@@ -1,4 +1,4 @@
-r"""What a run costs: processor hours, GPU hours and, where codecarbon is installed, energy.
+r"""The cost of a run: processor hours, GPU hours and, where codecarbon is installed, energy.
 
 .. math:: \text{cpu\_hours} = (\text{user} + \text{system}) / 3600, \qquad
     \text{gpu\_hours} = \text{wall-clock} \times \text{devices} / 3600

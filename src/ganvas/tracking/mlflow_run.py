@@ -42,7 +42,7 @@ NOT_LOGGED_TAG = "ganvas.not_logged"
 NON_FINITE_TAG = "ganvas.non_finite"
 RESUMED_TAG = "ganvas.resumed_with"
 _PATIENCE = 60.0
-"""Seconds that the end of a run waits for the store."""
+"""Longest time that :meth:`flush` and the end of a run wait for the store, in seconds."""
 
 
 @final
@@ -50,8 +50,8 @@ class MlflowRun(Run):
     """A run in the MLflow store; :meth:`start` makes one.
 
     Args:
-        client: of the store.
-        run_id: of a run that exists.
+        client: client of the store.
+        run_id: id of an existing run.
         system_metrics: whether to log processor, memory, disk and network every ten seconds.
     """
 
@@ -76,17 +76,17 @@ class MlflowRun(Run):
         run_id: str | None = None,
         system_metrics: bool = False,
     ) -> Iterator[MlflowRun]:
-        """Open the store and a run in it, for the length of a ``with`` block.
+        """Open a run for the length of a ``with`` block.
 
         Args:
             experiment: name of the MLflow experiment, created where it does not exist.
-            name: of the run, any text.
+            name: name of the run, any text.
             tags: searchable facts about the run.
-            run_id: a run to go on with; None begins a new one.
+            run_id: id of a run to go on with; None begins a new run.
             system_metrics: whether to log processor, memory, disk and network every ten seconds.
 
         Raises:
-            StoreError: the store cannot be used, or holds no such run.
+            StoreError: the store cannot be used, or has no such run.
         """
         client, experiment_id = open_store(experiment)
         with stop_signals_raise():
@@ -102,7 +102,7 @@ class MlflowRun(Run):
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many writes of each kind the store did not take."""
+        """Return the number of failed writes of each kind."""
         return dict(+self._writer.lost)
 
     def params(self, flat: Mapping[str, Any]) -> None:
@@ -226,7 +226,7 @@ class MlflowRun(Run):
                 _logger.error("MLflow run %s could not be marked as %s: %s", self.id, status, _one_line(error))
 
     def _patience(self) -> AbstractContextManager[None]:
-        """A store that has failed before does not get minutes of retries again."""
+        """Skip minutes of retries with a store that has failed before."""
         return nullcontext() if self._writer.error is None else impatient()
 
     def _missing(self) -> str:

@@ -18,13 +18,13 @@ from ganvas.types import Batch
 
 @final
 class Health(Callback):
-    """Judges what the model shows of itself, every so often and at the end; the first process does it for all.
+    """Makes findings from the evidence that the model shows, at regular intervals and at the end, in the first process.
 
     Args:
-        run: where to.
+        run: receives the findings.
         every: images between two judgements; None judges at the end only.
-        history: of the logged terms.
-        train: some training examples.
+        history: values of the logged terms.
+        train: training examples to judge from.
         held_out: examples the model is not trained on, or None where the data have none.
     """
 
@@ -55,7 +55,7 @@ class Health(Callback):
             announce({}, self.findings, pl_module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Judge where training ended."""
+        """Judge the final weights."""
         if self._judged != pl_module.images_seen and trainer.is_global_zero:
             self._judge(pl_module)
 
