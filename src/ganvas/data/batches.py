@@ -38,8 +38,8 @@ def labels_at(examples: Examples, index: Int64[Tensor, " n"]) -> Int64[Tensor, "
 class Batches(IterableDataset[Batch]):
     """An endless stream of model-ready batches.
 
-    In a ``DataLoader(batches, batch_size=None)`` the order does not depend on the number of workers: worker w of W makes
-    batches w, w + W, ..., which is the order in which the loader asks for them.
+    In a ``DataLoader(batches, batch_size=None)`` the order does not depend on the number of workers: worker w of W
+    makes batches w, w + W, ..., which is the order in which the loader asks for them.
 
     Args:
         examples: the training examples.

@@ -85,7 +85,7 @@ class DynamicBinarisation(Transform):
 
 @final
 class FixedBinarisation(Transform):
-    """One Bernoulli draw for each pixel of each image, a function of (seed, index) alone, so equal in all epochs and runs.
+    """One Bernoulli draw for each pixel of each image: a function of (seed, index), equal in all epochs and runs.
 
     Args:
         seed: seed of the binary data set; each seed gives another one.
