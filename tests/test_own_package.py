@@ -51,6 +51,10 @@ def test_parts_from_outside_train_score_and_sweep(python, store):
     found = json.loads((store / "scores" / "result.json").read_text())
     conditions = found["protocols"]["score/mnist/centre"]["conditions"]
     assert conditions["settings"] == {"centre_power": 2} and found["scores"]["score/mnist/centre"]["value"] > 0
+    run(python, store, "sample", trained["run_id"], "-n", "60", "paths.output=fakes")
+    against = ["reference=blobs", "extractor=mnist", "metrics=[centre]", "paths.output=against", "paths.cache=cache"]
+    run(python, store, "score", "fakes/samples.npz", *against, *conf)
+    assert json.loads((store / "against" / "result.json").read_text())["reference"] == "blobs"
     swept = [o for o in SMALL if not o.startswith("objective")]
     run(
         python,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -308,10 +309,27 @@ def compose(root: str, overrides: list[str]) -> DictConfig:
         root: name of the command's root config, as ``train``.
         overrides: as on the command line.
     """
+    with _initialised():
+        return hydra.compose(root, overrides)
+
+
+def choices(group: str) -> list[str]:
+    """The configs of a group: shipped ones, and inside a running command those of its ``--config-dir`` too.
+
+    Args:
+        group: as ``data``.
+    """
+    with _initialised():
+        return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+@contextmanager
+def _initialised() -> Iterator[None]:
     if GlobalHydra.instance().is_initialized():
-        return hydra.compose(root, overrides)
+        yield
+        return
     with hydra.initialize_config_module("ganvas.conf", version_base="1.3"):
-        return hydra.compose(root, overrides)
+        yield
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from ganvas.config import ConfigError, build, closest, compose
+from ganvas.config import ConfigError, build, choices, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.unchanged import read_folder
@@ -123,8 +122,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
 
 def data_sets() -> list[str]:
     """Names that stand for a data set without further arguments."""
-    found = (entry.name for entry in files("ganvas.conf").joinpath("data").iterdir())
-    return sorted({name.removesuffix(".yaml") for name in found if name.endswith(".yaml")} - NEED_PATH)
+    return sorted(set(choices("data")) - NEED_PATH)
 
 
 def _described(cfg: DictConfig) -> DictConfig:
