@@ -102,7 +102,7 @@ class Outcome:
     findings: tuple[Finding, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the entries of ``result.json``: those of :class:`~ganvas.scoring.found.Found`, and those of the choice."""
+        """Return the entries of ``result.json``: those of :class:`~ganvas.scoring.found.Found` and of the choice."""
         without = {"best": None, "selection": {"none": self.none}, "gap": {}}
         return {
             **self.scored.as_dict(),
