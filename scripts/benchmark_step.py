@@ -31,11 +31,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
+from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
-from ganvas.run.callbacks.silent import SilentRun
-from ganvas.run.callbacks.terms_logged import LogTerms
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.training import make_trainer
+from ganvas.tracking.run import SilentRun
 
 WARM_UP = 40
 Step = Callable[[Tensor], None]

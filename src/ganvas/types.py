@@ -170,6 +170,41 @@ class Critic(Protocol):
 
 
 @runtime_checkable
+class Watched(Protocol):
+    """A model in training, as callbacks see it: it counts the images it has seen and names its loss terms."""
+
+    images_seen: int
+    terms: dict[str, Tensor]
+    skips_updates: bool
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The two or three terms to watch."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        ...
+
+    def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
+        """Examples in [-1, 1], a function of the weights and the seed alone."""
+        ...
+
+    def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, " m *shape"]:
+        """Some of the examples that :meth:`sample` gives."""
+        ...
+
+    def buffers(self) -> Iterator[Tensor]:
+        """State of the networks besides their weights."""
+        ...
+
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """Gradient norms of the latest updates, by name."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """A model that makes examples again from what it encodes of them."""
 

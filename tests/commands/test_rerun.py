@@ -44,10 +44,10 @@ def test_a_run_that_was_resumed_in_a_study_is_the_same_to_the_last_bit(model, ca
 def test_what_differs_is_named(monkeypatch, capsys):
     assert main(["train", *TINY, "model=vae", "score.every=null", "paths.output=run"]) == 0
     from ganvas.commands import rerun
-    from ganvas.run import recording
+    from ganvas.run import request
 
     again = rerun._again
-    monkeypatch.setattr(recording, "versions", lambda: {"torch": "9.9"})
+    monkeypatch.setattr(request, "versions", lambda: {"torch": "9.9"})
 
     def with_another_seed(*arguments):
         config = again(*arguments)

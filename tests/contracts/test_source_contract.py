@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganvas.data import SPLITS
@@ -39,14 +40,21 @@ def _tree(path):
     return path / "tree"
 
 
+def _flat(path):
+    for i, picture in enumerate(_pictures(40)):
+        (path / "flat").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(path / "flat" / f"{i}.png")
+    return path / "flat"
+
+
 def _folder(memory_limit_gb):
     return lambda path: ImageFolder(
         "folder", [3, 8, 8], str(_tree(path)), 8, 3, "center_crop", 0.2, 0.2, False, memory_limit_gb
     )
 
 
-def _npz(path):
-    np.savez(path / "images.npz", images=_pictures(50))
+def _npz(path, **arrays):
+    np.savez(path / "images.npz", images=_pictures(50), **arrays)
     return NpzImages("npz", [3, 12, 12], str(path / "images.npz"), val=7, test=9)
 
 
@@ -70,8 +78,22 @@ BUILD = {
     "swiss_roll": _density(SwissRoll(0.25, 7.5)),
     "folder": _folder(1.0),
     "folder_streamed": _folder(0.0),
+    "folder_without_classes": lambda path: ImageFolder(
+        "folder", [3, 8, 8], str(_flat(path)), 8, 3, "center_crop", 0.2, 0.2, False, 1.0
+    ),
     "npz": _npz,
+    "npz_labelled": lambda path: _npz(path, labels=np.arange(50) % 7),
     "mnist": _mnist,
+}
+CLASSES = {
+    "mnist5k": 10,
+    "stacked_mnist": 1000,
+    "ring": 8,
+    "grid": 25,
+    "folder": 3,
+    "folder_streamed": 3,
+    "npz_labelled": 7,
+    "mnist": 10,
 }
 
 
@@ -82,3 +104,15 @@ class TestSource(SourceContract):
 
     def test_has_all_three_splits(self, build):
         assert build().splits == SPLITS
+
+    @pytest.mark.parametrize("name", BUILD)
+    def test_names_as_many_classes_as_there_are(self, name, tmp_path):
+        source = BUILD[name](tmp_path)
+        assert (None if source.classes is None else len(set(source.classes))) == CLASSES.get(name)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_labels_do_not_depend_on_the_memory_limit(tmp_path, split):
+    held, streamed = (_folder(limit)(tmp_path).load(split) for limit in (1.0, 0.0))
+    assert held.in_memory and not streamed.in_memory
+    assert held.labels.dtype == torch.int64 and held.labels.equal(streamed.labels)

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from ganvas.tracking.cost import CPU, ENERGY, GPU, booked
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.mlflow_run import MlflowRun
+from ganvas.tracking.run import Run
 
 
-class Book:
+class Book(Run):
+    id = "book"
+
     def __init__(self, **standing):
         self.standing, self.found = standing, {}
 
@@ -19,6 +22,11 @@ class Book:
 
     def metrics(self, values, step):
         self.found = dict(values)
+
+    def params(self, flat):
+        raise NotImplementedError
+
+    image = tags = text = artifact = dataset = flush = params
 
 
 def burn(seconds):
@@ -75,10 +83,10 @@ def test_a_run_that_goes_on_adds_to_its_costs(store, no_codecarbon):
     totals = []
     run_id = None
     for _ in range(2):
-        with TrackedRun.start("costs", "a run", {}, run_id=run_id) as run:
+        with MlflowRun.start("costs", "a run", {}, run_id=run_id) as run:
             run_id = run.id
             with booked(run, gpus=0):
                 burn(0.1)
-        with TrackedRun.start("costs", "a run", {}, run_id=run_id) as run:
+        with MlflowRun.start("costs", "a run", {}, run_id=run_id) as run:
             totals.append(run.latest("cost/")[CPU] * 3600)
     assert totals[0] >= 0.1 and totals[1] >= totals[0] + 0.1

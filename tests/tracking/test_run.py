@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.mlflow_run import MlflowRun
+from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import StoreError, open_store
 
 
@@ -21,11 +22,11 @@ def client(store):
 
 
 def start(**arguments):
-    return TrackedRun.start("test", "a run", {}, **arguments)
+    return MlflowRun.start("test", "a run", {}, **arguments)
 
 
 def test_finished_with_name_tags_and_user(client):
-    with TrackedRun.start("test", "β-VAE · größer λ", {"study": "ü", "ganvas.hash": "abc"}) as run:
+    with MlflowRun.start("test", "β-VAE · größer λ", {"study": "ü", "ganvas.hash": "abc"}) as run:
         assert client.get_run(run.id).info.status == "RUNNING"
     info = client.get_run(run.id)
     assert info.info.status == "FINISHED" and info.info.run_name == "β-VAE · größer λ"
@@ -67,7 +68,7 @@ SCRIPT = """
     import sys, time, torch
     import pytorch_lightning as pl
     from torch.utils.data import DataLoader, IterableDataset
-    from ganvas.tracking.run import TrackedRun
+    from ganvas.tracking.mlflow_run import MlflowRun
     from ganvas.run.callbacks.checkpoints import Checkpoints
 
     class Endless(IterableDataset):
@@ -87,7 +88,7 @@ SCRIPT = """
             if self.images_seen == 3:
                 print("training", flush=True)
 
-    with TrackedRun.start("test", "stopped", {}) as run:
+    with MlflowRun.start("test", "stopped", {}) as run:
         print(run.id, flush=True)
         pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
                    enable_model_summary=False, callbacks=[Checkpoints(".", 10**9, 0)]).fit(Toy(), DataLoader(Endless()))
@@ -245,7 +246,7 @@ def test_end_of_a_run_survives_a_dead_store(client, monkeypatch, caplog):
 
 
 def test_store_that_hangs_drops_what_does_not_fit(client, monkeypatch):
-    monkeypatch.setattr("ganvas.tracking.run._PATIENCE", 0.3)
+    monkeypatch.setattr("ganvas.tracking.mlflow_run._PATIENCE", 0.3)
     with start() as run:
         monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: time.sleep(1.5))
         run.metrics({"m": 1}, step=1)
@@ -265,3 +266,22 @@ def test_system_metrics_have_the_step_of_the_images_seen(client, monkeypatch):
         time.sleep(0.5)
     history = client.get_metric_history(run.id, "system/cpu_utilization_percentage")
     assert history and history[-1].step == 640
+
+
+def test_the_silent_run_takes_everything_and_keeps_nothing(store):
+    run = SilentRun()
+    run.params({"a": 1})
+    run.metrics({"loss": 1.0}, step=4)
+    run.image("samples", torch.zeros(3, 8, 8, dtype=torch.uint8), step=4)
+    run.tags({"a": "b"})
+    run.text("note.txt", "a")
+    run.artifact("missing.txt")
+    run.dataset("d", "0" * 64, "train", (2,), 4)
+    run.flush()
+    assert run.id == "" and run.latest("") == {}
+
+
+def test_a_run_is_abstract_and_its_two_classes_are_whole():
+    with pytest.raises(TypeError, match="abstract"):
+        Run()
+    assert not MlflowRun.__abstractmethods__ and not SilentRun.__abstractmethods__

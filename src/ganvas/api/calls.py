@@ -36,7 +36,7 @@ def train(*overrides: str, config_dir: PathLike | None = None, quiet: bool = Tru
     """
     from pytorch_lightning.utilities.seed import isolate_rng
 
-    from ganvas.run.recording import Job
+    from ganvas.run.request import Job
     from ganvas.run.training import train as trained
 
     with isolate_rng(), calling("train", overrides, values, config_dir) as call, _printed(quiet):

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from ganvas.config import CONFIG_PATH, ConfigError
-from ganvas.run.recording import Job
+from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import read

@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
     from rich.console import Console
 
     from ganvas.commands.table import print_table
-    from ganvas.run.recording import Job
+    from ganvas.run.request import Job
     from ganvas.run.training import train
 
     hydra_config = HydraConfig.get()

@@ -2,9 +2,9 @@ r"""The stream of training batches, whose order is a pure function of (seed, epo
 
 Position :math:`p` counts images seen. It lies in epoch :math:`e = \lfloor p / n \rfloor` at offset :math:`p - e n`, and
 shows example :math:`\pi_{s,e}(p - e n)`, where :math:`\pi_{s,e}` is the permutation drawn from a generator seeded by a
-hash of (seed, epoch). A position is therefore restored by arithmetic, without replaying what came before.
+hash of (seed, epoch). A position is therefore restored by arithmetic, without a replay of earlier positions.
 
-Batches run on across the boundary of epochs: all are full, and every example is shown exactly once an epoch.
+Batches cross the boundaries of epochs: all batches are full, and every example is shown exactly once in each epoch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ganvas.types import Batch, to_float
 
 
 def model_input(batch: Tensor) -> Float32[Tensor, " n *shape"]:
-    """Examples at rest to what models take: images to [-1, 1], points as they are."""
+    """Convert examples at rest to the input of models: images to [-1, 1], points unchanged."""
     return to_float(batch) if batch.dtype == torch.uint8 else batch
 
 
@@ -38,16 +38,16 @@ def labels_at(examples: Examples, index: Int64[Tensor, " n"]) -> Int64[Tensor, "
 class Batches(IterableDataset[Batch]):
     """An endless stream of model-ready batches.
 
-    For ``DataLoader(batches, batch_size=None)``: with any number of workers the order is the same, since worker w of W
-    makes batches w, w + W, ..., which is the order in which the loader asks.
+    In a ``DataLoader(batches, batch_size=None)`` the order does not depend on the number of workers: worker w of W
+    makes batches w, w + W, ..., which is the order in which the loader asks for them.
 
     Args:
-        examples: what to show.
+        examples: the training examples.
         transform: applied to each batch, after the conversion to float.
-        batch_size: of all processes together; a multiple of ``world_size``, at most ``len(examples)``.
-        seed: of order and transform; any integer, 0 as good as another.
+        batch_size: examples in a batch of all processes; a multiple of ``world_size``, at most ``len(examples)``.
+        seed: seed of order and transform, any integer.
         start: images seen before the first batch, at least 0.
-        rank: this process's number; it gets its slice of every batch.
+        rank: number of this process, which gets its slice of every batch.
         world_size: number of processes.
 
     Raises:
@@ -90,7 +90,7 @@ class Batches(IterableDataset[Batch]):
             yield self.at(self.start + number * self.batch_size)
 
     def at(self, position: int) -> Batch:
-        """This process's slice of the batch that starts at a position.
+        """Make this process's slice of the batch that starts at a position.
 
         Args:
             position: images seen by all processes before the batch, at least 0.
@@ -102,7 +102,7 @@ class Batches(IterableDataset[Batch]):
         return Batch(x, labels_at(self.examples, index), index)
 
     def order(self, position: int, length: int) -> Int64[Tensor, " length"]:
-        """Which examples are shown at positions ``position`` to ``position + length - 1``."""
+        """Give the indices of the examples shown at positions ``position`` to ``position + length - 1``."""
         parts = []
         while length:
             epoch, offset = divmod(position, len(self.examples))
@@ -111,7 +111,7 @@ class Batches(IterableDataset[Batch]):
         return torch.cat(parts)
 
     def _permutation(self, epoch: int) -> Int64[Tensor, " n"]:
-        """Order of one epoch; that of the last one asked for is kept."""
+        """Draw the order of one epoch; the latest order is kept."""
         if epoch != self._epoch:
             self._order = torch.randperm(len(self.examples), generator=stream("order", self.seed, epoch))
             self._epoch = epoch

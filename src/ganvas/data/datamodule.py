@@ -1,4 +1,4 @@
-"""The door through which training and scoring reach data."""
+"""The data module, by which training and scoring read data."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ganvas.types import Batch
 
 @final
 class DataModule(pl.LightningDataModule):
-    """A source, a transform and how to batch them.
+    """A source, a transform, and the batches made of them.
 
     Args:
-        source: the data set.
+        source: the data set to read.
         transform: applied to training and held-out batches alike.
-        batch_size: training images a step, of all processes together.
-        seed: of the order of training images.
-        workers: processes that decode, for data that does not fit memory; what does needs and gets none.
+        batch_size: training images in one step of all processes.
+        seed: seed of the order of training images.
+        workers: number of processes that decode files; used only for data that does not fit into memory.
 
     Attributes:
-        start: images seen before the next :meth:`train_dataloader`; set it before fit to resume.
+        start: images seen before the next :meth:`train_dataloader`; a resumed run sets it before the fit.
 
     Raises:
         DataError: an argument out of range, or a transform that cannot serve the source.
@@ -47,7 +47,7 @@ class DataModule(pl.LightningDataModule):
         self._loaded: dict[str, Examples] = {}
 
     def examples(self, split: str) -> Examples:
-        """The examples of a split, read once.
+        """Read the examples of a split; each split is read once.
 
         Raises:
             DataError: see :meth:`Source.load`.
@@ -57,12 +57,12 @@ class DataModule(pl.LightningDataModule):
         return self._loaded[split]
 
     def prepare_data(self) -> None:
-        """Download in one process of a node before the others read."""
+        """Read, and if necessary download, all splits in one process of a node before the others do."""
         for split in self.source.splits:
             self.examples(split)
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """An endless stream of model-ready batches from :attr:`start` on, see :class:`~ganvas.data.batches.Batches`."""
+        """Make the endless stream of batches from :attr:`start` on, see :class:`~ganvas.data.batches.Batches`."""
         examples = self.examples("train")
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = Batches(
@@ -80,14 +80,14 @@ class DataModule(pl.LightningDataModule):
         return DataLoader(batches, batch_size=None, num_workers=self.workers, generator=stream("loader", self.seed))
 
     def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Batch]:
-        """A split, or ``n`` examples spread over it, in its own order: the same at every call, for every run's seed.
+        """Iterate over a split, or over ``n`` examples spread over it, in its own order.
 
-        The transform's draws do not depend on the seed of the run, nor on ``batch_size``.
+        The examples and the draws of the transform depend neither on the seed of the run nor on ``batch_size``.
 
         Args:
             split: ``"train"``, ``"val"`` or ``"test"``.
-            n: how many, from 1 to all; None for all.
-            batch_size: of all batches but the last, at least 1.
+            n: number of examples, from 1 to all; None for all.
+            batch_size: size of all batches but the last, at least 1.
 
         Yields:
             Batches as the model takes them.
@@ -113,15 +113,15 @@ class DataModule(pl.LightningDataModule):
             yield Batch(x, labels_at(examples, index), index)
 
     def some(self, split: str, n: int) -> Batch:
-        """``n`` examples spread over a split, or all where there are fewer, as one batch; see :meth:`held_out`.
+        """Read ``n`` examples spread over a split, or all if there are fewer, as one batch; see :meth:`held_out`.
 
         Args:
             split: ``"train"``, ``"val"`` or ``"test"``.
-            n: at least 1.
+            n: number of examples, at least 1.
         """
         n = min(n, len(self.examples(split)))
         return next(self.held_out(split, n, n))
 
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of the content of every split that exists."""
+        """Hash the content of every split."""
         return {split: self.examples(split).fingerprint() for split in self.source.splits}

@@ -22,10 +22,10 @@ def hold_out(
     """Choose which of ``n`` examples are held out.
 
     Args:
-        n: how many there are.
-        held: how many to hold out, ``0 <= held < n``.
-        labels: classes to stratify by; None draws without regard to class.
-        argument: name of the config's key, for the message.
+        n: number of examples.
+        held: number of examples to hold out, ``0 <= held < n``.
+        labels: classes to stratify by; None ignores classes.
+        argument: key of the config, for the message.
 
     Returns:
         Positions kept and positions held out, each ascending.
@@ -45,7 +45,7 @@ def hold_out(
 
 
 def _quotas(classes: np.ndarray, held: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Members of each class, and how many of them to take: by largest remainder, ties to the lower class."""
+    """Find the members of each class and how many of them to take: by largest remainder, ties to the lower class."""
     members = [np.flatnonzero(classes == c) for c in np.unique(classes)]
     scaled = held * np.array([len(m) for m in members], dtype=np.int64)
     quota, remainder = np.divmod(scaled, len(classes))

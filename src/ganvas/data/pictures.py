@@ -1,4 +1,4 @@
-"""Examples to one picture: a grid of images with pixels large enough to see, or points scattered over the data's."""
+"""Pictures of examples: a grid of images whose pixels are large enough to see, or a scatter plot of points."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torchvision.utils import make_grid
 from ganvas.types import to_uint8
 
 _CELL = 64
-"""Smaller images are enlarged by the largest whole factor that keeps them within this many pixels."""
+"""Largest side of an image that was enlarged, in pixels; the factor is a whole number."""
 
 
 def grid(images: Float[Tensor, "n c h w"], columns: int) -> UInt8[Tensor, "c2 h2 w2"]:
-    """Images in rows, row by row.
+    """Arrange images in rows.
 
     Args:
-        images: in [-1, 1], of 1 or 3 channels.
-        columns: images in a row.
+        images: images in [-1, 1] of 1 or 3 channels.
+        columns: number of images in a row.
 
     Returns:
         Three channels, ``uint8``.
@@ -38,23 +38,23 @@ def grid(images: Float[Tensor, "n c h w"], columns: int) -> UInt8[Tensor, "c2 h2
 def pairs(
     originals: Float[Tensor, "n c h w"], reconstructions: Float[Tensor, "n c h w"], columns: int
 ) -> UInt8[Tensor, "c2 h2 w2"]:
-    """Every row of originals above the row of its reconstructions.
+    """Arrange originals in rows, each above the row of its reconstructions.
 
     Args:
-        originals: in [-1, 1].
-        reconstructions: of the same images.
-        columns: images in a row.
+        originals: images in [-1, 1].
+        reconstructions: reconstructions of the same images.
+        columns: number of images in a row.
     """
     rows = zip(originals.cpu().split(columns), reconstructions.cpu().split(columns), strict=True)
     return grid(torch.cat([part for row in rows for part in row]), columns)
 
 
 def scatter(points: Float[Tensor, "n 2"], data: Float[Tensor, "m 2"]) -> UInt8[Tensor, "3 h w"]:
-    """Points over the data's, on the data's scale: what falls outside is counted in the title.
+    """Plot points over those of the data, on the scale of the data; the title counts points outside.
 
     Args:
-        points: drawn from the model.
-        data: true ones.
+        points: points drawn from the model.
+        data: points of the data.
     """
     low, high = data.cpu().amin(0), data.cpu().amax(0)
     margin = 0.25 * (high - low)

@@ -1,7 +1,7 @@
-r"""Random streams named by what they are for.
+r"""Random streams, each named by a key.
 
-A stream is the generator seeded with :math:`h(k_1, k_2, \dots)`, a cryptographic hash of its key. Keys that differ
-anywhere give unrelated streams, so that (seed 1, epoch 2) is not (seed 2, epoch 1), nor is seed 0 special.
+A stream is the generator seeded with :math:`h(k_1, k_2, \dots)`, a cryptographic hash of its key. Different keys give
+unrelated streams, so that (seed 1, epoch 2) differs from (seed 2, epoch 1), and seed 0 is not special.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import torch
 
 
 def derive(*key: int | str) -> int:
-    """A 63-bit seed from a key, the same on every machine.
+    """Derive a 63-bit seed from a key; it is the same on every machine.
 
     Args:
-        key: what the stream is for: a purpose, then the numbers that tell it from others of that purpose.
+        key: purpose of the stream, then the numbers that distinguish it from other streams of this purpose.
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 def stream(*key: int | str) -> torch.Generator:
-    """A CPU generator for a key (see :func:`derive`)."""
+    """Make the CPU generator of a key (see :func:`derive`)."""
     return torch.Generator().manual_seed(derive(*key))

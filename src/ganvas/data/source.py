@@ -1,7 +1,7 @@
-"""What a data set promises: named splits of examples, each with a fingerprint of its content.
+"""The promises of a data set: named splits of examples, each with a fingerprint of its content.
 
-A :class:`Source` is a recipe (which files, which split, which size); :class:`Examples` is what a split holds, reached
-by index. Two splits with the same :meth:`Examples.fingerprint` hold the same examples in the same order.
+A :class:`Source` is a recipe (files, splits, size); :class:`Examples` are the examples of one split, found by index.
+Two splits with the same :meth:`Examples.fingerprint` have the same examples in the same order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SPLITS = ("train", "val", "test")
 
 
 class DataError(ValueError):
-    """Bad input data: the message names what was read, what is wrong with it and how to mend it."""
+    """Bad input data; the message names the input, the fault and a fix."""
 
     exit_code = 2
 
@@ -31,8 +31,8 @@ class Examples(ABC):
 
     Attributes:
         shape: of one example: ``(c, h, w)`` of an image, ``(2,)`` of a point.
-        labels: class or mode of each example, where the source knows it.
-        in_memory: whether :meth:`batch` only copies, so that worker processes would cost more than they save.
+        labels: class of each example, an index of :attr:`Source.classes`; None without classes.
+        in_memory: whether :meth:`batch` only copies, so that worker processes would cost more time than they save.
     """
 
     shape: Shape
@@ -41,19 +41,22 @@ class Examples(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of examples."""
+        """Count the examples."""
 
     @abstractmethod
     def batch(self, index: Int64[Tensor, " n"]) -> UInt8[Tensor, "n c h w"] | Float32[Tensor, "n d"]:
-        """The examples at these positions, in this order: ``uint8`` images, or ``float32`` points.
+        """Read the examples at some positions, in this order: ``uint8`` images, or ``float32`` points.
 
         Args:
-            index: positions in ``[0, len(self))``, repeats allowed.
+            index: positions in ``[0, len(self))``; repeats are allowed.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """SHA-256 of the content, 64 hexadecimal digits: the same on every machine and file system."""
+        """Hash the content: SHA-256, 64 hexadecimal digits, the same on every machine and file system.
+
+        Labels are not part of the content.
+        """
 
 
 @final
@@ -62,8 +65,8 @@ class TensorExamples(Examples):
 
     Args:
         data: ``uint8`` images ``(n, c, h, w)`` in [0, 255], or ``float32`` points ``(n, d)``.
-        labels: one a row, or None.
-        digest: the fingerprint, where it is known from the files that were read; else that of the tensor's content.
+        labels: class of each example, or None.
+        digest: fingerprint of the files that were read; None computes it from the tensor.
     """
 
     def __init__(
@@ -86,18 +89,18 @@ class TensorExamples(Examples):
         return self.data.index_select(0, index)
 
     def fingerprint(self) -> str:
-        """See :meth:`Examples.fingerprint`; here :func:`content_hash`, unless the files' own is known."""
+        """See :meth:`Examples.fingerprint`; it is the given digest, else :func:`content_hash`."""
         if self._digest is None:
             self._digest = content_hash(self)
         return self._digest
 
 
 def content_hash(examples: Examples, chunk: int = 8192) -> str:
-    """SHA-256 of type, shape and bytes (little endian) in order: the same for one tensor as for chunks of it.
+    """Hash type, shape and bytes (little endian) of all examples by SHA-256.
 
     Args:
-        examples: what to read, whole.
-        chunk: how many examples are held at a time; the result does not depend on it.
+        examples: the examples to hash.
+        chunk: number of examples in memory at a time; the result does not depend on it.
     """
     kind = str(examples.batch(torch.arange(min(1, len(examples)))).dtype)
     digest = hashlib.sha256(f"{kind} {(len(examples), *examples.shape)}\n".encode())
@@ -110,12 +113,12 @@ class Source(ABC):
     """A named data set with train, val and test splits.
 
     Args:
-        name: what the runs and scores call it.
-        shape: of one example; what the networks are built for.
+        name: name of the data set in runs and scores.
+        shape: shape of one example, for which the networks are built.
     """
 
     classes: tuple[str, ...] | None = None
-    """Names of the classes that the labels number, where there are any."""
+    """Names of the classes in the order of their labels; None if the examples have no labels."""
 
     def __init__(self, name: str, shape: Sequence[int]) -> None:
         self.name = name
@@ -124,11 +127,11 @@ class Source(ABC):
     @property
     @abstractmethod
     def splits(self) -> tuple[str, ...]:
-        """The splits that exist, in the order of :data:`SPLITS`."""
+        """Name the splits that exist, in the order of :data:`SPLITS`."""
 
     @property
     def report_split(self) -> str:
-        """What models are reported on: ``"test"``, or ``"train"`` where the data have no other."""
+        """Name the split on which models are reported: ``"test"``, or ``"train"`` if there is no test split."""
         return "test" if "test" in self.splits else "train"
 
     @abstractmethod
@@ -136,13 +139,13 @@ class Source(ABC):
         """Read one split that exists."""
 
     def load(self, split: str) -> Examples:
-        """Read one split, downloading it first where that is needed and possible.
+        """Read one split, and download it first if it is missing.
 
         Args:
             split: ``"train"``, ``"val"`` or ``"test"``.
 
         Raises:
-            DataError: no such split, nothing to read, a corrupt file, or content that is not of ``shape``.
+            DataError: the split does not exist or is empty, a file is missing or corrupt, or the shape is another.
         """
         if split not in self.splits:
             raise DataError(
@@ -157,10 +160,10 @@ class Source(ABC):
 
 
 def require_shape(name: str, given: Sequence[int], expected: Sequence[int]) -> None:
-    """Refuse a stated shape that is not the data's.
+    """Refuse a stated shape that differs from the shape of the data.
 
     Raises:
-        DataError: naming both.
+        DataError: the shapes differ; names both.
     """
     if tuple(given) != tuple(expected):
         raise DataError(

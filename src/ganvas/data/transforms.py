@@ -1,11 +1,11 @@
-r"""What is done to a batch after it became float: nothing, or one of the two binarisations of Bernoulli models.
+r"""Transforms of float batches: none, or one of the two binarisations for Bernoulli models.
 
-A grey value :math:`x \in [-1, 1]` is read as the probability of white, and becomes
+A grey value :math:`x \in [-1, 1]` is taken as the probability of white, and becomes
 
 .. math:: b = 2 \cdot [u < (x + 1) / 2] - 1 \in \{-1, 1\}, \qquad u \sim U[0, 1).
 
-*Dynamic* binarisation draws :math:`u` anew each time an image is shown; *fixed* binarisation draws it once an image and
-pixel, so that the data set is one binary data set.
+*Dynamic* binarisation draws :math:`u` each time an image is shown; *fixed* binarisation draws it once for each pixel of
+each image, so that the data set is one binary data set.
 
 Reference: dynamic: Burda, Grosse, Salakhutdinov 2015, Section 5.1, https://arxiv.org/abs/1509.00519 (after
 Salakhutdinov and Murray 2008); fixed: Larochelle and Murray 2011, http://proceedings.mlr.press/v15/larochelle11a.html
@@ -35,10 +35,10 @@ class Transform(ABC):
 
     @abstractmethod
     def check(self, shape: Shape) -> None:
-        """Refuse examples it cannot serve.
+        """Refuse examples that the transform cannot serve.
 
         Raises:
-            DataError: naming the transform and the shape.
+            DataError: the transform cannot serve the shape; names both.
         """
 
     @abstractmethod
@@ -49,8 +49,8 @@ class Transform(ABC):
 
         Args:
             x: images in [-1, 1], or points.
-            index: position of each in its split.
-            generator: for draws that differ each time; it stands where (seed, images seen) put it.
+            index: position of each example in its split.
+            generator: for draws that differ each time; its state follows from (seed, images seen).
         """
 
 
@@ -85,10 +85,10 @@ class DynamicBinarisation(Transform):
 
 @final
 class FixedBinarisation(Transform):
-    """One Bernoulli draw an image and pixel, a pure function of (seed, index): the same in every epoch and run.
+    """One Bernoulli draw for each pixel of each image: a function of (seed, index), equal in all epochs and runs.
 
     Args:
-        seed: names the binary data set; every seed is another one.
+        seed: seed of the binary data set; each seed gives another one.
     """
 
     def __init__(self, seed: int) -> None:
@@ -109,18 +109,18 @@ class FixedBinarisation(Transform):
 
 
 def binarise(x: Float[Tensor, "*batch"], u: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """White (1) where the uniform draw lies below the grey value as a probability, else black (-1)."""
+    """Turn pixels white (1) if the uniform draw lies below the grey value as a probability, else black (-1)."""
     return (u < (x + 1) / 2).to(x.dtype).mul_(2).sub_(1)
 
 
 def counter_uniform(key: np.uint64, counter: np.ndarray) -> Float32[np.ndarray, " ..."]:
-    """Uniform draws in [0, 1) that are a function of (key, counter): the output function of SplitMix64, 24 bits of it.
+    """Draw uniformly from [0, 1) as a function of (key, counter): 24 bits of the output function of SplitMix64.
 
     Reference: Steele, Lea, Flood 2014, Figure 12, https://doi.org/10.1145/2660193.2660195
 
     Args:
-        key: of the stream.
-        counter: ``uint64``, any shape.
+        key: key of the stream.
+        counter: ``uint64`` counters of any shape.
     """
     z = (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
+
+from ganvas.types import Batch
 
 
 class Evidence:
@@ -105,3 +107,16 @@ class Posterior(Evidence):
 
     loc: Float[Tensor, "n d"]
     scale: Float[Tensor, "n d"]
+
+
+@runtime_checkable
+class ShowsEvidence(Protocol):
+    """A model that shows evidence of its health."""
+
+    images_seen: int
+
+    def evidence(
+        self, train: Batch, held_out: Batch | None, history: Mapping[str, Float[Tensor, " t"]]
+    ) -> tuple[Evidence, ...]:
+        """Evidence from some training examples, held-out ones if there are any, and the logged terms."""
+        ...

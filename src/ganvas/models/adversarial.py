@@ -165,8 +165,7 @@ class Adversarial(Model):
             return torch.cat([self.call(self.generator, chunk, y) for chunk, y in chunks])
 
     def _chunks(self, x: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        pack = getattr(self.critic, "pack", 1)
-        size, whole = EVIDENCE_BATCH * pack, len(x) - len(x) % pack
+        size, whole = EVIDENCE_BATCH * self.pack, len(x) - len(x) % self.pack
         yield from zip(x[:whole].split(size), _labels(y if y is None else y[:whole], size), strict=False)
 
 

@@ -260,6 +260,16 @@ class Model(pl.LightningModule, ABC):
         averages = dict(self._averages())
         return averages[name].module if name in averages else getattr(self, name)
 
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks by name, with the weights that are trained."""
+        return {name: getattr(self, name) for name in self.parts}
+
+    @property
+    def pack(self) -> int:
+        """Number of examples that the critic scores together; 1 without such a critic."""
+        return max(getattr(network, "pack", 1) for network in self.networks.values())
+
     def restart_averages(self) -> None:
         """Let the averages begin anew from the weights as they are, after something else than training has set them."""
         for name, average in self._averages():

@@ -6,9 +6,11 @@ r"""What an objective returns: a total to descend, and the named numbers it is m
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -54,3 +56,15 @@ class GeneratorTerms(Terms):
     """
 
     fake_score: Float[Tensor, ""]
+
+
+def numbers(terms: Mapping[str, Tensor]) -> dict[str, float]:
+    """Read terms from their device, with one synchronisation for all of them.
+
+    Args:
+        terms: by name, each of one element, all on one device.
+    """
+    if not terms:
+        return {}
+    values = torch.stack([term.detach().reshape(()).double() for term in terms.values()]).tolist()
+    return dict(zip(terms, values, strict=True))

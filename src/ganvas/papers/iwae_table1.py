@@ -19,11 +19,11 @@ from torch.distributions import LowRankMultivariateNormal, Normal
 from ganvas.latents.activity import latent_activity
 from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import importance_bound
-from ganvas.models import VAE
 from ganvas.models.schedules import Stages
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
+from ganvas.types import BoundsEvidence
 
 K, CHUNK, BATCH = 5000, 100, 250
 EPOCH = 60_000
@@ -114,15 +114,16 @@ def linear_gaussian(seed: int) -> tuple[Float64[Tensor, " n"], Float64[Tensor, "
     return importance_bound(log_weights, [x], K, CHUNK), exact
 
 
-def _vae(trained: Trained) -> VAE:
-    assert isinstance(trained.subject.model, VAE)
+def _vae(trained: Trained) -> BoundsEvidence:
+    assert isinstance(trained.subject.model, BoundsEvidence)
     return trained.subject.model
 
 
 def _bounds(trained: Trained, k: int, n: int | None = None) -> Float[Tensor, " n"]:
     """Compute the bound of n test digits, or of all; every model sees the same digits, binarised in the same way."""
     model = _vae(trained)
-    images = (x.to(model.device) for x in trained.subject.data.held_out("test", n, BATCH))
+    device = trained.subject.model.device
+    images = (batch.to(device) for batch in trained.subject.data.held_out("test", n, BATCH))
     torch.manual_seed(0)
     return importance_bound(model.log_weights, images, k, CHUNK)
 

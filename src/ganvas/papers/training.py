@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
-from ganvas.run.recording import Job
+from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
@@ -22,7 +22,7 @@ from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
 from ganvas.sweeps.overrides import quoted
-from ganvas.tracking.course import course
+from ganvas.tracking.recorded import course
 
 
 @final

@@ -1,4 +1,4 @@
-"""Whether data, model and extractor fit each other, asked before the first step."""
+"""Checks that data, model and extractor fit each other, before the first step."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ganvas.models.scheduled import ScheduleError
 
 
 def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
-    """Refuse pairs that would fail, or mislead, once training has begun.
+    """Refuse combinations that would fail or mislead after training has begun.
 
     Args:
         cfg: the composed config.
-        data: what is trained on.
-        model: what is trained.
-        extractor: what scores; None scores no images.
+        data: the data to train on.
+        model: the model to train.
+        extractor: extracts features for scores; None scores no images.
 
     Raises:
-        ConfigError: naming both sides and a fix.
+        ConfigError: two parts do not fit; names both and a fix.
     """
     shape = data.source.shape
     if tuple(model.shape) != shape:
@@ -31,9 +31,10 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
             f"the model is built for examples of shape {tuple(model.shape)}, data={data.source.name} has {shape}; "
             "write shape: ${data.shape} in the network"
         )
-    pack = getattr(getattr(model, "critic", None), "pack", 1)
-    if cfg.batch_size % pack:
-        raise ConfigError(f"batch_size={cfg.batch_size} is no multiple of pack={pack}; write batch_size={pack * 32}")
+    if cfg.batch_size % model.pack:
+        raise ConfigError(
+            f"batch_size={cfg.batch_size} is no multiple of pack={model.pack}; write batch_size={model.pack * 32}"
+        )
     _check_classes(data, model)
     _check_optimizers(model)
     if extractor is not None:

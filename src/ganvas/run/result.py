@@ -1,4 +1,4 @@
-"""What a run came to: the final weights and the best checkpoint, scored alike, and what choosing it flattered."""
+"""The result of a run: scores of the final weights and of the best checkpoint, and the bias of having chosen it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.metrics.base import Score
 from ganvas.models import Model
+from ganvas.run.assembly import Watchers
 from ganvas.run.callbacks.selection import Candidate, Selection
-from ganvas.run.callbacks.silent import SilentRun
-from ganvas.run.recording import Job, Watchers
+from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import BEST, LAST, read
 from ganvas.tracking.log_scores import protocol_tags
-from ganvas.tracking.run import TrackedRun
+from ganvas.tracking.run import Run
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The best checkpoint, and what it is worth where it was not chosen.
+    """The best checkpoint, with its scores on the split that it was not chosen on.
 
     Args:
-        selection: that chose it.
-        best: its score there, and when.
-        scores: on the report split, by key ``score/<extractor>/<metric>``, by the final scores' protocol.
-        final: scores of the final weights.
+        selection: the choice.
+        best: the score that it was chosen by, and the images seen then.
+        scores: scores on the report split, by key ``score/<extractor>/<metric>``, by the final scores' protocol.
+        final: scores of the final weights, by the same keys.
     """
 
     selection: Selection
@@ -41,11 +41,11 @@ class Chosen:
     final: dict[str, Score]
 
     def gaps(self) -> dict[str, float]:
-        r"""By how much choosing flattered, in the metric's units; positive means better.
+        r"""Compute the bias of the choice, in the metric's units; positive means better.
 
-        ``optimism``: the best checkpoint's selection score over its report score. The two are of different numbers of
-        images, which moves a Fréchet distance by itself; free of that are the two sides' own differences between best
-        and final weights: ``promised`` by the selection, ``kept`` on the report split.
+        ``optimism`` is the best checkpoint's selection score minus its report score. These two are measured on
+        different numbers of images, which alone moves a Fréchet distance. The differences between best and final
+        weights do not depend on that: ``promised`` by the selection, ``kept`` on the report split.
         """
         chosen, key = self.selection, self.selection.key
         report = self.scores[key].value
@@ -56,15 +56,15 @@ class Chosen:
         return gaps
 
     def named(self) -> dict[str, Score]:
-        """The report scores by key ``best/<extractor>/<metric>``."""
+        """Return the report scores by key ``best/<extractor>/<metric>``."""
         return {_best(key): score for key, score in self.scores.items()}
 
     def selected_by(self) -> dict[str, float]:
-        """The score that it was chosen by, by key ``selection/<extractor>/<metric>``."""
+        """Return the score that it was chosen by, under the key ``selection/<extractor>/<metric>``."""
         return {self.selection.key.replace("score/", "selection/", 1): self.best.value}
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``result.json``."""
+        """Return the entries of ``result.json``."""
         protocol = self.selection.protocol
         return {
             "best": {
@@ -87,13 +87,13 @@ class Chosen:
 @final
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """All that a run came to.
+    """Scores and findings of a finished run.
 
     Args:
-        scored: what was found of the final weights.
+        scored: scores of the final weights.
         chosen: the best checkpoint, or None.
-        none: why there is no best checkpoint; empty where there is one.
-        findings: on the run and its samples.
+        none: reason why there is no best checkpoint; empty if there is one.
+        findings: findings on the run and its samples.
     """
 
     scored: Found
@@ -102,7 +102,7 @@ class Outcome:
     findings: tuple[Finding, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``result.json``: the shape of :class:`~ganvas.scoring.found.Found`, and what choosing came to."""
+        """Return the entries of ``result.json``: those of :class:`~ganvas.scoring.found.Found` and of the choice."""
         without = {"best": None, "selection": {"none": self.none}, "gap": {}}
         return {
             **self.scored.as_dict(),
@@ -112,12 +112,12 @@ class Outcome:
 
 
 def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Outcome:
-    """Measure the final weights and, where they are others, those of the best checkpoint.
+    """Measure the final weights and, if they differ, those of the best checkpoint.
 
     Args:
-        measure: the model's scores by the weights that it then has.
-        model: trained; it holds its final weights again afterwards.
-        watchers: what watched the training.
+        measure: measures the model with the weights that it has at the call.
+        model: the trained model; afterwards it has its final weights again.
+        watchers: callbacks of the training.
     """
     scored = measure()
     findings = (*watchers.health.findings, *scored.findings)
@@ -131,17 +131,17 @@ def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Ou
     return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 
 
-def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
+def conclude(run: Run, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
     """Log scores, findings, checkpoints and ``result.json``.
 
     Args:
-        run: where to.
-        job: which run.
-        model: trained.
-        outcome: what it came to.
+        run: receives scores, findings and files.
+        job: the request.
+        model: the trained model.
+        outcome: scores and findings.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
     """
     _log(run, model.images_seen, outcome)
     checkpoint = job.output / LAST
@@ -162,7 +162,7 @@ def conclude(run: TrackedRun | SilentRun, job: Job, model: Model, outcome: Outco
     return result
 
 
-def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> None:
+def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
     scored, chosen = outcome.scored, outcome.chosen
     run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
     run.tags(health_tags(outcome.findings))
@@ -184,7 +184,7 @@ def _log(run: TrackedRun | SilentRun, images_seen: int, outcome: Outcome) -> Non
 
 
 def _best(key: str) -> str:
-    """Key of a score of the best checkpoint."""
+    """Turn the key of a score into that of the best checkpoint's score."""
     return key.replace("score/", "best/", 1)
 
 
@@ -194,7 +194,7 @@ def _values(scores: Mapping[str, Score]) -> dict[str, float]:
 
 @contextmanager
 def _weights(model: Model, state: Mapping[str, Tensor]) -> Iterator[None]:
-    """Other weights inside the block."""
+    """Give the model other weights inside the block."""
     own = {key: value.clone() for key, value in model.state_dict().items()}
     model.load_state_dict(state)
     try:

@@ -1,9 +1,10 @@
-"""The main path: one run, from config to scores, top to bottom."""
+"""The main path of a training, from config to scores."""
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,14 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
-from ganvas.data.datamodule import DataModule
-from ganvas.models import Model
-from ganvas.run.checkpoints import go_on, warm_start
-from ganvas.run.compatibility import check_fit
-from ganvas.run.marginals import start_at_marginals
+from ganvas.run.assembly import Parts, assemble, watch
 from ganvas.run.memory import keep_freed_memory
-from ganvas.run.recording import Job, Parts, start_run, watch
+from ganvas.run.request import Job, start_run
 from ganvas.run.result import assess, conclude
+from ganvas.run.starting import go_on
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
-from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.store import Store
 
@@ -33,7 +30,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
 
     Args:
         cfg: the composed config, root of ``conf/train.yaml``.
-        job: its output folder, and what was asked for on the command line.
+        job: the output folder and the command line.
 
     Returns:
         What ``result.json`` holds: run_id, name, checkpoint, images_seen, scores (of the final weights) with a
@@ -49,40 +46,31 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     keep_freed_memory()
     check(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
-    data.prepare_data()
-    model: Model = build(cfg.model)
-    extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
-    check_fit(cfg, data, model, extractor)
-    model.learn_of(len(data.examples("train")), data.examples("train").labels)
-    start_at_marginals(cfg, data, model)
-    warm_start(cfg, model)
+    parts = assemble(cfg)
     trainer = make_trainer(cfg, job.output)
-    with start_run(cfg, job, data) as run:
-        watchers = watch(cfg, job, run, Parts(data, model, extractor, settings))
+    with start_run(cfg, job, parts.data) as run:
+        watchers = watch(cfg, job, run, parts)
         trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
-        trainer.fit(model, data, ckpt_path=go_on(cfg, data), weights_only=True)
+        trainer.fit(parts.model, parts.data, ckpt_path=go_on(cfg, parts.data), weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        subject, asked = (
-            ModelSubject(job.name, model, data, model.images_seen),
-            Asked(settings, cfg.score.n, cfg.score.seed),
-        )
-        cache = Store(Path(cfg.paths.cache).expanduser())
-        reference = own_reference(subject)
+        return conclude(run, job, parts.model, assess(_measure(cfg, job, parts), parts.model, watchers))
 
-        def measure() -> Found:
-            return Measurement(subject, reference, extractor, asked, cache).of_trained()
 
-        return conclude(run, job, model, assess(measure, model, watchers))
+def _measure(cfg: DictConfig, job: Job, parts: Parts) -> Callable[[], Found]:
+    """Make the function that measures the model by the weights that it has when the function is called."""
+    subject = ModelSubject(job.name, parts.model, parts.data, parts.model.images_seen)
+    asked = Asked(parts.settings, cfg.score.n, cfg.score.seed)
+    reference, cache = own_reference(subject), Store(Path(cfg.paths.cache).expanduser())
+    return lambda: Measurement(subject, reference, parts.extractor, asked, cache).of_trained()
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
-    """Lightning's trainer, with everything off that the budget, our callbacks and MLflow do.
+    """Make Lightning's trainer, without anything that the budget, our callbacks and MLflow do.
 
     Args:
         cfg: the composed config; its ``trainer`` node goes to Lightning as it is.
-        folder: where Lightning writes if it must.
+        folder: folder for files that Lightning writes.
 
     Raises:
         ConfigError: Lightning refuses an argument.
@@ -103,7 +91,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
 
 
 def _silence() -> None:
-    """Keep back what Lightning says of itself and what does not concern a run; its errors still come as exceptions."""
+    """Silence Lightning's messages and warnings that do not concern a run; its errors are exceptions."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
     for message in (

@@ -36,12 +36,16 @@ class SourceContract:
             assert examples.labels is None or examples.labels.shape == (len(examples),)
 
     def test_labels_are_indices_of_its_classes(self, build: Build) -> None:
-        """Where a source names classes, every split has labels, each the index of a class."""
+        """A source that names classes has in every split one label an example, each the index of a class."""
         source = build()
-        for split in source.splits if source.classes is not None else ():
-            labels = source.load(split).labels
-            assert labels is not None and 0 <= int(labels.min())
-            assert source.classes is not None and int(labels.max()) < len(source.classes)
+        for split in source.splits:
+            examples = source.load(split)
+            if source.classes is None:
+                assert examples.labels is None
+                continue
+            labels = examples.labels
+            assert labels is not None and labels.shape == (len(examples),) and labels.dtype == torch.int64
+            assert int(labels.min()) >= 0 and int(labels.max()) < len(source.classes) == len(set(source.classes))
 
     def test_batches_follow_the_index(self, build: Build) -> None:
         """A batch holds the examples at the positions asked for, in that order, repeats too."""

@@ -1,4 +1,4 @@
-"""Finding a checkpoint by where it lies or by the run that made it."""
+"""Checkpoints found by their path or by the run that made them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ganvas.tracking.store import impatient, tracking_uri
 
 
 def checkpoint_path(source: str) -> Path:
-    """Where the checkpoint of ``source`` is, downloaded from the store where it must be.
+    """Find the checkpoint of ``source``, and download it from the store if ``source`` is a run.
 
     Args:
         source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt``), or
             ``RUN_ID/best.ckpt``.
 
     Raises:
-        CheckpointError: neither a path nor a run with a checkpoint.
+        CheckpointError: ``source`` is neither a path nor a run with a checkpoint.
     """
     path = Path(source)
     if path.exists():
@@ -35,7 +35,7 @@ def checkpoint_path(source: str) -> Path:
 
 
 def best_beside(source: str) -> Path | None:
-    """The ``best.ckpt`` that belongs to the checkpoint of ``source``, or None where there is none.
+    """Find the ``best.ckpt`` that belongs to the checkpoint of ``source``; None if there is none.
 
     Args:
         source: as for :func:`checkpoint_path`.
@@ -46,7 +46,7 @@ def best_beside(source: str) -> Path | None:
         return best if best.is_file() else None
     try:
         return _download(source.partition("/")[0], BEST)
-    except Exception:  # the store has no such file, or is not to be reached, which the run itself will say
+    except Exception:  # the store has no such file, or cannot be reached; the run itself reports the latter
         return None
 
 

@@ -1,10 +1,10 @@
-r"""What a run costs: processor hours, GPU hours and, where codecarbon is installed, energy.
+r"""The cost of a run: processor hours, GPU hours and, where codecarbon is installed, energy.
 
-.. math:: \text{cpu\_hours} = (\text{user} + \text{system}) / 3600, \\qquad
+.. math:: \text{cpu\_hours} = (\text{user} + \text{system}) / 3600, \qquad
     \text{gpu\_hours} = \text{wall-clock} \times \text{devices} / 3600
 
-They are logged when the run ends, however it ends; a run that goes on adds to what stands there. What a killed process
-had spent since its run began is lost. Energy is codecarbon's estimate of the whole machine, without network.
+Costs are logged when the run ends, however it ends. A run that goes on adds to the costs in the store. The costs of a
+killed process are lost. The energy is codecarbon's estimate for the whole machine, made without network.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
+
+from ganvas.tracking.run import Run
 
 CPU: Final = "cost/cpu_hours"
 GPU: Final = "cost/gpu_hours"
@@ -23,26 +25,13 @@ ENERGY: Final = "cost/energy_kwh"
 _HOUR: Final = 3600.0
 
 
-@runtime_checkable
-class Account(Protocol):
-    """Where costs are booked: :class:`~ganvas.tracking.run.TrackedRun` is one."""
-
-    def metrics(self, values: Mapping[str, int | float], step: int) -> None:
-        """Take numbers by key."""
-        ...
-
-    def latest(self, prefix: str) -> dict[str, float]:
-        """What stands there already, by key."""
-        ...
-
-
 @contextmanager
-def booked(run: Account, gpus: int) -> Iterator[None]:
-    """Book what the block costs.
+def booked(run: Run, gpus: int) -> Iterator[None]:
+    """Log what the block costs.
 
     Args:
-        run: on which.
-        gpus: that the block uses.
+        run: receives the costs.
+        gpus: number of GPUs that the block uses.
     """
     before, cpu, wall, meter = run.latest("cost/"), _cpu_seconds(), time.monotonic(), _meter()
     try:
@@ -58,19 +47,19 @@ def booked(run: Account, gpus: int) -> Iterator[None]:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of the children that it has waited for."""
+    """Processor time of this process and of the children that it has waited for."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _meter() -> Any:
-    """A meter that runs, or None."""
+    """Start an energy meter; None without codecarbon."""
     if importlib.util.find_spec("codecarbon") is None:
         return None
     from codecarbon import OfflineEmissionsTracker
 
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it speaks before it reads its own log_level
-    # The country is for emissions, which are not logged; "offline" keeps it from asking the network where it is.
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it logs before it reads its own log_level
+    # The country is for emissions, which are not logged; "offline" stops it from asking the network for its place.
     quiet = {"save_to_file": False, "log_level": "critical", "allow_multiple_runs": True}
     meter = OfflineEmissionsTracker(country_iso_code="USA", **quiet)
     meter.start()

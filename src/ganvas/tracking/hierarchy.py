@@ -1,6 +1,7 @@
-"""How a study lies in MLflow: study run, configuration runs below it, seed runs below these (``mlflow.parentRunId``).
+"""Tags that order the runs of a study in MLflow: study run, configuration runs below it, seed runs below these.
 
-Seed runs are ordinary runs of ``ganvas train``; one that was trained outside a sweep has a study tag and no role.
+The tag ``mlflow.parentRunId`` puts a run below another. Seed runs are ordinary runs of ``ganvas train``; a run that was
+trained outside a sweep has a study tag and no role.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ STUDY_TAG: Final = "ganvas.study"
 CONFIGURATION_TAG: Final = "ganvas.configuration"
 """Hash of the resolved config without seed, paths, study and tracking; on configuration and seed runs."""
 LABEL_TAG: Final = "ganvas.label"
-"""What was swept, readable, without the seed; on configuration and seed runs."""
+"""Swept values in readable form, without the seed; on configuration and seed runs."""
 TRIAL_TAG: Final = "ganvas.trial"
 """Optuna's trial number; on configuration runs."""
 OUTCOME_TAG: Final = "ganvas.outcome"
 """``nan``, ``error``, ``pruned`` or ``interrupted``; on seed runs that did not finish."""
 FAILURE_TAG: Final = "ganvas.failure"
-"""Why a run failed, in a line."""
+"""Reason of a failure, in one line."""
 OBJECTIVE_TAG: Final = "ganvas.objective"
 """Key of the score that a study ranks by, several joined by commas; on the study run."""
 DIRECTION_TAG: Final = "ganvas.direction"
@@ -31,4 +32,4 @@ DIRECTION_TAG: Final = "ganvas.direction"
 SEED_TAG: Final = "ganvas.seed"
 """Seed of a run."""
 PARENT_TAG: Final = "mlflow.parentRunId"
-"""MLflow's own: the run that this one stands below in the UI."""
+"""MLflow's own tag: the run above this one in the UI."""

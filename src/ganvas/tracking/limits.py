@@ -1,4 +1,4 @@
-"""What MLflow accepts as keys and values, and a visible way of staying within it: nothing is cut silently."""
+"""MLflow's limits on keys and values; a value that is cut says so."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mlflow.entities import Param, RunTag
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH
 
 CONFIG_FILE = "config.yaml"
-"""Artifact that holds the resolved configuration in full."""
+"""Artifact with the whole resolved configuration."""
 
 
 def key(name: str) -> str:
-    """``name`` with what MLflow refuses in a key replaced by ``_``; too long a name ends in a hash of the whole.
+    """Turn a name into a key for MLflow: forbidden characters become ``_``, a name that is too long ends in its hash.
 
     Args:
         name: any text.
@@ -29,7 +29,7 @@ def key(name: str) -> str:
 
 
 def unique_keys(names: Iterable[str]) -> dict[str, str]:
-    """Keys of ``names``, different ones for different names.
+    """Turn names into keys; different names get different keys.
 
     Args:
         names: any texts, without repetition.
@@ -47,19 +47,19 @@ def unique_keys(names: Iterable[str]) -> dict[str, str]:
 
 
 def shortened(text: str, limit: int, where: str) -> str:
-    """``text``, or its beginning and where the whole stands.
+    """Cut a text that is too long, and say which file has all of it.
 
     Args:
-        text: any.
+        text: any text.
         limit: largest number of characters of the result.
-        where: file that holds the whole.
+        where: name of the file with the whole text.
     """
     note = f"… (full value in {where})"
     return text if len(text) <= limit else text[: limit - len(note)] + note
 
 
 def params(flat: Mapping[str, Any]) -> list[Param]:
-    """MLflow parameters of a flattened configuration.
+    """Make MLflow's parameters of a flattened configuration.
 
     Args:
         flat: value by dotted name.
@@ -69,10 +69,10 @@ def params(flat: Mapping[str, Any]) -> list[Param]:
 
 
 def tags(values: Mapping[str, Any], where: str = CONFIG_FILE) -> list[RunTag]:
-    """MLflow tags.
+    """Make MLflow's tags.
 
     Args:
-        values: by name.
-        where: file that holds in full what is too long for a tag.
+        values: values by name.
+        where: name of the file with the whole values.
     """
     return [RunTag(key(name), shortened(str(value), MAX_TAG_VAL_LENGTH, where)) for name, value in values.items()]

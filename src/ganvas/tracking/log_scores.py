@@ -1,4 +1,4 @@
-"""Adding scores to a run that has ended, without touching its status."""
+"""Adding scores to a run that has ended; its status stays as it is."""
 
 from __future__ import annotations
 

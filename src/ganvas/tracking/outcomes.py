@@ -1,4 +1,4 @@
-"""How a run ended, in one word: what a sweep counts and a report lists."""
+"""The outcome of a run in one word, which sweeps count and reports list."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class NonFiniteError(RuntimeError):
     """A loss term is NaN or infinite.
 
     Args:
-        term: its name.
-        value: what it is.
-        images_seen: when it was found.
+        term: name of the term.
+        value: NaN or an infinity.
+        images_seen: images that the model had seen when the value was found.
     """
 
     def __init__(self, term: str, value: float, images_seen: int) -> None:
@@ -25,18 +25,18 @@ class NonFiniteError(RuntimeError):
 
 
 class Pruned(Exception):
-    """A sweep stopped the run early: the configuration will not be among the best.
+    """A sweep stopped the run early, because its configuration will not be among the best.
 
     Args:
-        reason: which rule, and on what.
+        reason: the rule, and the values that it judged.
     """
 
 
 def outcome(error: BaseException | None) -> str:
-    """The word for what ended a run.
+    """Give the word for the end of a run.
 
     Args:
-        error: the exception; None for a run that came to its end.
+        error: the exception that ended the run; None if it finished.
     """
     if error is None or (isinstance(error, SystemExit) and not error.code):
         return FINISHED

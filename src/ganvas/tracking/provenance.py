@@ -1,4 +1,4 @@
-"""Where a run comes from: the code's commit and changes, the versions it ran with, the machine, the config's hash."""
+"""The provenance of a run: the code's commit and changes, the versions it ran with, the machine, the config's hash."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _PACKAGES = (
 
 
 def git_state(folder: str | Path) -> dict[str, Any]:
-    """Commit, branch and uncommitted changes of the repository ``folder`` lies in.
+    """Read commit, branch and uncommitted changes of a repository.
 
     Args:
-        folder: usually the working folder.
+        folder: any folder in the repository.
 
     Returns:
         ``commit``, ``branch`` (None when detached), ``dirty`` (tracked files differ from the commit), ``diff`` (how),
@@ -52,7 +52,7 @@ def git_state(folder: str | Path) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every package a result depends on; a package that is not installed is left out."""
+    """Look up the versions of Python and of each installed package that results depend on."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -63,7 +63,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Platform, processors, threads and accelerator."""
+    """Describe platform, processors, threads and accelerator."""
     return {
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
@@ -73,10 +73,10 @@ def machine() -> dict[str, Any]:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """First 12 digits of SHA-256 over the canonical JSON of ``config``: the order of keys does not matter.
+    """Hash a config: the first 12 digits of SHA-256 of its canonical JSON, in which keys are sorted.
 
     Args:
-        config: resolved, of plain values, without what does not change the result (paths, tracking).
+        config: resolved config of plain values, without keys that do not change the result (paths, tracking).
     """
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What a run left in the store of where it came from: enough to train it again, and to say what differs now."""
+"""Reading a run back from the store: its config, result and conditions, and the course of a metric."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILES = ("config.yaml", "provenance.json", "result.json")
 
 
 class RecordError(ValueError):
-    """A run that is not there, or that did not come far enough to be compared."""
+    """The run does not exist, or it has no result."""
 
     exit_code = 2
 
@@ -28,12 +28,12 @@ class Recorded:
     """A finished run.
 
     Args:
-        run_id: MLflow's.
-        config: resolved, as YAML.
-        result: what its ``result.json`` holds.
+        run_id: MLflow's id of the run.
+        config: the resolved config as YAML.
+        result: content of ``result.json``.
         conditions: versions, machine, commit and data, by name.
-        choices: what model, data and network were set to.
-        overrides: its command line.
+        choices: choice of the config groups model, data and network.
+        overrides: arguments of the command line.
     """
 
     run_id: str
@@ -48,11 +48,11 @@ def recorded(run_id: str) -> Recorded:
     """Read a run from the configured store.
 
     Args:
-        run_id: MLflow's.
+        run_id: MLflow's id of the run.
 
     Raises:
-        RecordError: no such run, or one that has no result.
-        StoreError: a store that cannot be read.
+        RecordError: the run does not exist, or it has no result.
+        StoreError: the store cannot be read.
     """
     client = existing_store()
     try:
@@ -75,13 +75,29 @@ def recorded(run_id: str) -> Recorded:
     )
 
 
-def mark_rerun(run_id: str, of: str, path: Path) -> None:
-    """Tell a run which one it repeats, and keep the comparison with it.
+def course(run_id: str, key: str) -> tuple[list[int], list[float]]:
+    """Read the course of a metric; of two values at the same step the later one counts.
 
     Args:
-        run_id: of the new run.
-        of: of the old one.
-        path: of the comparison.
+        run_id: MLflow's id of a run in the configured store.
+        key: key of the metric.
+
+    Returns:
+        Images seen in ascending order, and the value at each.
+    """
+    history = existing_store().get_metric_history(run_id, key)
+    latest = {metric.step: metric.value for metric in sorted(history, key=lambda m: m.timestamp)}
+    steps = sorted(latest)
+    return steps, [latest[step] for step in steps]
+
+
+def mark_rerun(run_id: str, of: str, path: Path) -> None:
+    """Mark a run as the repetition of another, and log the comparison.
+
+    Args:
+        run_id: id of the new run.
+        of: id of the old run.
+        path: path of the comparison.
     """
     client = existing_store()
     client.set_tag(run_id, RERUN_TAG, of)

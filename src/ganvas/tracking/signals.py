@@ -1,7 +1,7 @@
-"""A polite request to stop, as an exception: SIGTERM (a scheduler's, ``kill``'s) and SIGHUP (a closed terminal).
+"""The signals SIGTERM (of a scheduler or ``kill``) and SIGHUP (of a closed terminal) as exceptions.
 
-Python turns SIGINT into ``KeyboardInterrupt`` and lets the other two end the process on the spot, which would leave a
-run marked as running for ever.
+Python turns SIGINT into ``KeyboardInterrupt``; the other two end the process at once, and a run would stay marked as
+running for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if has
 
 
 class Terminated(BaseException):
-    """The process was asked to end by a signal; ``signum`` says by which.
+    """A signal asked the process to end.
 
     Args:
         signum: number of the signal.
@@ -29,9 +29,9 @@ class Terminated(BaseException):
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether somebody stopped the process, rather than something went wrong.
+    """Whether somebody stopped the process on purpose.
 
-    Lightning answers a ``KeyboardInterrupt`` with ``SystemExit``, so the cause is looked at too.
+    Lightning turns a ``KeyboardInterrupt`` into a ``SystemExit``, whose cause is checked too.
 
     Args:
         error: the exception that ended the work.
@@ -42,7 +42,7 @@ def is_interruption(error: BaseException) -> bool:
 
 @contextmanager
 def stop_signals_raise() -> Iterator[None]:
-    """Inside the block the first SIGTERM or SIGHUP raises :class:`Terminated`; later ones wait for its end."""
+    """Turn the first SIGTERM or SIGHUP inside the block into :class:`Terminated`, and ignore later ones."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread only
         return
@@ -62,7 +62,7 @@ def stop_signals_raise() -> Iterator[None]:
 
 @contextmanager
 def signals_wait() -> Iterator[None]:
-    """Inside the block neither Ctrl-C nor a request to end interrupts: for the last few seconds of tidying up."""
+    """Ignore Ctrl-C, SIGTERM and SIGHUP inside the block, for the last seconds of a run."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

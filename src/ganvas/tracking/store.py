@@ -1,7 +1,7 @@
-"""Where runs are kept: the MLflow store named by ``MLFLOW_TRACKING_URI``, else an SQLite file in the working folder.
+"""The MLflow store, named by ``MLFLOW_TRACKING_URI``, else an SQLite file in the working folder.
 
-MLflow retries an unreachable store for minutes before it says so. Here the first contact is impatient: a store that
-does not answer is reported at once, with its address and a fix.
+MLflow retries for minutes before it reports a store that it cannot reach. Here the first call fails within seconds, and
+the error names the address and a fix.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEO
 
 
 class StoreError(RuntimeError):
-    """The MLflow store cannot be used; the message names it and says what to do."""
+    """The MLflow store cannot be used; the message names it and a fix."""
 
 
 def tracking_uri() -> str:
-    """Address of the store: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working folder; always absolute."""
+    """Return the absolute address of the store: ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the working folder."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or f"{_SQLITE}mlflow.db"
     file = _sqlite_file(uri)
     return uri if file is None else f"{_SQLITE}{file}"
 
 
 def open_store(experiment: str) -> tuple[MlflowClient, str]:
-    """Connect, creating the SQLite store and the experiment where they do not exist.
+    """Connect to the store, and create the SQLite file and the experiment if they do not exist.
 
-    Safe when several processes do it at once.
+    Several processes may do so at the same time.
 
     Args:
         experiment: name of the MLflow experiment.
@@ -64,10 +64,10 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
 
 
 def existing_store() -> MlflowClient:
-    """Connect to a store to read it; none is created.
+    """Connect to an existing store to read it.
 
     Raises:
-        StoreError: there is none, or it cannot be reached.
+        StoreError: the store does not exist, or cannot be reached.
     """
     uri = tracking_uri()
     file = _sqlite_file(uri)
@@ -87,7 +87,7 @@ def existing_store() -> MlflowClient:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Inside the block calls to an MLflow server fail in seconds; limits the user has set in the environment stand."""
+    """Let calls to an MLflow server fail within seconds inside the block; limits in the environment have priority."""
     added = {key: value for key, value in _IMPATIENT.items() if key not in os.environ}
     os.environ.update(added)
     try:
@@ -98,16 +98,16 @@ def impatient() -> Iterator[None]:
 
 
 def without_password(text: str) -> str:
-    """``text`` with the passwords of addresses blanked.
+    """Blank the passwords in addresses.
 
     Args:
-        text: a message or an address.
+        text: message or address.
     """
     return re.sub(r"://([^:/@\s]*):[^@/\s]+@", r"://\1:***@", text)
 
 
 def _hush() -> None:
-    """What the store has to say is in the StoreError; its own log would print the traceback beside it."""
+    """Silence the store's own log, which would print a traceback beside the StoreError."""
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -118,7 +118,7 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 def _artifact_root(uri: str) -> str | None:
-    """Folder of the artifacts; None leaves it to the server, which alone knows."""
+    """Choose the folder of the artifacts; None if a server chooses it."""
     if get_uri_scheme(uri) not in DATABASE_ENGINES:
         return None
     file = _sqlite_file(uri)
@@ -126,7 +126,7 @@ def _artifact_root(uri: str) -> str | None:
 
 
 def _creation_lock(uri: str) -> AbstractContextManager:
-    """MLflow creates SQLite's tables without a lock: two first runs at once would break each other's migration."""
+    """Lock the creation of SQLite's tables; without a lock two first runs would break each other's migration."""
     file = _sqlite_file(uri)
     if file is None:
         return nullcontext()
@@ -135,7 +135,7 @@ def _creation_lock(uri: str) -> AbstractContextManager:
 
 
 def _knock(uri: str) -> None:
-    """One attempt at a database server, where MLflow's store would make ten over two minutes."""
+    """Try once to connect to a database server; MLflow's store would try ten times in two minutes."""
     if get_uri_scheme(uri) not in _PORTS:
         return
     from mlflow.store.db.utils import create_sqlalchemy_engine

@@ -1,8 +1,8 @@
 """One thread that writes to MLflow, so that the training loop never waits for a disk or a server.
 
-Metrics that wait together go out as one batch, at most one batch every few seconds: the cost of a write is Python's (it
-holds the interpreter's lock for some milliseconds, in whatever thread), so writing seldom is what keeps the loop fast.
-What the store refuses is counted and reported once; it never raises into the loop.
+Waiting metrics are written together, at most once every few seconds: each write holds the interpreter's lock for some
+milliseconds, in any thread, so only few writes keep the loop fast. Failed writes are counted and reported once; they
+never raise an error in the loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAMPLE_INTERVAL = 10.0
 _BATCH = 1000
 """Metrics in one call, MLflow's limit."""
 _WAITING = {"metrics": 100_000, "image": 64}
-"""How much may wait for a slow store before the rest is dropped, and counted: memory is finite."""
+"""Largest number that may wait for a slow store; more are dropped and counted, because memory is finite."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class _Job:
 
 
 class Writer:
-    """Writes jobs in the order they were put.
+    """Writes jobs in the order in which they were put.
 
     Args:
-        client: of the store.
-        run_id: the run metrics belong to.
-        sample: called in the writing thread now and then for more metrics; None for none.
+        client: client of the store.
+        run_id: id of the run that the metrics belong to.
+        sample: called at intervals in the writing thread for further metrics; None for no such metrics.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Writer:
         """Put values in the queue.
 
         Args:
-            batch: what MLflow accepts as it is.
+            batch: metrics with keys and values that MLflow accepts.
         """
         if self._admit("metrics", len(batch)):
             self._items.append(batch)
@@ -78,20 +78,20 @@ class Writer:
         """Put any other write in the queue.
 
         Args:
-            kind: word it is counted under when it fails.
-            write: does it; runs in the writing thread.
+            kind: word under which a failure is counted.
+            write: does the write; called in the writing thread.
         """
         if self._admit(kind, 1):
             self._items.append(_Job(kind, write))
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was put before has been tried.
+        """Wait until every job put before has been tried.
 
         Args:
-            timeout: seconds to wait at most.
+            timeout: longest time to wait, in seconds.
 
         Returns:
-            Whether it has.
+            Whether every job has been tried.
         """
         done = threading.Event()
         self._items.append(_Job("flush", done.set, count=0))
@@ -99,10 +99,10 @@ class Writer:
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
-        """Flush and end the thread; what does not get through in time counts as lost.
+        """Flush and end the thread; jobs that are not written in time count as lost.
 
         Args:
-            timeout: seconds to wait at most.
+            timeout: longest time to wait, in seconds.
         """
         self._closing = True
         self._wake.set()

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ganvas.data import DataModule
-from ganvas.data.source import DataError
+from ganvas.data.source import SPLITS, DataError
 from ganvas.data.sources.decoding import CenterCrop, CropThenResize, Decoder, Stretch
 from ganvas.data.sources.folder import ImageFolder
 from ganvas.data.transforms import Identity
@@ -205,22 +205,66 @@ def test_bad_arguments(tmp_path, options, key):
         _source(tmp_path, **options)
 
 
+def _draw(path, level=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), (level, 0, 0)).save(path)
+
+
+@pytest.mark.parametrize("deeper", ["", "sheet/"])
 @pytest.mark.parametrize("below", ["", "train/"])
 @pytest.mark.parametrize("limit", [1.0, 0.0])
-def test_sub_folders_are_classes(tmp_path, below, limit):
+def test_sub_folders_are_classes(tmp_path, below, limit, deeper):
     for i in range(12):
-        path = tmp_path / f"{below}{('dog', 'cat', 'owl')[i % 3]}" / f"{i:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (i, 0, 0)).save(path)
+        _draw(tmp_path / f"{below}{('dog', 'cat', 'owl')[i % 3]}" / f"{deeper}{i:02}.png", i)
     source = _source(tmp_path, limit=limit, val=0.0, test=0.0)
     examples = source.load("train")
     assert source.classes == ("cat", "dog", "owl") and examples.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert examples.batch(torch.arange(12))[:, 0, 0, 0].tolist() == [1, 4, 7, 10, 0, 3, 6, 9, 2, 5, 8, 11]
 
 
-def test_images_beside_sub_folders_have_no_classes(tmp_path):
-    _fill(tmp_path, 3)
-    (tmp_path / "cat").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "cat" / "x.png")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.png", "b.png"],
+        ["a.png", "cat/b.png"],
+        ["cat/a.png", "dog/puppy/b.png"],
+        ["train/a.png", "test/b.png"],
+        ["train/cat/a.png", "test/b.png"],
+        ["train/cat/a.png", "test/cat/young/b.png"],
+    ],
+)
+def test_images_at_the_root_or_at_mixed_depths_have_no_classes(tmp_path, names):
+    for name in names:
+        _draw(tmp_path / name)
     source = _source(tmp_path)
-    assert source.classes is None and source.load("train").labels is None
+    assert source.classes is None and all(source.load(split).labels is None for split in source.splits)
+
+
+def test_a_class_has_one_number_in_all_splits(tmp_path):
+    for i, name in enumerate(("train/owl/a", "train/cat/b", "test/owl/c", "val/dog/d")):
+        _draw(tmp_path / f"{name}.png", i)
+    source = _source(tmp_path)
+    labels = {split: source.load(split).labels.tolist() for split in source.splits}
+    assert source.classes == ("cat", "dog", "owl") and labels == {"train": [0, 2], "val": [1], "test": [2]}
+
+
+def test_a_corrupt_file_takes_its_label_with_it(tmp_path):
+    for i, name in enumerate(("cat/a", "cat/b", "dog/c")):
+        _draw(tmp_path / f"{name}.png", i)
+    (tmp_path / "cat" / "a.png").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="a.png"):
+        assert _source(tmp_path, skip=True).load("train").labels.tolist() == [0, 1]
+
+
+BEFORE = {"train": [10, 6, 9, 5], "val": [4, 2], "test": [1, 7, 0, 3, 8, 11]}
+FINGERPRINT = "5e0764dbfaba9c91"
+
+
+def test_order_splits_and_fingerprints_are_those_of_before_there_were_classes(tmp_path):
+    """Values of the release before: the order by relative path, the split by its hash, the bytes of the files."""
+    for i in range(12):
+        _draw(tmp_path / ("dog", "cat", "owl")[i % 3] / f"{i:02}.bmp", i)
+    source = _source(tmp_path, val=0.2, test=0.3)
+    shown = {split: source.load(split).batch(torch.arange(len(source.load(split))))[:, 0, 0, 0] for split in SPLITS}
+    assert {split: levels.tolist() for split, levels in shown.items()} == BEFORE
+    assert source.load("train").fingerprint().startswith(FINGERPRINT)

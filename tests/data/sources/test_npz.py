@@ -83,3 +83,53 @@ def test_splits_partition_the_file(tmp_path):
     rows = [row.numpy().tobytes() for s in ("train", "val", "test") for row in source.load(s).data]
     assert sorted(rows) == sorted(row.tobytes() for row in RGB.transpose(0, 3, 1, 2))
     assert [len(source.load(s)) for s in ("train", "val", "test")] == [11, 4, 5]
+
+
+LABELS = np.arange(20) % 3
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int32, np.uint64])
+@pytest.mark.parametrize("key", ["images", "anything"])
+def test_labels_beside_the_images_are_their_classes(tmp_path, dtype, key):
+    np.savez(tmp_path / "a.npz", **{key: RGB, "labels": LABELS.astype(dtype)})
+    source = NpzImages("npz", [3, 6, 5], str(tmp_path / "a.npz"), val=4, test=5)
+    assert source.classes == ("0", "1", "2")
+    position = {image.tobytes(): i for i, image in enumerate(RGB.transpose(0, 3, 1, 2))}
+    for split in source.splits:
+        examples = source.load(split)
+        rows = [position[image.numpy().tobytes()] for image in examples.data]
+        assert examples.labels.tolist() == LABELS[rows].tolist() and examples.labels.dtype == torch.int64
+
+
+def test_labels_move_no_split_and_no_fingerprint(tmp_path):
+    np.savez(tmp_path / "without.npz", images=RGB)
+    np.savez(tmp_path / "with.npz", images=RGB, labels=LABELS)
+    sources = [NpzImages("npz", [3, 6, 5], str(tmp_path / f"{name}.npz"), 4, 5) for name in ("without", "with")]
+    for split in sources[0].splits:
+        plain, labelled = (source.load(split) for source in sources)
+        assert plain.labels is None and labelled.labels is not None
+        assert plain.data.equal(labelled.data) and plain.fingerprint() == labelled.fingerprint()
+
+
+def test_an_array_of_images_that_is_called_labels_is_images(tmp_path):
+    np.savez(tmp_path / "a.npz", labels=RGB)
+    source = NpzImages("npz", [3, 6, 5], str(tmp_path / "a.npz"), 0, 0)
+    assert source.classes is None and source.load("train").labels is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS[:19], r"labels of type int64 and shape \(19,\).*the 20 images, shape \(20,\)"),
+        (LABELS[:, None], r"shape \(20, 1\)"),
+        (LABELS.astype(float), "type float64"),
+        (np.array(["cat"] * 20), "type <U3.*return_inverse"),
+        (LABELS - 1, "labels from -1 to 1, expected classes numbered from 0"),
+        (LABELS + 10**9, "to 1000000002.*at most 100,000"),
+        (np.array([{}] * 20), "the array labels cannot be read"),
+    ],
+)
+def test_bad_labels(tmp_path, labels, message):
+    np.savez(tmp_path / "a.npz", images=RGB, labels=labels)
+    with pytest.raises(DataError, match=message):
+        NpzImages("npz", [3, 6, 5], str(tmp_path / "a.npz"), 0, 0)

@@ -1,13 +1,12 @@
 """A toy Lightning module over endless data."""
 
-from dataclasses import dataclass
-
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from ganvas.health.evidence import Logged
+from ganvas.tracking.run import Run
 
 
 class Endless(IterableDataset):
@@ -64,12 +63,13 @@ class Toy(pl.LightningModule):
         self.images_seen = checkpoint["images_seen"]
 
 
-@dataclass
-class Recorder:
-    """What callbacks ask of a run."""
+class Recorder(Run):
+    """Keeps what it is given."""
 
-    logged: list
-    images: list
+    id = "recorder"
+
+    def __init__(self):
+        self.logged, self.images, self.tagged = [], [], {}
 
     def metrics(self, values, step):
         self.logged.append((step, dict(values)))
@@ -80,10 +80,18 @@ class Recorder:
     def image(self, key, image, step):
         self.images.append((key, image, step))
 
+    def latest(self, prefix):
+        return {}
+
+    def params(self, flat):
+        raise NotImplementedError
+
+    text = artifact = dataset = flush = params
+
 
 @pytest.fixture
-def recorder(monkeypatch):
-    return Recorder([], [])
+def recorder():
+    return Recorder()
 
 
 @pytest.fixture

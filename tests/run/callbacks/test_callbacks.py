@@ -18,11 +18,11 @@ from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.grids import SampleGrids
+from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
-from ganvas.run.callbacks.terms_logged import LogTerms
+from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.outcomes import NonFiniteError
-from ganvas.tracking.run import TrackedRun
 from ganvas.tracking.store import open_store
 from ganvas.types import Batch
 
@@ -205,7 +205,7 @@ def test_bar_on_a_terminal_is_redrawn_seldom(fit, toy):
 
 def test_all_together_in_a_real_store(fit, store, toy, tmp_path):
     held_out = Batch(toy().sample(2, 3), None, torch.arange(2))
-    with TrackedRun.start("test", "toy", {}) as run:
+    with MlflowRun.start("test", "toy", {}) as run:
         fit(
             [
                 Budget(40),

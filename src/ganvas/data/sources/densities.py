@@ -33,9 +33,11 @@ class Density(ABC):
 
     Attributes:
         sigma: standard deviation of the isotropic noise, after scaling.
+        modes: means of the equally likely modes, ``(k, 2)``, after scaling; None for a density without modes.
     """
 
     sigma: float
+    modes: Float[Tensor, "k 2"] | None
 
     @abstractmethod
     def sample(
@@ -62,6 +64,8 @@ class GaussianMixture(Density):
         modes: mean of each Gaussian.
         sigma: standard deviation of every Gaussian, above 0.
     """
+
+    modes: Float[Tensor, "k 2"]
 
     def __init__(self, modes: Float[Tensor, "k 2"], sigma: float) -> None:
         _positive(sigma=sigma)
@@ -127,7 +131,7 @@ class SwissRoll(Density):
 
     def __init__(self, noise: float, scale: float) -> None:
         _positive(noise=noise, scale=scale)
-        self.scale, self.sigma = scale, noise / scale
+        self.scale, self.sigma, self.modes = scale, noise / scale, None
 
     def sample(
         self, n: int, random: np.random.RandomState

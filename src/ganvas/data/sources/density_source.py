@@ -14,7 +14,7 @@ from ganvas.data.sources.densities import Density
 
 @final
 class DensitySource(Source):
-    """Points drawn once from a density; their labels are the modes, if it has modes.
+    """Points drawn once from a density; their classes are its modes, named by number, if it has modes.
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
@@ -40,6 +40,7 @@ class DensitySource(Source):
                 f"train={train}, val={val}, test={test}, seed={seed}: train must be at least 1, the others at least 0."
             )
         self.density, self.seed = density, seed
+        self.classes = None if density.modes is None else tuple(map(str, range(len(density.modes))))
         self.sizes = {"train": train, "val": val, "test": test}
 
     @property

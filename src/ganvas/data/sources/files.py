@@ -27,6 +27,7 @@ class FileExamples(Examples):
         root: folder of the files.
         names: paths relative to ``root``, in the order of the examples.
         decoder: decodes one file into an array.
+        labels: class of each file by its name; None where there are no classes.
     """
 
     def __init__(

@@ -8,6 +8,10 @@ hash of its relative path puts a file into a split,
     u < f_{test} \mapsto \text{test}, \quad u < f_{test} + f_{val} \mapsto \text{val}, \quad \text{else train},
 
 so that adding or removing a file moves no other file to another split.
+
+The folders directly below the root (or below the folder of a split) are the classes, sorted by name, if every image
+lies in one and all images lie equally deep. Otherwise there are no classes: if an image lies beside such folders, or in
+a folder of its own inside one. Classes change neither the order nor the splits.
 """
 
 from __future__ import annotations
@@ -73,12 +77,21 @@ class ImageFolder(Source):
         return tuple(split for split in SPLITS if self._names[split])
 
     @cached_property
+    def _all(self) -> list[str]:
+        """Relative paths of all images, in order."""
+        return image_names(self.root)
+
+    @property
+    def _named(self) -> bool:
+        """Whether sub-folders are the splits."""
+        return any(name.startswith(f"{split}/") for name in self._all for split in SPLITS)
+
+    @cached_property
     def _names(self) -> dict[str, list[str]]:
         """Relative paths of each split, in order."""
-        names = image_names(self.root)
-        named = self._named = any(name.startswith(f"{split}/") for name in names for split in SPLITS)
+        named = self._named
         members: dict[str, list[str]] = {split: [] for split in SPLITS}
-        for name in names:
+        for name in self._all:
             split = name.split("/")[0] if named else self._drawn(name)
             if split not in members:
                 raise DataError(
@@ -88,36 +101,40 @@ class ImageFolder(Source):
             members[split].append(name)
         return members
 
+    @cached_property
+    def classes(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """Names of the sub-folders that are the classes; None if they are none. Reads the tree."""
+        folders = self._folders
+        depths = {len(below) for below in folders.values()}
+        return tuple(sorted({below[0] for below in folders.values()})) if len(depths) == 1 and min(depths) else None
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        """Folders between the root, or the folder of the split, and each image, outermost first."""
+        skipped = int(self._named)
+        return {name: name.split("/")[skipped:-1] for name in self._all}
+
     def _drawn(self, name: str) -> str:
         u = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") / 2**256
         return "test" if u < self.test else "val" if u < self.test + self.val else "train"
 
-    @cached_property
-    def classes(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """Sub-folders that hold all images, by name, below the splits where these are folders; None without them."""
-        folders = {split: [_folder_of(name, self._named) for name in names] for split, names in self._names.items()}
-        found = {folder for named in folders.values() for folder in named}
-        return tuple(sorted(folder for folder in found if folder)) if found and None not in found else None
-
     def _load(self, split: str) -> Examples:
-        names, classes = self._names[split], self.classes
-        labels = None
-        if classes is not None:
-            labels = {name: classes.index(str(_folder_of(name, self._named))) for name in names}
+        names = self._names[split]
         return open_files(
             self.root,
             names,
             self.decoder,
             skip_corrupt=self.skip_corrupt,
             memory_limit_gb=self.memory_limit_gb,
-            labels=labels,
+            labels=self._labels(names),
         )
 
-
-def _folder_of(name: str, named: bool) -> str | None:
-    """The folder right below the root, or below the split's folder; None for an image that lies there itself."""
-    parts = name.split("/")[1:] if named else name.split("/")
-    return parts[0] if len(parts) > 1 else None
+    def _labels(self, names: Sequence[str]) -> dict[str, int] | None:
+        """Class of each file; None without classes."""
+        if self.classes is None:
+            return None
+        number = {name: position for position, name in enumerate(self.classes)}
+        return {name: number[self._folders[name][0]] for name in names}
 
 
 def image_names(root: Path) -> list[str]:

@@ -1,4 +1,8 @@
-"""Images in a ``.npy`` or ``.npz`` file of NumPy: ``uint8``, ``(N, H, W)`` or ``(N, H, W, C)``."""
+"""Images in a ``.npy`` or ``.npz`` file of NumPy, ``uint8``, ``(N, H, W)`` or ``(N, H, W, C)``, and their labels.
+
+The images of an ``.npz`` file are the array ``images``, ``arr_0`` or ``x``, or the only one. An array ``labels`` beside
+them numbers their classes from 0.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,27 @@ import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.data.hold_out import hold_out
 from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_shape
 
-KEYS = ("images", "arr_0", "x")
+KEYS: Final = ("images", "arr_0", "x")
+LABELS: Final = "labels"
+MOST_CLASSES: Final = 100_000
+"""Largest number of classes; a larger label is more likely an identifier than a class."""
 
 
 @final
 class NpzImages(Source):
     """Images of one array, split at random, but always in the same way, into train, val and test.
 
-    The array of an ``.npz`` file is the one named ``images``, ``arr_0`` or ``x``, or the only one.
+    Labels do not change the splits. The classes are named by their numbers.
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
@@ -33,7 +41,7 @@ class NpzImages(Source):
             split.
 
     Raises:
-        DataError: the file does not exist, or has no such array, or the images have another shape.
+        DataError: the file does not exist, has no such array or bad labels, or the images have another shape.
     """
 
     def __init__(self, name: str, shape: Sequence[int], path: str, val: int, test: int) -> None:
@@ -41,6 +49,8 @@ class NpzImages(Source):
         require_shape(name, shape, npz_shape(path))
         self.path = Path(path)
         n = _header(self.path)[0][0]
+        self._labels = read_labels(self.path, n)
+        self.classes = None if self._labels is None else tuple(map(str, range(int(self._labels.max()) + 1)))
         rest, held = hold_out(n, test, None, argument="test")
         train, validation = hold_out(len(rest), val, None, argument="val")
         self._index = {"train": rest[train], "val": rest[validation], "test": held}
@@ -55,7 +65,8 @@ class NpzImages(Source):
         return torch.from_numpy(read_images(self.path))
 
     def _load(self, split: str) -> Examples:
-        return TensorExamples(self._images[self._index[split]])
+        index = self._index[split]
+        return TensorExamples(self._images[index], None if self._labels is None else self._labels[index])
 
 
 def npz_shape(path: str) -> list[int]:
@@ -86,6 +97,38 @@ def read_images(path: Path) -> np.ndarray:
     return np.ascontiguousarray(array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2))
 
 
+def read_labels(path: Path, n: int) -> Int64[Tensor, " n"] | None:
+    """Read the class of each image; None for a file without an array ``labels`` beside the images.
+
+    Args:
+        path: path of an ``.npz`` or ``.npy`` file.
+        n: number of images.
+
+    Raises:
+        DataError: the labels are not ``n`` integers from 0.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if LABELS not in archive.files or _key(path, archive.files) == LABELS:
+                return None
+            labels = archive[LABELS]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"path={path}: the array {LABELS} cannot be read ({error}); save it again.") from error
+    if labels.dtype.kind not in "iu" or labels.shape != (n,):
+        raise DataError(
+            f"path={path}: {LABELS} of type {labels.dtype} and shape {labels.shape}, expected one integer for each of "
+            f"the {n} images, shape ({n},); convert names by numpy.unique({LABELS}, return_inverse=True)[1]."
+        )
+    if labels.min() < 0 or labels.max() >= MOST_CLASSES:
+        raise DataError(
+            f"path={path}: {LABELS} from {labels.min()} to {labels.max()}, expected classes numbered from 0, at most "
+            f"{MOST_CLASSES:,}; number them by numpy.unique({LABELS}, return_inverse=True)[1]."
+        )
+    return torch.from_numpy(labels.astype(np.int64))
+
+
 def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Read shape and type of the array, and check that it has images."""
     try:
@@ -113,11 +156,12 @@ def _read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def _key(path: Path, names: Sequence[str]) -> str:
-    found = [key for key in KEYS if key in names] or (list(names) if len(names) == 1 else [])
+    others = [name for name in names if name != LABELS] or list(names)
+    found = [key for key in KEYS if key in names] or (others if len(others) == 1 else [])
     if not found:
         raise DataError(
             f"path={path}: holds the arrays {', '.join(names) or '(none)'}; "
-            f"save the images under one of {', '.join(KEYS)}, or alone."
+            f"save the images under one of {', '.join(KEYS)}, or alone (the array {LABELS} may stand beside them)."
         )
     return found[0]
 

@@ -53,6 +53,8 @@ class StackedExamples(Examples):
 class StackedMnist(Source):
     """Triples of digits drawn once, each split from the same split of ``digits``.
 
+    The 1000 classes are the modes, named by their three digits.
+
     Args:
         name: see :class:`~ganvas.data.source.Source`.
         shape: ``(3, h, w)`` where the digits are ``(1, h, w)``.
@@ -65,6 +67,8 @@ class StackedMnist(Source):
     Raises:
         DataError: an argument out of range.
     """
+
+    classes = tuple(f"{mode:03d}" for mode in range(1000))
 
     def __init__(
         self, name: str, shape: Sequence[int], digits: Source, train: int, val: int, test: int, seed: int

@@ -1,1 +1,1 @@
-"""What watches a training: one callback a file."""
+"""The callbacks that watch a training, one a file."""

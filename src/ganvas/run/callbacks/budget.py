@@ -1,4 +1,4 @@
-"""The end of training, in images seen."""
+"""The callback that ends training at its budget, in images seen."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
-from ganvas.run.callbacks.watched import Watched
+from ganvas.types import Watched
 
 
 class Budget(Callback):
-    """Stops after the batch in which the budget is reached; a run resumed at its end does not train further.
+    """Stops training after the batch that reaches the budget; a finished run that is resumed does not train further.
 
     Args:
-        images: how many the model may see.
+        images: number of images that the model may see, at least 1.
     """
 
     def __init__(self, images: int) -> None:
@@ -22,7 +22,7 @@ class Budget(Callback):
         self._images = images
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Stop at once where nothing is left."""
+        """Stop at once if the budget is used up."""
         self._stop_at_end(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

@@ -1,6 +1,6 @@
-"""Checkpoints that are whole or not there: written beside their place, forced to disk, then moved over the old one.
+"""Checkpoints that are never half written: each is written beside its place, forced to disk and moved over the old one.
 
-A full disk or a kill in the middle of a write leaves the previous ``last.ckpt`` untouched.
+If the disk is full or the process is killed in the middle of a write, the previous ``last.ckpt`` stays as it was.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.non_finite import raise_if_not_finite
-from ganvas.run.callbacks.watched import Watched
 from ganvas.storage.checkpoints import LAST
 from ganvas.tracking.signals import is_interruption
+from ganvas.types import Watched
 
 
+@final
 class Checkpoints(Callback):
-    """Saves ``last.ckpt`` in training, at its end, and when somebody stops it; never from weights after a NaN.
+    """Saves ``last.ckpt`` during training, at its end and when somebody stops it, but never weights after a NaN.
 
     Args:
-        folder: where; created.
+        folder: folder of the checkpoints; it is created.
         every: images between two saves.
-        keep: how many older saves to keep as ``images-<n>.ckpt``; 0 keeps ``last.ckpt`` alone.
+        keep: number of older saves to keep as ``images-<n>.ckpt``; 0 keeps ``last.ckpt`` alone.
     """
 
     def __init__(self, folder: str | Path, every: int, keep: int) -> None:
@@ -39,7 +40,7 @@ class Checkpoints(Callback):
 
     @property
     def last(self) -> Path:
-        """Path of the newest checkpoint."""
+        """Return the path of the newest checkpoint."""
         return self._folder / LAST
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
@@ -55,11 +56,11 @@ class Checkpoints(Callback):
             self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Save where training ended without being told to stop: the data ran out, or there was nothing to do."""
+        """Save at an end that no callback asked for: the data ran out, or there was nothing to do."""
         self._save(trainer, pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Save what there is when somebody stops the training."""
+        """Save the current weights when somebody stops the training."""
         if is_interruption(exception) and pl_module.images_seen > 0:
             self._save(trainer, pl_module)
 
@@ -82,15 +83,31 @@ class Checkpoints(Callback):
             old.unlink()
 
 
+@final
+class KeepConfig(Callback):
+    """Puts the resolved config into every checkpoint, so that the file alone is enough to build the model again.
+
+    Args:
+        config: the resolved config as YAML.
+    """
+
+    def __init__(self, config: str) -> None:
+        self._config = config
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["config"] = self._config
+
+
 def write_atomically(trainer: Trainer, path: Path) -> None:
-    """Save the trainer's state to ``path``, which holds the old or the new state at every moment.
+    """Save the trainer's state; at every moment ``path`` holds the old state or the new one.
 
     Args:
         trainer: all its processes call this together.
-        path: of the checkpoint.
+        path: path of the checkpoint.
 
     Raises:
-        OSError: it cannot be written; the message names it, and the room there is.
+        OSError: the checkpoint cannot be written; names it and the free space.
     """
     try:
         _write(trainer, path)

@@ -1,4 +1,4 @@
-r"""A clock that ticks in images seen: due whenever a multiple of its period was reached or passed.
+r"""A clock that ticks in images seen, whenever their number reaches or passes a multiple of the period.
 
 .. math:: \lfloor s_t / p \rfloor > \lfloor s_{t-1} / p \rfloor
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 
 class Every:
-    """Says when another ``images`` images have been seen.
+    """Tells when another period is over.
 
     Args:
-        images: period, at least 1.
+        images: length of the period in images, at least 1.
     """
 
     def __init__(self, images: int) -> None:
@@ -20,7 +20,7 @@ class Every:
         self._passed = 0
 
     def start(self, seen: int) -> None:
-        """Begin counting at ``seen``, which is not 0 on a resumed run.
+        """Begin to count at ``seen``, which is above 0 in a resumed run.
 
         Args:
             seen: images seen before the first step.
@@ -31,7 +31,7 @@ class Every:
         """Whether a multiple of the period was reached since the last call.
 
         Args:
-            seen: images seen, not less than at the last call.
+            seen: images seen, at least as many as at the last call.
         """
         passed = seen // self._period
         crossed = passed > self._passed

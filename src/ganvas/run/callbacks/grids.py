@@ -1,4 +1,4 @@
-"""What the model makes, over and over from the same noise, as step-wise pictures in MLflow's gallery."""
+"""Pictures of the model's samples, always from the same noise, for MLflow's gallery."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.sink import Sink
-from ganvas.run.callbacks.watched import Watched
-from ganvas.types import Batch, Reconstructs
+from ganvas.tracking.run import Run
+from ganvas.types import Batch, Reconstructs, Watched
 
 
 class SampleGrids(Callback):
-    """Logs ``samples``, and ``reconstructions`` of models that have them; the latest also as PNG in ``folder``.
+    """Logs ``samples``, and ``reconstructions`` if the model can make them, and writes the latest as PNG to ``folder``.
 
     Args:
-        run: where to.
+        run: receives the pictures.
         every: images between two grids.
-        rows: of the grid.
-        columns: of the grid.
-        seed: of the noise, the same for every grid.
+        rows: number of rows of the grid, at least 1.
+        columns: number of columns of the grid, at least 1.
+        seed: seed of the noise, the same for every grid.
         held_out: examples the model is not trained on; images are reconstructed (half the
             grid's cells), points are the background of the scatter.
-        folder: of ``samples.png`` and ``reconstructions.png``; created.
+        folder: folder of ``samples.png`` and ``reconstructions.png``; it is created.
     """
 
     def __init__(
         self,
-        run: Sink,
+        run: Run,
         every: int,
         rows: int,
         columns: int,
@@ -60,7 +59,7 @@ class SampleGrids(Callback):
             self._draw(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Draw where training ended."""
+        """Draw the samples of the final weights."""
         if self._drawn != pl_module.images_seen:
             self._draw(pl_module)
 

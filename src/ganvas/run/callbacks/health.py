@@ -6,32 +6,31 @@ from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
 
+from ganvas.health.evidence import ShowsEvidence
 from ganvas.health.finding import Finding
 from ganvas.health.findings import finding_on, health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.history import History
 from ganvas.run.callbacks.listeners import announce
-from ganvas.run.callbacks.silent import SilentRun
-from ganvas.run.callbacks.watched import Watched
-from ganvas.tracking.run import TrackedRun
+from ganvas.run.callbacks.log_terms import History
+from ganvas.tracking.run import Run
 from ganvas.types import Batch
 
 
 @final
 class Health(Callback):
-    """Judges what the model shows of itself, every so often and at the end; the first process does it for all.
+    """Makes findings from the evidence that the model shows, at regular intervals and at the end, in the first process.
 
     Args:
-        run: where to.
+        run: receives the findings.
         every: images between two judgements; None judges at the end only.
-        history: of the logged terms.
-        train: some training examples.
+        history: values of the logged terms.
+        train: training examples to judge from.
         held_out: examples the model is not trained on, or None where the data have none.
     """
 
     def __init__(
         self,
-        run: TrackedRun | SilentRun,
+        run: Run,
         every: int | None,
         history: History,
         train: Batch,
@@ -56,11 +55,11 @@ class Health(Callback):
             announce({}, self.findings, pl_module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Judge where training ended."""
+        """Judge the final weights."""
         if self._judged != pl_module.images_seen and trainer.is_global_zero:
             self._judge(pl_module)
 
-    def _judge(self, model: Watched) -> None:
+    def _judge(self, model: ShowsEvidence) -> None:
         self._judged = model.images_seen
         shown = model.evidence(self._train, self._held_out, self._history.series())
         self.findings = tuple(finding_on(evidence) for evidence in shown)

@@ -1,4 +1,4 @@
-"""Who else hears the scores and findings of a run in training: what a sweep prunes by."""
+"""Functions that are told the scores and findings of a run in training; a sweep prunes by them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _listeners: ContextVar[Sequence[Listener]] = ContextVar("listeners", default=())
 
 @contextmanager
 def listening(listeners: Sequence[Listener]) -> Iterator[None]:
-    """Inside the block, ``listeners`` hear every scoring and every judgement.
+    """Tell ``listeners`` of all scores and findings inside the block.
 
     Args:
-        listeners: in the order they are told.
+        listeners: functions, in the order in which they are called.
     """
     token = _listeners.set(listeners)
     try:
@@ -29,12 +29,12 @@ def listening(listeners: Sequence[Listener]) -> Iterator[None]:
 
 
 def announce(scores: Mapping[str, float], findings: Iterable[Finding], images_seen: int) -> None:
-    """Tell whoever listens.
+    """Call the listeners.
 
     Args:
-        scores: by key, ``val/...``; none where only the run's health was judged.
-        findings: on its health.
-        images_seen: when both were measured.
+        scores: scores by key, ``val/...``; none if only the health of the run was judged.
+        findings: findings on the health of the run.
+        images_seen: images that the model had seen when both were measured.
     """
     for listener in _listeners.get():
         listener(scores, findings, images_seen)

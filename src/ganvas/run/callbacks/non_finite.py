@@ -1,4 +1,4 @@
-"""A loss that is NaN or infinite ends the run: every update after it is noise."""
+"""The callback that ends a run whose loss is NaN or infinite, because every later update is noise."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
+from ganvas.objectives.terms import numbers
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.terms import read
-from ganvas.run.callbacks.watched import Watched
 from ganvas.tracking.outcomes import NonFiniteError
+from ganvas.types import Watched
 
 
 def raise_if_not_finite(model: Watched) -> None:
-    """Raise when one of the model's latest terms is not a finite number.
+    """Raise an error if one of the model's latest terms is not finite.
 
     Args:
-        model: with ``terms`` and ``images_seen``.
+        model: the model in training.
 
     Raises:
-        NonFiniteError: naming the first such term.
+        NonFiniteError: a term is NaN or infinite; names the first one.
     """
-    for term, value in read(model.terms).items():
+    for term, value in numbers(model.terms).items():
         if not math.isfinite(value):
             raise NonFiniteError(term, value, model.images_seen)
 
 
 class StopWhenNotFinite(Callback):
-    """Looks at the terms every so often; each look waits for the device.
+    """Checks the terms at regular intervals; each check waits for the device.
 
     Args:
-        every: images between two looks; 1 looks after every batch.
+        every: images between two checks; 1 checks after every batch.
     """
 
     def __init__(self, every: int) -> None:
@@ -42,6 +42,6 @@ class StopWhenNotFinite(Callback):
         self._every.start(pl_module.images_seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Look when due, and at the last batch."""
+        """Check when due, and after the last batch."""
         if self._every.due(pl_module.images_seen) or trainer.should_stop:
             raise_if_not_finite(pl_module)

@@ -1,4 +1,4 @@
-"""How far the training is: one live line on a terminal, plain lines now and then elsewhere."""
+"""The progress of a training: one live line on a terminal, plain lines at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pytorch_lightning import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ganvas.run.callbacks.terms import read
-from ganvas.run.callbacks.watched import Watched
+from ganvas.objectives.terms import numbers
+from ganvas.types import Watched
 
 _REFRESH_SECONDS = 0.25
 _LINE_SECONDS = 30.0
@@ -26,7 +26,7 @@ class _Display(Protocol):
 
 
 class _Bar:
-    """The live line, redrawn by the loop itself at most four times a second: no thread competes with the training."""
+    """The live line; the training loop redraws it at most four times a second, so that no thread competes with it."""
 
     def __init__(self, console: Console, budget: int, seen: int) -> None:
         columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
@@ -47,7 +47,7 @@ class _Bar:
 
 
 class _Lines:
-    """A line for every tenth of the budget, or every half minute where that is sooner."""
+    """Plain lines: one for each tenth of the budget, or one every half minute if that is sooner."""
 
     def __init__(self, console: Console, budget: int, seen: int) -> None:
         self._console = console
@@ -70,9 +70,9 @@ class ProgressLine(Callback):
     """Shows images seen of the budget, images per second, time left, the headline terms and the last score.
 
     Args:
-        budget: images the training ends at.
-        label: what trains, shown in front.
-        console: where to; None is standard output.
+        budget: images at which the training ends.
+        label: name of the run, at the beginning of the line.
+        console: output; None is standard output.
     """
 
     def __init__(self, budget: int, label: str, console: Console | None = None) -> None:
@@ -85,34 +85,34 @@ class ProgressLine(Callback):
         self._shown = -1
 
     def show_score(self, text: str) -> None:
-        """Show ``text`` behind the terms from now on.
+        """Show a score behind the terms from now on.
 
         Args:
-            text: a score and its name.
+            text: name and value of the score.
         """
         self._score = text
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Open the display; on other ranks than the first there is none."""
+        """Open the display in the first process."""
         self._start = (pl_module.images_seen, time.monotonic())
         if trainer.is_global_zero:
             display = _Bar if self._console.is_terminal else _Lines
             self._display = display(self._console, self._budget, pl_module.images_seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Refresh when due; the terms are read from the device only then."""
+        """Refresh when due; only then the terms are read from the device."""
         now = time.monotonic()
         if self._display is not None and self._display.due(pl_module.images_seen, now):
             self._show(pl_module, now)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Show where training ended, and leave it standing."""
+        """Show the last state and leave it on the screen."""
         if self._display is not None and self._shown != pl_module.images_seen:
             self._show(pl_module, time.monotonic())
         self._close()
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the terminal back."""
+        """Close the display."""
         self._close()
 
     def _show(self, model: Watched, now: float) -> None:
@@ -124,7 +124,7 @@ class ProgressLine(Callback):
         seen, elapsed = model.images_seen, now - self._start[1]
         rate = (seen - self._start[0]) / max(elapsed, 1e-9)
         left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
-        terms = read({name: model.terms[name] for name in model.headline if name in model.terms})
+        terms = numbers({name: model.terms[name] for name in model.headline if name in model.terms})
         parts = [f"{self._label} {seen:,}/{self._budget:,} images", f"{rate:,.0f}/s", f"{_clock(left)} left"]
         parts += [f"{name} {value:.4g}" for name, value in terms.items()]
         return "  ".join([*parts, self._score] if self._score else parts)

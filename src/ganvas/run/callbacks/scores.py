@@ -1,11 +1,11 @@
-"""Scores while training: a few images every so often, against the validation split, under ``val/<extractor>/<metric>``.
+"""Scores in training: of few images, against the validation split, under ``val/<extractor>/<metric>``.
 
-They are for watching and choosing; what a model is reported by is measured after training, on the test split, with more
-images and other latents, and is called ``score/...``. The two have different protocols, and so different names.
+They serve to watch the training and to choose a checkpoint. The reported scores, ``score/...``, are measured after
+training on the test split, with more images and other latents; they have other protocols, and so other names.
 
 Processes share the work: each makes and extracts its part of the images, by index, and the sums and features are
-gathered, so that the scores are those of one process. All make their images with the first process' buffers, which are
-the ones that its checkpoints hold: batch statistics differ between processes after a step.
+gathered, so that the scores equal those of one process. All processes make their images with the buffers of the first
+one, which its checkpoints store, because batch statistics differ between processes after a step.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ from ganvas.health.findings import health_metrics, health_tags
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.listeners import announce
 from ganvas.run.callbacks.selection import Selection
-from ganvas.run.callbacks.silent import SilentRun
-from ganvas.run.callbacks.watched import Watched
 from ganvas.scoring.streaming import StreamingScores
-from ganvas.tracking.run import TrackedRun
-from ganvas.types import to_uint8
+from ganvas.tracking.run import Run
+from ganvas.types import Watched, to_uint8
 
 BATCH = 250
 
@@ -36,19 +34,19 @@ class ScoreEvery(Callback):
     """Logs the streamed scores, shows the first of them, and offers the weights to the selection.
 
     Args:
-        run: where to.
+        run: receives scores and findings.
         every: images between two scorings.
         reference: examples of the validation split.
-        scores: accumulates them.
-        n: images to generate each time, by all processes together.
-        seed: of their latents, the same each time.
-        show: called with the first score and its name.
-        selection: of the best checkpoint; None keeps none.
+        scores: accumulator of the scores.
+        n: number of images that all processes generate together each time.
+        seed: seed of the latents, the same each time.
+        show: called with name and value of the first score.
+        selection: selection of the best checkpoint; None keeps no checkpoint.
     """
 
     def __init__(
         self,
-        run: TrackedRun | SilentRun,
+        run: Run,
         every: int,
         reference: Examples,
         scores: StreamingScores,
@@ -65,7 +63,7 @@ class ScoreEvery(Callback):
         self._selection = selection
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock and take this process' share of the reference."""
+        """Start the clock and read this process' share of the reference."""
         self._every.start(pl_module.images_seen)
         if pl_module.device.type == "cuda":  # the only other device with the float64 that moments are summed in
             self._scores.to(pl_module.device)
@@ -78,11 +76,11 @@ class ScoreEvery(Callback):
             self._score(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best score so far."""
+        """Return the state of the selection."""
         return {} if self._selection is None else self._selection.state()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on choosing."""
+        """Restore the selection."""
         if self._selection is not None:
             self._selection.restore(state_dict)
 
@@ -106,14 +104,14 @@ class ScoreEvery(Callback):
 
 
 def _share(trainer: Trainer, n: int) -> slice:
-    """This process' part of ``n`` things: the parts of all in order are the whole."""
+    """This process' part of ``n`` items; the parts of all processes, in order, are the whole."""
     rank, processes = trainer.global_rank, trainer.world_size
     return slice(n * rank // processes, n * (rank + 1) // processes)
 
 
 @contextmanager
 def _first_process_buffers(trainer: Trainer, model: Watched) -> Iterator[None]:
-    """The first process' buffers in all of them; each has its own again after the block."""
+    """Give all processes the buffers of the first one inside the block."""
     buffers = list(model.buffers()) if trainer.world_size > 1 else []
     kept = [buffer.clone() for buffer in buffers]
     for buffer in buffers:

@@ -1,7 +1,7 @@
-"""Which checkpoint is the best: chosen by one score in training, kept as ``best.ckpt``, reported by others.
+"""Selection of the best checkpoint by one score in training; it is kept as ``best.ckpt``.
 
-The scores it is chosen by flatter it, since it was chosen for them; what it is worth is measured after training, on
-another split and from other samples.
+The score that it was chosen by is biased, because it was chosen for it. So the best checkpoint is scored again after
+training, on another split and from other samples.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Candidate:
     """A checkpoint that was scored.
 
     Args:
-        value: its score.
-        images_seen: when.
+        value: score of the checkpoint.
+        images_seen: images that the model had seen then.
     """
 
     value: float
@@ -44,10 +44,10 @@ class Selection:
     """Keeps the checkpoint with the best score so far.
 
     Args:
-        key: of the score it goes by, ``score/<extractor>/<metric>``; the metric knows which way is better.
-        protocol: how that score is measured; a resumed run goes on choosing only where it is the same.
-        folder: where ``best.ckpt`` is kept.
-        earlier: called on a resumed run for the ``best.ckpt`` of the run that it goes on with, or None.
+        key: key of the score to choose by, ``score/<extractor>/<metric>``; the metric knows which way is better.
+        protocol: protocol of that score; a resumed run continues its choice only if the protocol is the same.
+        folder: folder of ``best.ckpt``.
+        earlier: called in a resumed run; returns the ``best.ckpt`` of the run that it resumes, or None.
     """
 
     def __init__(self, key: str, protocol: Protocol, folder: Path, earlier: Callable[[], Path | None]) -> None:
@@ -59,12 +59,12 @@ class Selection:
         self._earlier = earlier
 
     def offer(self, trainer: Trainer, scores: Mapping[str, float], images_seen: int) -> None:
-        """Keep the weights as they are if their score is the best so far; the earlier of two equal ones stays.
+        """Keep the current weights if their score is the best so far; of two equal scores the earlier one stays.
 
         Args:
             trainer: all its processes call this together; the first one decides.
-            scores: by key, among them the one that is chosen by.
-            images_seen: by the model.
+            scores: scores by key, among them the one to choose by.
+            images_seen: images that the model has seen.
         """
         self.latest = Candidate(float(scores[self.key]), images_seen)
         if trainer.strategy.broadcast(self._improves(self.latest.value)):
@@ -72,16 +72,16 @@ class Selection:
             write_atomically(trainer, self.path)
 
     def gain(self, best: float, other: float) -> float:
-        """By how much one score is better than another, positive where it is.
+        """Compute by how much one score is better than another; negative if it is worse.
 
         Args:
             best: one value of the metric.
-            other: the other.
+            other: another value.
         """
         return best - other if self.higher else other - best
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint: plain values."""
+        """Return the plain values that a checkpoint stores."""
         return {
             "measured": self._measured(),
             "best": self.best and asdict(self.best),
@@ -89,10 +89,10 @@ class Selection:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint, where it was chosen by the same score and the best weights are still to be had.
+        """Continue the choice of a checkpoint, if the score is the same and the best weights are still available.
 
         Args:
-            state: of an earlier part of the same run.
+            state: :meth:`state` of an earlier part of the same run.
         """
         if state["measured"] != self._measured() or state["best"] is None:
             return
@@ -114,7 +114,7 @@ class Selection:
         return f"{self.key} {self.protocol.fingerprint()} {self.protocol.recorded['sample_seed']}"
 
     def _fetch(self, best: Candidate) -> bool:
-        """Whether the weights are at hand, brought from the earlier run where they must be."""
+        """Whether the weights are available; they are copied from the earlier run if necessary."""
         if _holds(self.path, best):
             return True
         earlier = self._earlier()

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ganvas.networks import mlp
 from ganvas.networks.init import glorot_uniform_
-from ganvas.run.warm_start import load_parts
+from ganvas.run.starting import load_parts
 
 INIT = partial(glorot_uniform_, gain=1.0)
 

@@ -1,0 +1,156 @@
+"""A training as it was asked for: its name, its hashes, and the MLflow run that records it.
+
+Two configs ask for the same training if their hashes are equal; a hash leaves out what does not change the result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
+
+from ganvas.data.datamodule import DataModule
+from ganvas.tracking.cost import booked
+from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
+from ganvas.tracking.mlflow_run import MlflowRun
+from ganvas.tracking.provenance import config_hash, git_state, machine, versions
+from ganvas.tracking.run import Run, SilentRun
+
+GROUPS: Final = ("model", "data", "network")
+"""Config groups that begin the name of a run; each has a tag."""
+PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
+"""Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
+UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume"}
+"""Keys whose overrides are not part of a run's name."""
+
+_PLACELESS: Final = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """One run of one configuration, as Hydra was asked for it.
+
+    Args:
+        output: folder for the checkpoint, the pictures and ``result.json``.
+        choices: choice of each config group.
+        overrides: arguments of the command line.
+    """
+
+    output: Path
+    choices: dict[str, str]
+    overrides: list[str]
+
+    @property
+    def name(self) -> str:
+        """Model, data and network, then every other override."""
+        rest = [override for override in self.overrides if override.partition("=")[0] not in UNNAMED]
+        return " ".join([*(self.choices[group] for group in GROUPS), *rest])
+
+
+def job_hash(cfg: DictConfig) -> str:
+    """Hash one training: its config without paths, study, tracking and the checkpoint that it resumes.
+
+    Args:
+        cfg: the composed config.
+    """
+    return config_hash(_plain(cfg))
+
+
+def configuration_hash(cfg: DictConfig) -> str:
+    """Hash one configuration: :func:`job_hash` without the seed.
+
+    Args:
+        cfg: the composed config.
+    """
+    return config_hash({**_plain(cfg), "seed": None})
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
+    return {**values, "tracking": None}
+
+
+@contextmanager
+def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
+    """Open an MLflow run for the length of the block and log everything known before training.
+
+    Every process but the first gets a silent run.
+
+    Args:
+        cfg: the composed config.
+        job: the request.
+        data: its data sets are logged by their fingerprints.
+    """
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        yield SilentRun()
+        return
+    tags = _tags(cfg, job)
+    system = cfg.tracking.system_metrics
+    run_id = cfg.tracking.run_id
+    with MlflowRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
+        run.params(flat(cfg))
+        run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
+        if diff := git_state(Path.cwd()).get("diff"):
+            run.text("git.diff", diff)
+        for split, fingerprint in data.fingerprints().items():
+            run.dataset(data.source.name, fingerprint, split, data.source.shape, len(data.examples(split)))
+        run.flush()
+        with booked(run, _gpus(cfg)):
+            yield run
+
+
+def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
+    """Flatten the config to values by dotted key; a node that only points to another node is left out.
+
+    Args:
+        cfg: a mapping node.
+        prefix: put before each key.
+    """
+    values: dict[str, Any] = {}
+    for key in map(str, cfg):
+        value, pointer = cfg[key], OmegaConf.is_interpolation(cfg, key)
+        if not isinstance(value, DictConfig):
+            values[f"{prefix}{key}"] = value
+        elif not pointer:
+            values |= flat(value, f"{prefix}{key}.")
+    return values
+
+
+def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
+    git = git_state(Path.cwd())
+    return {
+        **{f"ganvas.{group}": job.choices[group] for group in GROUPS},
+        SEED_TAG: cfg.seed,
+        STUDY_TAG: cfg.study or "",
+        "ganvas.config_hash": job_hash(cfg),
+        CONFIGURATION_TAG: configuration_hash(cfg),
+        **_place(cfg),
+        "ganvas.overrides": " ".join(job.overrides),
+        "ganvas.output": str(job.output.absolute()),
+        "ganvas.git_commit": git.get("commit", ""),
+        "ganvas.git_dirty": git.get("dirty", ""),
+    }
+
+
+def _place(cfg: DictConfig) -> dict[str, Any]:
+    """Tags that put a run of a sweep below its configuration; none for another run."""
+    if cfg.tracking.parent is None:
+        return {}
+    return {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}
+
+
+def _gpus(cfg: DictConfig) -> int:
+    """Number of GPUs that the processes of the run use together; 0 on processors."""
+    if cfg.trainer.accelerator not in ("auto", "gpu", "cuda") or not torch.cuda.is_available():
+        return 0
+    devices = cfg.trainer.devices
+    return len(devices) if OmegaConf.is_list(devices) else int(devices) if str(devices).isdigit() else 1
