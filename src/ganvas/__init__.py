@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ganvas.imports import uncollected
+
 if TYPE_CHECKING:
     from ganvas import data as data
     from ganvas import extractors as extractors
@@ -31,10 +33,9 @@ __all__ = [*_CALLS, *_ROOMS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"ganvas.{name}")
-    if name in _CALLS:
-        return getattr(import_module("ganvas.api"), name)
+    if name in _ROOMS or name in _CALLS:
+        with uncollected():
+            return import_module(f"ganvas.{name}") if name in _ROOMS else getattr(import_module("ganvas.api"), name)
     raise AttributeError(f"module 'ganvas' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

@@ -9,7 +9,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
+from ganvas.imports import uncollected
 from ganvas.sweeps.overrides import quoted
 
 USAGE = """usage: ganvas COMMAND ...
@@ -34,34 +36,6 @@ GANVAS_DEBUG=1 shows the traceback of an error."""
 OK, FAILURE, BAD_INPUT = 0, 1, 2
 
 
-def _train(arguments: list[str]) -> None:
-    # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas train", *arguments]
-    from ganvas.commands import train
-
-    # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
-    sys.modules["__main__"].__spec__ = train.__spec__
-    train.main()
-
-
-def _score(arguments: list[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    # The keys of a reference data set are its own: Hydra, which cannot know them, is told to add them.
-    sys.argv = ["ganvas score", *(f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments))]
-    from ganvas.commands import score
-
-    score.main()
-
-
-def _sample(arguments: list[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas sample", *_sample_overrides(arguments)]
-    from ganvas.commands import sample
-
-    sample.main()
-
-
 def _sample_overrides(arguments: list[str]) -> list[str]:
     keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
     own, rest = _own_options("sample", keys, arguments)
@@ -77,21 +51,13 @@ def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) ->
     return [f"{key}={quoted(value)}" for key, value in vars(options).items() if value is not None], rest
 
 
-def _rerun(arguments: list[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
-    from ganvas.commands import rerun
-
-    sys.modules["__main__"].__spec__ = rerun.__spec__  # of a distributed run, as in train
-    rerun.main()
+def _rerun_overrides(arguments: list[str]) -> list[str]:
+    return [a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments]
 
 
-def _report(arguments: list[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas report", *_studies_override(arguments)]
-    from ganvas.commands import report
-
-    report.main()
+def _score_overrides(arguments: list[str]) -> list[str]:
+    """Let Hydra add the keys of a reference data set, which are its own and which Hydra cannot know."""
+    return [f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments)]
 
 
 def _studies_override(arguments: list[str]) -> list[str]:
@@ -109,14 +75,6 @@ def _source_override(arguments: list[str]) -> list[str]:
     return [f"source={quoted(source)}", *rest]
 
 
-def _reproduce(arguments: list[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["ganvas reproduce", *_paper_overrides(arguments)]
-    from ganvas.commands import reproduce
-
-    reproduce.main()
-
-
 def _paper_overrides(arguments: list[str]) -> list[str]:
     """PAPER and --scale as Hydra takes them; what has a '=' or is an option of Hydra's stays."""
     scale, rest = _own_options("reproduce", {"--scale": "scale"}, arguments)
@@ -125,21 +83,31 @@ def _paper_overrides(arguments: list[str]) -> list[str]:
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
-def _ui(arguments: list[str]) -> None:
-    from ganvas.commands.ui import main
-
-    main(arguments)
-
-
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "train": _train,
-    "score": _score,
-    "sample": _sample,
-    "rerun": _rerun,
-    "report": _report,
-    "reproduce": _reproduce,
-    "ui": _ui,
+OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
+    "train": list,
+    "score": _score_overrides,
+    "sample": _sample_overrides,
+    "rerun": _rerun_overrides,
+    "report": _studies_override,
+    "reproduce": _paper_overrides,
 }
+"""Commands whose entry is Hydra's, and how their arguments become Hydra's overrides."""
+COMMANDS = (*OVERRIDES, "ui")
+
+
+def _run(command: str, arguments: list[str]) -> None:
+    with uncollected():
+        module = import_module(f"ganvas.commands.{command}")
+    if command not in OVERRIDES:
+        module.main(arguments)
+        return
+    # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = [f"ganvas {command}", *OVERRIDES[command](arguments)]
+    # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
+    sys.modules["__main__"].__spec__ = module.__spec__
+    module.main()
+
 
 INTERRUPTED = {
     "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"
@@ -172,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(command: str, arguments: list[str]) -> int:
     try:
-        COMMANDS[command](arguments)
+        _run(command, arguments)
     except Exception as error:
         if os.environ.get("GANVAS_DEBUG") == "1":
             raise

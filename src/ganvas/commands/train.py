@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganvas.config import CONFIG_PATH
+from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
 
 # Hydra finds plugins by walking folders, and an editable install has none for it to walk.
@@ -24,11 +25,12 @@ Plugins.instance().register(GanvasSweeper)
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> dict[str, Any]:
     """Hydra's entry: one job, alone or of a sweep."""
-    from rich.console import Console
+    with uncollected():
+        from rich.console import Console
 
-    from ganvas.commands.table import print_table
-    from ganvas.run.request import Job
-    from ganvas.run.training import train
+        from ganvas.commands.table import print_table
+        from ganvas.run.request import Job
+        from ganvas.run.training import train
 
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
