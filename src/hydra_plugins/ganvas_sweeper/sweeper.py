@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 
 class GanvasSweeper(Sweeper):
-    """Hands a multirun to :mod:`ganvas.sweeps`; ``ganvas.config.Sweeper`` is its config."""
+    """Hands a multirun to :mod:`ganvas.sweeps`; ``ganvas.config.schema.Sweeper`` is its config."""
 
     def __init__(self, **settings: Any) -> None:
         """Hydra's hook: the settings are read from the config in :meth:`sweep`."""

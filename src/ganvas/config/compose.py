@@ -1,0 +1,85 @@
+"""Configs as the command line composes them, and what Hydra and OmegaConf must know before it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from ganvas.config import schema
+
+CONFIG_PATH: Final = "pkg://ganvas.conf"
+
+
+def _critic_shape(*, _root_: DictConfig) -> ListConfig:
+    """Shape that a critic reads: that of the data, with as many times the channels as the critic packs examples."""
+    channels, *rest = _root_.data.shape
+    return ListConfig([channels * OmegaConf.select(_root_, "model.critic.pack", default=1), *rest])
+
+
+def _share(fraction: float, *, _root_: DictConfig) -> int:
+    """Return a share of the budget in images, at least one batch."""
+    return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
+
+
+SCHEMAS: Final = {
+    "train": schema.Train,
+    "score": schema.ScoreCommand,
+    "sample": schema.SampleCommand,
+    "rerun": schema.RerunCommand,
+    "report": schema.ReportCommand,
+    "reproduce": schema.ReproduceCommand,
+}
+RESOLVERS: Final[dict[str, Callable[..., Any]]] = {"critic_shape": _critic_shape, "share": _share}
+
+
+def register() -> None:
+    """Make schemas and resolvers known to Hydra and OmegaConf; may be called again."""
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="ganvas", node=schema.Sweeper, provider="ganvas")
+    # A mapping that takes new keys on the command line, where Hydra refuses them.
+    store.store(name="any_keys", node=OmegaConf.create({}, flags={"struct": False}))
+    for command, node in SCHEMAS.items():
+        store.store(name=f"{command}_schema", node=node)
+    for name, resolver in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def compose(root: str, overrides: list[str]) -> DictConfig:
+    """Compose the config of a command as the command line does, inside a running command or alone.
+
+    Args:
+        root: name of the command's root config, as ``train``.
+        overrides: as on the command line.
+    """
+    with _initialised():
+        return hydra.compose(root, overrides)
+
+
+def choices(group: str) -> list[str]:
+    """List the configs of a group; inside a running command those of its ``--config-dir`` are among them.
+
+    Args:
+        group: as ``data``.
+    """
+    with _initialised():
+        return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+@contextmanager
+def _initialised() -> Iterator[None]:
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
+    with hydra.initialize_config_module("ganvas.conf", version_base="1.3"):
+        yield
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Resolve every interpolation of a config; the result is plain containers."""
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]

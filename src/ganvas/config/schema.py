@@ -1,0 +1,214 @@
+"""Schemas of the commands' root configs: keys and types of what belongs to ganvas itself.
+
+A wrong type fails while Hydra composes. Groups stay open (``Any``): the signature of the class that a group names is
+that group's schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class Budget:
+    """Budget of a training."""
+
+    images: int = MISSING
+
+
+@dataclass
+class Every:
+    """Interval in images seen."""
+
+    every: int = MISSING
+
+
+@dataclass
+class Grid(Every):
+    """Interval and size of sample grids."""
+
+    rows: int = MISSING
+    columns: int = MISSING
+
+
+@dataclass
+class Scoring:
+    """Scores in training (``every``, ``*_during``, ``select``) and at the end (``n``, ``seed``)."""
+
+    every: int | None = MISSING
+    n_during: int = MISSING
+    seed_during: int = MISSING
+    select: str | None = MISSING
+    n: int = MISSING
+    seed: int = MISSING
+    settings: Any = MISSING
+
+
+@dataclass
+class Tracking:
+    """Experiment of the run in MLflow, and its place in a sweep."""
+
+    experiment: str = MISSING
+    system_metrics: bool = MISSING
+    parent: str | None = None
+    run_id: str | None = None
+    trial: int | None = None
+    label: str | None = None
+
+
+@dataclass
+class Paths:
+    """Folders for downloads, for the cache of references, and for the files of this run."""
+
+    data: str = MISSING
+    cache: str = MISSING
+    output: str = MISSING
+
+
+@dataclass
+class Train:
+    """Root of ``ganvas train``."""
+
+    seed: int = MISSING
+    study: str | None = None
+    init_from: str | None = None
+    init_parts: list[str] | None = None
+    resume: str | None = None
+    batch_size: int = MISSING
+    workers: int = MISSING
+    ema_halflife: int | None = None
+    gradient_clip: float | None = None
+    marginal_bias: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    log: Every = field(default_factory=Every)
+    grid: Grid = field(default_factory=Grid)
+    checkpoint: Every = field(default_factory=Every)
+    score: Scoring = field(default_factory=Scoring)
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: Paths = field(default_factory=Paths)
+    network: Any = MISSING
+    trainer: Any = MISSING
+    data: Any = MISSING
+    transform: Any = MISSING
+    extractor: Any = MISSING
+    prior: Any = MISSING
+    objective: Any = MISSING
+    constraint: Any = MISSING
+    likelihood: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    schedules: Any = MISSING
+    model: Any = MISSING
+
+
+@dataclass
+class Sweeper:
+    """``hydra.sweeper``; docs/sweeps.md says what each value means."""
+
+    _target_: str = "hydra_plugins.ganvas_sweeper.sweeper.GanvasSweeper"
+    params: dict[str, Any] = field(default_factory=dict)
+    when: dict[str, Any] = field(default_factory=dict)
+    seeds: Any = None
+    sampler: str = "grid"
+    sampler_seed: int = 1
+    n_trials: int | None = None
+    pruner: str = "none"
+    prune_on: Any = field(default_factory=list)
+    objective: Any = None
+    direction: Any = "minimize"
+    aggregate: str = "mean"
+    racing: float | None = None
+    storage: str | None = None
+    batch: int | None = None
+
+
+@dataclass
+class ScoreCommand:
+    """Root of ``ganvas score``."""
+
+    source: str | None = None
+    reference: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    export_reference: str | None = None
+    split: str | None = None
+    metrics: list[str] | None = None
+    n: int = MISSING
+    seed: int = MISSING
+    batch_size: int = MISSING
+    device: str | None = None
+    calibration: bool = MISSING
+    ceiling: str = MISSING
+    extractor: Any = None
+    settings: Any = MISSING
+    likelihood: Any = MISSING
+    memorisation: Any = MISSING
+    parzen: Any = MISSING
+    paths: Paths = field(default_factory=Paths)
+
+
+@dataclass
+class OutputPaths:
+    """Folder that a command writes to."""
+
+    output: str = MISSING
+
+
+@dataclass
+class SampleCommand:
+    """Root of ``ganvas sample``."""
+
+    source: str | None = None
+    kind: str = MISSING
+    n: int = MISSING
+    seed: int = MISSING
+    columns: int = MISSING
+    device: str | None = None
+    paths: OutputPaths = field(default_factory=OutputPaths)
+
+
+@dataclass
+class RerunPaths(OutputPaths):
+    """Folder that the rerun is written to, and the folder of its data now."""
+
+    data: str | None = None
+
+
+@dataclass
+class RerunCommand:
+    """Root of ``ganvas rerun``."""
+
+    run_id: str | None = None
+    paths: RerunPaths = field(default_factory=RerunPaths)
+
+
+@dataclass
+class ReportCommand:
+    """Root of ``ganvas report``."""
+
+    studies: list[str] = field(default_factory=list)
+    score: str | None = None
+    direction: str | None = None
+    baseline: str | None = None
+    shown: int = MISSING
+    paths: OutputPaths = field(default_factory=OutputPaths)
+
+
+@dataclass
+class ReproducePaths(Paths):
+    """Folders of a training, and the folder for results of papers."""
+
+    results: str = MISSING
+
+
+@dataclass
+class ReproduceCommand:
+    """Root of ``ganvas reproduce``."""
+
+    paper: str | None = None
+    scale: str = MISSING
+    seed: int = MISSING
+    tracking: Tracking = field(default_factory=Tracking)
+    paths: ReproducePaths = field(default_factory=ReproducePaths)
