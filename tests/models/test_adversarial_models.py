@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import softplus
 
 from ganvas.models import GAN, WGAN
-from ganvas.models.base import frozen
+from ganvas.models.modes import frozen
 from ganvas.networks import Packed, init, mlp
 from ganvas.objectives import R1, R2, NonSaturating, Sum, Unconstrained, Wasserstein, WeightClipping
 

@@ -22,7 +22,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.health.evidence import InputGradients
-from ganvas.models.base import Model, OptimizerFactory, frozen
+from ganvas.models.base import Model, OptimizerFactory
+from ganvas.models.modes import frozen
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint

@@ -1,36 +1,37 @@
-r"""What every model shares: the count of images seen, one optimiser step, averaged weights, and sampling.
+"""The base of every model: one optimiser step, schedules, averaged weights, health, and sampling.
 
-The progress axis is **images seen**: real images the model has been shown, over all processes. Lightning's
-``global_step`` counts every optimiser's steps and is used for nothing here.
+The progress axis is **images seen**, see :mod:`ganvas.models.resumable`. Lightning's ``global_step`` counts every
+optimiser's steps and is used for nothing here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
+from ganvas.models.modes import evaluating
+from ganvas.models.resumable import Resumable
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
 from ganvas.types import Batch, Conditional, Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
+History = Mapping[str, Float[Tensor, " t"]]
 SAMPLE_BATCH = 500
 EVIDENCE_SEED = 0
 LABELS = 0x1ABE15
-"""Sets the stream of labels apart from that of latents, which has the seed itself."""
+"""Combined with the seed for labels, so that labels and latents come from different random streams."""
 
 
-class Model(pl.LightningModule, ABC):
-    """Base of GAN, WGAN and VAE: a step on a batch, and the book-keeping around it.
+class Model(Resumable, ABC):
+    """Abstract: a step on a batch, and the book-keeping around the step.
 
     Args:
         prior: distribution of the latents.
@@ -49,7 +50,7 @@ class Model(pl.LightningModule, ABC):
     """The two or three terms to watch."""
     label_marginal: Tensor
     players: ClassVar[tuple[str, ...]]
-    """Whose the optimisers are, in the order of :meth:`configure_optimizers`."""
+    """Names of the players; each has one optimiser, in the order of :meth:`configure_optimizers`."""
 
     def __init__(
         self,
@@ -76,10 +77,7 @@ class Model(pl.LightningModule, ABC):
         self.classes = _classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
-        self.images_seen = 0
-        self.updates = 0
         self.terms: dict[str, Tensor] = {}
-        self._random_state: dict[str, Any] | None = None
         self._before_clipping: dict[str, Tensor] = {}
 
     @property
@@ -89,22 +87,22 @@ class Model(pl.LightningModule, ABC):
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Update on one batch; returns the named loss terms, detached."""
+        """Update on one batch, and return the named loss terms, detached."""
 
     @abstractmethod
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
-        """Latents, and classes for a conditional network, to examples in [-1, 1]; by averaged weights where kept."""
+        """Decode latents, with classes for a conditional network, to examples in [-1, 1]; use averaged weights if kept."""
 
     @abstractmethod
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One optimiser for each of :attr:`players`, in their order."""
+        """Make one optimiser for each of :attr:`players`, in their order."""
 
     @abstractmethod
     def bearers(self) -> dict[str, Any]:
-        """What schedules may move besides optimisers and averages, by attribute: values as the config states them."""
+        """Values that schedules may move, by attribute, as the config states them; optimisers and averages are apart."""
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Lightning's hook: the players' optimisers, once every schedule is known to move something.
+        """Make the players' optimisers, and check that every schedule has a number to move; Lightning's hook.
 
         Raises:
             ScheduleError: a schedule names a number that the model does not have.
@@ -116,7 +114,7 @@ class Model(pl.LightningModule, ABC):
         return made
 
     def learn_of(self, n_train: int, labels: Int64[Tensor, " n"] | None) -> None:
-        """Take what the model must know of its training data before the first step.
+        """Tell the model of its training data, before the first step.
 
         Args:
             n_train: images in the training split.
@@ -128,17 +126,17 @@ class Model(pl.LightningModule, ABC):
             self.label_marginal.copy_(counts / counts.sum())
 
     def call(self, network: Any, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
-        """Run a network, with the classes where it is conditional: the one place that calls networks.
+        """Run a network, with the classes if it is conditional; nothing else calls a network.
 
         Args:
             network: plain, ``network(x)``, or conditional, ``network(x, y)``.
             x: examples or latents.
-            y: class of each; None where the data have none.
+            y: class of each; None if the data have no classes.
         """
         return network(x, y) if isinstance(network, Conditional) else network(x)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Lightning's hook: one batch."""
+        """Train on one batch; Lightning's hook."""
         self._follow_schedules()
         images = len(batch) * self.trainer.world_size
         self.terms = self.step(batch)
@@ -148,12 +146,12 @@ class Model(pl.LightningModule, ABC):
             average.update(getattr(self, name), images, self.images_seen)
 
     def update(self, player: str, loss: Float[Tensor, ""]) -> None:
-        """One step of a player's optimiser down ``loss``, its gradient clipped where asked."""
+        """Step a player's optimiser down ``loss``; the gradient is clipped to ``gradient_clip``."""
         optimizer = self._optimizer(player)
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.gradient_clip is not None:
-            # Under 16-mixed the gradients still carry the loss scale here: the bound is scaled, not they unscaled.
+            # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()
             norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
             self._before_clipping[player] = norm / self._loss_scale()
@@ -161,13 +159,13 @@ class Model(pl.LightningModule, ABC):
 
     @property
     def skips_updates(self) -> bool:
-        """Whether an infinite gradient is part of the game: loss scaling finds its scale by skipping such updates."""
+        """Whether infinite gradients are expected: loss scaling finds its scale by skipping such updates."""
         return getattr(self.trainer.precision_plugin, "scaler", None) is not None
 
     def gradient_norms(self) -> dict[str, Tensor]:
         """L2 norm of each player's gradient at its latest update, before clipping, by ``<player>/gradient_norm``.
 
-        Read from the gradients that an update leaves behind: a step whose norms nobody asks for costs nothing.
+        The norms are computed from the gradients that the update left, and only when this method is called.
         """
         norms = dict(self._before_clipping)
         for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
@@ -176,17 +174,12 @@ class Model(pl.LightningModule, ABC):
                 norms[player] = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
         return {f"{player}/gradient_norm": norm for player, norm in norms.items()}
 
-    def evidence(
-        self,
-        train: Batch,
-        held_out: Batch | None,
-        history: Mapping[str, Float[Tensor, " t"]],
-    ) -> tuple[Evidence, ...]:
-        """What the model can show of its health; random state, gradients and modes are left as they were.
+    def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
+        """Show evidence of the model's health; random state, gradients and modes stay as they were.
 
         Args:
             train: some training examples.
-            held_out: examples that it was not trained on, or None where there are none.
+            held_out: examples that the model was not trained on, or None if there are none.
             history: logged values by term, gradient norms among them, oldest first.
         """
         shown: list[Evidence] = [Logged(history)] if history else []
@@ -198,21 +191,16 @@ class Model(pl.LightningModule, ABC):
             return (*shown, *self.own_evidence(train.to(self.device), on_device, history))
 
     @abstractmethod
-    def own_evidence(
-        self,
-        train: Batch,
-        held_out: Batch | None,
-        history: Mapping[str, Float[Tensor, " t"]],
-    ) -> tuple[Evidence, ...]:
-        """What the family shows besides; see :meth:`evidence`, which calls this with all modules in evaluation mode."""
+    def own_evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
+        """Show the evidence of this family of models; :meth:`evidence` calls it with all modules in evaluation mode."""
 
     def sample(self, n: int, seed: int, y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
         """Draw ``n`` examples in [-1, 1]: a function of weights, ``seed`` and ``y``; no global generator is touched.
 
         Args:
-            n: how many.
+            n: number of examples, at least 1.
             seed: of the latents, drawn on the CPU so that devices agree.
-            y: class of each, for a conditional model; None draws them as often as in the training data.
+            y: class of each example, for a conditional model; None draws classes as often as in the training data.
         """
         return self.sample_part(n, seed, slice(None), y)
 
@@ -222,10 +210,10 @@ class Model(pl.LightningModule, ABC):
         """Draw some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
 
         Args:
-            n: how many there are in all.
-            seed: of the latents.
-            part: which of them, at least one.
-            y: class of each of all ``n``, see :meth:`sample`.
+            n: number of all examples.
+            seed: see :meth:`sample`.
+            part: positions of the examples to draw, at least one.
+            y: class of each of all ``n`` examples, see :meth:`sample`.
         """
         y = self.draw_labels(n, seed) if y is None else y
         z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))
@@ -235,8 +223,8 @@ class Model(pl.LightningModule, ABC):
         """Draw classes as often as in the training data; None for an unconditional model.
 
         Args:
-            n: how many.
-            seed: of the examples that they belong to.
+            n: number of labels.
+            seed: seed of the examples that the labels belong to.
         """
         if self.classes is None:
             return None
@@ -247,7 +235,7 @@ class Model(pl.LightningModule, ABC):
         """Decode latents, at least one, as :meth:`sample` does: in evaluation mode, without gradients.
 
         Args:
-            z: any number of them.
+            z: latents.
             y: class of each, for a conditional model.
         """
         ys = [None] * -(-len(z) // SAMPLE_BATCH) if y is None else y.to(self.device).split(SAMPLE_BATCH)
@@ -256,7 +244,7 @@ class Model(pl.LightningModule, ABC):
             return torch.cat([self.decode(chunk.to(self.device), labels) for chunk, labels in chunks])
 
     def part(self, name: str) -> nn.Module:
-        """The network ``name`` with the weights it is judged by: averaged where an average is kept."""
+        """Return the network ``name`` with averaged weights, or with its own where no average is kept."""
         averages = dict(self._averages())
         return averages[name].module if name in averages else getattr(self, name)
 
@@ -271,7 +259,7 @@ class Model(pl.LightningModule, ABC):
         return max(getattr(network, "pack", 1) for network in self.networks.values())
 
     def restart_averages(self) -> None:
-        """Let the averages begin anew from the weights as they are, after something else than training has set them."""
+        """Restart the averages from the present weights, after something other than training has set the weights."""
         for name, average in self._averages():
             average.module.load_state_dict(getattr(self, name).state_dict())
 
@@ -279,27 +267,6 @@ class Model(pl.LightningModule, ABC):
     def weights(self) -> str:
         """Which weights :meth:`sample` uses: ``"ema"`` or ``"raw"``."""
         return "ema" if len(self.averages) else "raw"
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the position and the random state, so that a resumed run goes on bit for bit."""
-        checkpoint["images_seen"] = self.images_seen
-        checkpoint["updates"] = self.updates
-        checkpoint["random_state"] = _random_state()
-        # Lightning's loop counters would say that its one epoch is over, and a larger budget could not go on.
-        checkpoint.pop("loops", None)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the position; the random state waits for :meth:`on_train_start`."""
-        self.images_seen = checkpoint["images_seen"]
-        self.updates = checkpoint["updates"]
-        self._random_state = checkpoint["random_state"]
-
-    def on_train_start(self) -> None:
-        """Restore the random state last, so that nothing drawn during set-up moves it."""
-        if self._random_state is not None:
-            torch.set_rng_state(self._random_state["cpu"])
-            torch.cuda.set_rng_state_all(self._random_state["cuda"])
-            self._random_state = None
 
     def _optimizer(self, player: str) -> torch.optim.Optimizer:
         optimizers: Any = self.optimizers()
@@ -324,7 +291,7 @@ class Model(pl.LightningModule, ABC):
 
 
 def _classes(parts: Mapping[str, nn.Module]) -> int | None:
-    """Number of classes that the conditional networks know; None where there is no such network."""
+    """Number of classes that the conditional networks know; None without such a network."""
     found = {name: part.classes for name, part in parts.items() if isinstance(part, Conditional)}
     if len(set(found.values())) > 1:
         raise ValueError(f"networks are conditional on different numbers of classes: {found}; give all the same")
@@ -333,33 +300,3 @@ def _classes(parts: Mapping[str, nn.Module]) -> int | None:
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Dropout off and batch statistics fixed inside the block; each sub-module's mode is restored after it."""
-    modes = [(child, child.training) for child in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for child, mode in modes:
-            child.training = mode
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """No gradients for ``module``'s parameters inside the block; gradients still flow through it to its input."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
