@@ -316,11 +316,14 @@ def compose(root: str, overrides: list[str]) -> DictConfig:
 def choices(group: str) -> list[str]:
     """The configs of a group: shipped ones, and inside a running command those of its ``--config-dir`` too.
 
+    Files that begin with ``_`` are left out: other configs of the group share them, and none stands alone.
+
     Args:
         group: as ``data``.
     """
     with _initialised():
-        return GlobalHydra.instance().config_loader().get_group_options(group)
+        options = GlobalHydra.instance().config_loader().get_group_options(group)
+    return [option for option in options if not option.startswith("_")]
 
 
 @contextmanager
