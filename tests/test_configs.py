@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
-from ganvas.config import ConfigError, build, check
+from ganvas.config import ConfigError, build, check, choices
 from ganvas.models import Model
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -38,7 +39,7 @@ EXTRA = {
     ("network", "iwae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
 }
-PAIRS = [(group, option) for group, options in OPTIONS.items() for option in options]
+PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
 
 
 def compose_(*overrides):
@@ -86,6 +87,35 @@ def test_every_network_serves_a_family_or_says_which_it_lacks(network):
             continue
         served.append(build(cfg.model))
     assert served
+
+
+def weights(part):
+    torch.manual_seed(0)
+    return torch.cat([weight.flatten() for weight in build(part).parameters() if weight.ndim > 1]).detach()
+
+
+@pytest.mark.parametrize("option", OPTIONS["init"])
+def test_every_initialiser_replaces_that_of_one_part(option):
+    usual, cfg = compose_("network=dcgan"), compose_("network=dcgan", f"init@network.critic.init={option}")
+    assert cfg.network.critic.init == yaml.safe_load((CONF / "init" / f"{option}.yaml").read_text())
+    assert cfg.network.generator == usual.network.generator
+    same = torch.equal(weights(cfg.network.critic), weights(usual.network.critic))
+    assert same == (option == "normal")
+
+
+@pytest.mark.parametrize(
+    ("network", "part", "other", "std"),
+    [("dcgan", "critic", "generator", 0.02), ("aevb", "encoder.network", "decoder", 0.01)],
+)
+def test_a_number_of_an_initialiser_is_set_for_one_part(network, part, other, std):
+    cfg = compose_(f"network={network}", f"network.{part}.init.std=0.1")
+    assert weights(OmegaConf.select(cfg.network, part)).std().item() == pytest.approx(0.1, rel=0.01)
+    assert weights(cfg.network[other]).std().item() == pytest.approx(std, rel=0.01)
+
+
+def test_shared_files_are_no_choices():
+    for group in ("model", "network"):
+        assert list((CONF / group).glob("_*.yaml")) and choices(group) == OPTIONS[group]
 
 
 @pytest.mark.parametrize("experiment", OPTIONS["experiment"])

@@ -64,11 +64,14 @@ def compose(root: str, overrides: list[str]) -> DictConfig:
 def choices(group: str) -> list[str]:
     """List the configs of a group; inside a running command those of its ``--config-dir`` are among them.
 
+    Files that begin with ``_`` are left out: other configs of the group share them, and none stands alone.
+
     Args:
         group: as ``data``.
     """
     with _initialised():
-        return GlobalHydra.instance().config_loader().get_group_options(group)
+        names = GlobalHydra.instance().config_loader().get_group_options(group)
+    return [name for name in names if not name.startswith("_")]
 
 
 @contextmanager

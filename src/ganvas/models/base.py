@@ -91,7 +91,7 @@ class Model(Resumable, ABC):
 
     @abstractmethod
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
-        """Decode latents, with classes for a conditional network, to examples in [-1, 1]; use averaged weights if kept."""
+        """Decode latents (and classes) to examples in [-1, 1], by averaged weights if they are kept."""
 
     @abstractmethod
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -99,7 +99,7 @@ class Model(Resumable, ABC):
 
     @abstractmethod
     def bearers(self) -> dict[str, Any]:
-        """Values that schedules may move, by attribute, as the config states them; optimisers and averages are apart."""
+        """Numbers that schedules may move, by attribute, as the config states them, without those of optimisers."""
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Make the players' optimisers, and check that every schedule has a number to move; Lightning's hook.
