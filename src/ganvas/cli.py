@@ -35,7 +35,7 @@ OK, FAILURE, BAD_INPUT = 0, 1, 2
 
 
 def _train(arguments: list[str]) -> None:
-    # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
+    # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["ganvas train", *arguments]
     from ganvas.commands import train
@@ -47,7 +47,7 @@ def _train(arguments: list[str]) -> None:
 
 def _score(arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    # The keys of a reference data set are its own: Hydra, which cannot know them, is told to add them.
+    # conf/score.yaml does not contain the keys of each data set, so `++` tells Hydra to add them.
     sys.argv = ["ganvas score", *(f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments))]
     from ganvas.commands import score
 
@@ -69,7 +69,7 @@ def _sample_overrides(arguments: list[str]) -> list[str]:
 
 
 def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> tuple[list[str], list[str]]:
-    """A command's own options as Hydra's overrides, by the keys they set, and what else there is."""
+    """Split arguments into the command's own options, written as Hydra's overrides, and all other arguments."""
     parser = argparse.ArgumentParser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
     for option, key in keys.items():
         parser.add_argument(option, dest=key)
@@ -82,7 +82,7 @@ def _rerun(arguments: list[str]) -> None:
     sys.argv = ["ganvas rerun", *(a if a.startswith("-") or "=" in a else f"run_id={quoted(a)}" for a in arguments)]
     from ganvas.commands import rerun
 
-    sys.modules["__main__"].__spec__ = rerun.__spec__  # of a distributed run, as in train
+    sys.modules["__main__"].__spec__ = rerun.__spec__  # for the processes of a distributed run, as in _train
     rerun.main()
 
 
@@ -95,14 +95,14 @@ def _report(arguments: list[str]) -> None:
 
 
 def _studies_override(arguments: list[str]) -> list[str]:
-    """The arguments with those that are no option or override gathered into one list, as Hydra takes it: quoted."""
+    """Collect the arguments that are neither option nor override into one quoted list, the override ``studies``."""
     names = [a for a in arguments if not a.startswith("-") and "=" not in a]
     listed = ",".join(quoted(name) for name in names)
     return [*([f"studies=[{listed}]"] if names else []), *(a for a in arguments if a not in names)]
 
 
 def _source_override(arguments: list[str]) -> list[str]:
-    """The arguments with the first, where it is no option or override, as Hydra takes it: quoted, for any path."""
+    """Write the first argument as the override ``source``, quoted for any path, unless it is an option or override."""
     source, *rest = arguments or [""]
     if not source or source.startswith("-") or ("=" in source and not os.path.exists(source)):
         return arguments
@@ -118,10 +118,10 @@ def _reproduce(arguments: list[str]) -> None:
 
 
 def _paper_overrides(arguments: list[str]) -> list[str]:
-    """PAPER and --scale as Hydra takes them; what has a '=' or is an option of Hydra's stays."""
+    """Write PAPER and --scale as overrides; keep overrides and Hydra's own options."""
     scale, rest = _own_options("reproduce", {"--scale": "scale"}, arguments)
     words = [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
-    # The list writes nothing, so it needs no folder of its own.
+    # The list of papers writes nothing, so it needs no output folder.
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
@@ -151,10 +151,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: command and its arguments; None reads them from the process.
+        argv: command and its arguments; None takes ``sys.argv``.
 
     Returns:
-        0 when the command did what it says, 2 on bad input, 1 on any other failure.
+        0 on success, 2 on bad input, 1 on any other failure.
     """
     command, *arguments = (list(argv) if argv is not None else sys.argv[1:]) or ["--help"]
     if command in ("-h", "--help"):
@@ -183,7 +183,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
         from ganvas.tracking.signals import is_interruption
 
         if not is_interruption(stop):
-            raise  # Hydra's own exit, after --help or --cfg
+            raise  # Hydra exits this way after --help or --cfg
         return _complain(INTERRUPTED.get(command, "interrupted"), FAILURE)
     return OK
 

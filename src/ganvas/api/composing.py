@@ -1,4 +1,4 @@
-"""The config of a call, composed as the command line composes it, inside a program of its own."""
+"""Composes the config of an API call as the command line would, inside the caller's Python program."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Call(NamedTuple):
     """A composed call of a command.
 
     Args:
-        config: its config, without Hydra's own node.
-        output: folder that it writes to.
-        choices: what each config group was set to.
-        overrides: as the command line would have them.
+        config: the composed config, without Hydra's own node.
+        output: output folder of the command.
+        choices: chosen config by config group.
+        overrides: all overrides, as the command line would have them.
     """
 
     config: DictConfig
@@ -49,16 +49,16 @@ def calling(
 ) -> Iterator[Call]:
     """Compose the config of a command; inside the block Hydra is initialised as on the command line.
 
-    A program that has Hydra initialised for configs of its own finds it unchanged afterwards.
+    If the program has initialised Hydra for its own configs, that state is restored afterwards.
 
     Args:
-        command: name of its root config, as ``train``.
+        command: name of the command and of its root config, for example ``train``.
         overrides: as on the command line.
         values: further overrides by key.
-        config_dir: folder with configs of one's own, or None.
+        config_dir: folder with the caller's own configs, or None.
 
     Raises:
-        ConfigError: whatever the command would refuse with exit code 2, in its words; other errors pass unchanged.
+        ConfigError: the input is bad; the message is that of the command. Other errors pass unchanged.
     """
     hydra, version = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
     GlobalHydra.instance().clear()
@@ -109,14 +109,14 @@ def _bad_input(command: str) -> Iterator[None]:
 
 
 def written(key: str, value: Any) -> str:
-    """A Python value as Hydra's override grammar reads it back.
+    """Write a Python value in Hydra's override grammar.
 
     Args:
-        key: of the override, for the message.
+        key: key of the override, for the message.
         value: None, bool, number, string, path, or a sequence or mapping of these.
 
     Raises:
-        ConfigError: a value that no override can carry.
+        ConfigError: an override cannot hold such a value.
     """
     if value is None:
         return "null"
