@@ -10,8 +10,8 @@ from __future__ import annotations
 from ganvas.latents.activity import latent_activity
 from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Setting
 
-BATCH_SIZE = Setting("likelihood.batch_size", 20, "images at a time", least=1, decides=False)
-COUNT = Setting("likelihood.n", None, "held-out images; null takes all", least=1, decides=False)
+BATCH_SIZE = Setting("likelihood.batch_size", 20, "images in one batch", least=1, decides=False)
+COUNT = Setting("likelihood.n", None, "number of held-out images; null takes all", least=1, decides=False)
 
 
 def _active_units(material: Material) -> Measured:
@@ -34,6 +34,6 @@ METRIC = Metric(
     (BATCH_SIZE, COUNT),
     1,
     _active_units,
-    "latents whose posterior mean moves with the image",
+    "number of latents whose posterior mean varies with the image",
     "likelihood",
 )

@@ -62,6 +62,13 @@ def _coverage(pair: Comparison) -> Score:
 
 
 METRICS = (
-    feature_metric("density", FEATURES, False, _density, "real neighbourhoods around a sample, over k", _K),
-    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that samples reach", _K),
+    feature_metric(
+        "density",
+        FEATURES,
+        False,
+        _density,
+        "mean number of real neighbourhoods that contain a sample, divided by k",
+        _K,
+    ),
+    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that contain a sample", _K),
 )

@@ -89,8 +89,12 @@ def _intercept(x: Float64[Tensor, " p"], y: Float64[Tensor, " p"]) -> tuple[floa
     return float(line[0]), float((variance * inverse[0, 0]).sqrt())
 
 
-_POINTS = Setting("fd_infinity_points", 15, "sample counts that the line goes through (the paper: 15)", least=3)
-_SHARE = Setting("fd_infinity_share", 0.1, "smallest count as a share of all (the paper: 0.1)", least=0, below=1)
+_POINTS = Setting(
+    "fd_infinity_points", 15, "number of sample counts that the line is fitted to (the paper: 15)", least=3
+)
+_SHARE = Setting(
+    "fd_infinity_share", 0.1, "smallest sample count as a share of all samples (the paper: 0.1)", least=0, below=1
+)
 
 
 def _fd_infinity(pair: Comparison) -> Score:
@@ -105,5 +109,10 @@ def _fd_infinity(pair: Comparison) -> Score:
 
 
 METRIC = feature_metric(
-    "fd_infinity", MOMENTS, True, _fd_infinity, "Fréchet distance at infinitely many samples", (_POINTS, _SHARE, SEED)
+    "fd_infinity",
+    MOMENTS,
+    True,
+    _fd_infinity,
+    "Fréchet distance extrapolated to infinitely many samples",
+    (_POINTS, _SHARE, SEED),
 )

@@ -45,7 +45,7 @@ def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> 
     return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]
 
 
-_SPLITS = Setting("is_splits", 10, "parts that the images are shuffled into (the papers: 10)", least=1)
+_SPLITS = Setting("is_splits", 10, "number of splits (the papers: 10)", least=1)
 
 
 def _inception_score(pair: Comparison) -> Score:

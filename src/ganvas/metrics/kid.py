@@ -62,8 +62,10 @@ def kernel_distance(
     return out[KEY_METRIC_KID_MEAN], out[KEY_METRIC_KID_STD]
 
 
-_SUBSETS = Setting("kid_subsets", 100, "pairs of subsets drawn for the kernel distance (the paper: 100)", least=1)
-_SIZE = Setting("kid_subset_size", 1000, "images in one subset, at most all of a side (the paper: 1000)", least=2)
+_SUBSETS = Setting("kid_subsets", 100, "number of subset pairs for the kernel distance (the paper: 100)", least=1)
+_SIZE = Setting(
+    "kid_subset_size", 1000, "images in one subset, at most all of the smaller side (the paper: 1000)", least=2
+)
 
 
 def _kid(pair: Comparison) -> Score:

@@ -155,8 +155,8 @@ def _pairs(distance: Tensor, index: Tensor, radius: Tensor, count: int) -> Pairs
 
 
 _SETTINGS = (
-    Setting("memorisation.quantile", 0.01, "share of held-out images that are called close", least=0, below=1),
-    Setting("memorisation.pairs", 16, "most suspicious pairs in the picture", least=0, decides=False),
+    Setting("memorisation.quantile", 0.01, "share of held-out images that count as close", least=0, below=1),
+    Setting("memorisation.pairs", 16, "number of most suspicious pairs in the picture", least=0, decides=False),
 )
 COLUMNS: Final = 8
 
@@ -205,5 +205,5 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _memorisation,
-    "shares of samples close to, and authentic beside, training images, judged by held-out ones",
+    "shares of samples that are close to training images, and that are authentic; held-out images give the floor",
 )

@@ -121,6 +121,6 @@ METRIC = Metric(
     (),
     1,
     _modes,
-    "modes of a planar mixture that samples reach (data=ring, grid)",
+    "modes of a planar mixture that samples cover, and share of samples near a mode (data=ring, grid)",
     "modes",
 )

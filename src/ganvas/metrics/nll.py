@@ -125,8 +125,8 @@ def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"
 
 
 _SETTINGS = (
-    Setting("likelihood.k", 5000, "draws an image for nll (the paper: 5000)", least=1),
-    Setting("likelihood.chunk", 50, "draws at a time", least=1, decides=False),
+    Setting("likelihood.k", 5000, "draws for each image in nll (the paper: 5000)", least=1),
+    Setting("likelihood.chunk", 50, "draws in one forward pass", least=1, decides=False),
     BATCH_SIZE,
     COUNT,
 )
@@ -157,6 +157,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _nll,
-    "negative log-likelihood by importance weights, nats",
+    "bound on the negative log-likelihood by importance weights, nats",
     "likelihood",
 )

@@ -139,9 +139,9 @@ def _require_unit(name: str, x: Tensor) -> None:
 
 
 _SETTINGS = (
-    Setting("parzen.samples", 10_000, "samples, at most as many as there are", least=1, decides=False),
-    Setting("parzen.validation", 1_000, "images that choose the window", least=1, decides=False),
-    Setting("parzen.test", 10_000, "images whose log-likelihood is measured", least=1, decides=False),
+    Setting("parzen.samples", 10_000, "number of samples; of images from files at most all", least=1, decides=False),
+    Setting("parzen.validation", 1_000, "number of validation images, which choose the window", least=1, decides=False),
+    Setting("parzen.test", 10_000, "number of test images, whose log-likelihood is measured", least=1, decides=False),
     Setting("parzen.sigmas", [round(sigma, 8) for sigma in GOODFELLOW_SIGMAS], "candidate windows, in units of [0, 1]"),
     SEED,
 )
@@ -186,6 +186,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _parzen,
-    "Parzen-window log-likelihood of the 2014 papers, nats; its floor is real images",
+    "Parzen-window log-likelihood of the 2014 papers, nats; the floor is that of real training images",
     "parzen",
 )
