@@ -15,13 +15,13 @@ from ganvas.sweeps.overrides import quoted
 USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
-  score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
+  score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
-                              examples of a trained model, as an array that score reads and a picture
-  rerun RUN_ID                train a run again from what it recorded, and say what differs
-  report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
-  reproduce [PAPER] [--scale smoke|cpu|full]   a paper's claims against what we measure; without PAPER the list
-  ui [--port N] [--host H]    the MLflow UI on the configured store
+                              draw examples of a trained model: an array, which score can read, and a picture
+  rerun RUN_ID                train a run again from its record, and show the differences
+  report STUDY [STUDY ...]    write table, statistics and plots of studies on one HTML page, also logged to MLflow
+  reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
+  ui [--port N] [--host H]    serve the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
@@ -142,8 +142,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 }
 
 INTERRUPTED = {
-    "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"
-    " sweep, the same line with its study=NAME"
+    "train": "interrupted: the run has status KILLED; resume=DIR continues from the last.ckpt in its output folder;"
+    " to continue a sweep, run the same command with study=NAME"
 }
 
 

@@ -36,7 +36,10 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
         if isinstance(link, MissingConfigException) and link.missing_cfg_file is not None:
             return _unknown_choice(link), BAD_INPUT
         if isinstance(link, OverrideParseException):
-            return f"cannot read the override {link.override!r}; write KEY=VALUE, as in budget.images=20000", BAD_INPUT
+            return (
+                f"cannot read the override {link.override!r}; write KEY=VALUE, for example budget.images=20000",
+                BAD_INPUT,
+            )
         if isinstance(link, ConfigKeyError) and link.full_key:
             return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
@@ -71,7 +74,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
 def _unknown_key(key: str, command: str) -> str:
     known = closest(key, _known_keys(command))
     usage = f"{command} {_SOURCES[command]}" if command in _SOURCES else command
-    return f"{key} is no key of the config{known} `ganvas {usage} --cfg job` shows them all"
+    return f"{key} is not a key of the config{known} `ganvas {usage} --cfg job` shows all keys"
 
 
 def _known_keys(command: str) -> list[str]:

@@ -80,7 +80,9 @@ def _search_path(config_dir: str | os.PathLike[str] | None) -> ConfigSearchPath:
         return path
     folder = Path(config_dir).absolute()
     if not folder.is_dir():
-        raise ConfigError(f"config_dir={config_dir} is no folder; give the folder that holds network/, objective/, ...")
+        raise ConfigError(
+            f"config_dir={config_dir} is not a folder; give the folder that holds network/, objective/, ..."
+        )
     path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))  # as Hydra's --config-dir
     return path
 
@@ -134,7 +136,7 @@ def written(key: str, value: Any) -> str:
         return "[" + ",".join(written(key, part) for part in value) + "]"
     raise ConfigError(
         f"{key}: got a {type(value).__name__}; expected None, a bool, a number, a string, a path, or a list or dict of "
-        "these, since it stands in for an override of the command line"
+        "these, since it becomes an override of the command line"
     )
 
 

@@ -130,7 +130,7 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """
     _require_images(subject, cfg)
     if not isinstance(subject.model, Reconstructs):
-        raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
+        raise ConfigError(f"kind=reconstruction needs an encoder, and {cfg.source} has none; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
     return Drawn(made, pictures.pairs(originals.x[:SHOWN], made[:SHOWN], cfg.columns))
@@ -150,13 +150,13 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | No
 def _rows(subject: ModelSubject, cfg: DictConfig) -> int:
     _require_images(subject, cfg)
     if cfg.columns < 2 or cfg.n < cfg.columns:
-        raise ConfigError(f"kind={cfg.kind}: rows of columns={cfg.columns} need at least 2, and n={cfg.n} to fill one")
+        raise ConfigError(f"kind={cfg.kind}: columns={cfg.columns} must be at least 2, and n={cfg.n} at least as many")
     return cfg.n // cfg.columns
 
 
 def _require_images(subject: ModelSubject, cfg: DictConfig) -> None:
     if len(subject.shape) != 3:
-        raise ConfigError(f"kind={cfg.kind} shows images, {cfg.source} makes points; write --kind grid")
+        raise ConfigError(f"kind={cfg.kind} shows images, but {cfg.source} makes points; write --kind grid")
 
 
 def _by_activity(subject: ModelSubject) -> list[int]:

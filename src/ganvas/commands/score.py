@@ -81,7 +81,7 @@ def _check_names(names: list[str] | None) -> None:
         if name not in known:
             raise ConfigError(f"metrics: {name} is unknown{closest(name, known)} Known are {', '.join(known)}")
     if names is not None and not names:
-        raise ConfigError("metrics=[] asks for nothing; leave it out for the standard metrics")
+        raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
 
 
 def _extractor(

@@ -112,8 +112,8 @@ def _pair(name: str, out: object, n: int) -> Extracted:
 def _check_arguments(name: str, size: int, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name in _TAKEN:
         raise ValueError(
-            f"name: expected small letters, digits and dashes, and none of {', '.join(_TAKEN)}, got '{name}'; "
-            "choose a name of its own, since scores are named by it"
+            f"name: expected lower-case letters, digits and dashes, and none of {', '.join(_TAKEN)}, got '{name}'; "
+            "choose another name, which becomes part of the scores' keys"
         )
     if size < 1:
         raise ValueError(f"size: expected at least 1 pixel, got {size}; write the side the module was trained with")

@@ -38,7 +38,8 @@ def _network(model: str, layer: str, weights: str | None) -> nn.Module:
         ) from error
     except (RuntimeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"extractor.weights={weights}: not what '{model}' reads ({str(error)[:300]}); null downloads the weights"
+            f"extractor.weights={weights}: cannot be read as weights of '{model}' ({str(error)[:300]}); "
+            "null downloads the weights"
         ) from error
 
 
@@ -52,7 +53,9 @@ def _no_local(path: Path) -> Path:
 def _archive(path: Path) -> Path:
     """Check that CLIP's weights are a file; they are a TorchScript archive, and loading it runs no Python code."""
     if not path.is_file():
-        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+        raise ValueError(
+            f"extractor.weights: expected a file, got {path}, which is not a file; null downloads the weights"
+        )
     return path
 
 

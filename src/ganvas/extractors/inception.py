@@ -21,7 +21,7 @@ from ganvas.extractors.resize import TF1_GRID
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """SHA-256 of the file at torch-fidelity's URL; the file's name ends with the first eight digits."""
-_NO_STATE_DICT: Final = "is no state dict of torch-fidelity's InceptionV3; null downloads the weights"
+_NO_STATE_DICT: Final = "is not a state dict of torch-fidelity's InceptionV3; null downloads the weights"
 
 
 def download() -> Path:
@@ -67,7 +67,9 @@ def local(path: Path) -> Path:
         ValueError: the file does not exist, or is not a plain state dict.
     """
     if not path.is_file():
-        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+        raise ValueError(
+            f"extractor.weights: expected a file, got {path}, which is not a file; null downloads the weights"
+        )
     try:
         tensors = torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:
@@ -114,7 +116,7 @@ class InceptionExtractor(ColourExtractor):
         if self.weights_hash != WEIGHTS_SHA256:
             warnings.warn(
                 f"extractor.weights={weights} (SHA-256 {self.weights_hash[:8]}...) are not the 2015 Inception weights "
-                f"({WEIGHTS_SHA256[:8]}...): these scores compare with no published FID, IS or KID",
+                f"({WEIGHTS_SHA256[:8]}...): these scores are not comparable with published FID, IS or KID",
                 stacklevel=2,
             )
 

@@ -63,7 +63,7 @@ def load_module(module: str) -> tuple[nn.Module, str]:
 
 def _from_file(path: Path, load: Callable[[Path], nn.Module]) -> tuple[nn.Module, str]:
     if not path.is_file():
-        raise ValueError(f"module: expected a file, got {path}, which is none; check the path")
+        raise ValueError(f"module: expected a file, got {path}, which is not a file; check the path")
     try:
         return load(path), sha256(path.read_bytes())
     except ValueError:

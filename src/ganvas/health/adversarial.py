@@ -96,7 +96,7 @@ def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: 
         share <= GAP_SHARE or gap <= GAP_ERRORS * error,
         f"The critic scores training images {gap:.3g} ± {error:.2g} above held-out ones, {share:.1%} of its estimate "
         f"{estimate:.3g} (at most {GAP_SHARE:.0%} is expected).",
-        "The critic knows training images by heart: its estimate is too high; use more data, augmentation, or a "
+        "The critic overfits the training images: its estimate is too high; use more data, augmentation, or a "
         "smaller critic.",
     )
 

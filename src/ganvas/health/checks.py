@@ -145,12 +145,7 @@ def posterior_collapse(activity: LatentActivity) -> Finding:
 
 
 def require_values(name: str, values: Tensor) -> None:
-    """Raise ValueError if a series is empty.
-
-    Args:
-        name: name of the argument, for the message.
-        values: one-dimensional.
-    """
+    """Raise ValueError, with the argument's name, if a series is empty."""
     if not len(values):
         raise ValueError(f"{name}: expected at least one value, got none; log more often, or score more images")
 

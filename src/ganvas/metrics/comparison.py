@@ -148,7 +148,7 @@ class Comparison:
 
     @cached_property
     def membership(self) -> Membership:
-        """Which images lie in which balls; shared by precision, recall, density and coverage."""
+        """Membership of the images in balls; shared by precision, recall, density and coverage."""
         real, s = self.real_features("prdc"), self.settings
         ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
         least = max(ks.values())

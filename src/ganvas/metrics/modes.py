@@ -35,7 +35,7 @@ class ModeCoverage:
 
     Args:
         covered: number of modes with at least one high-quality point.
-        modes: number of modes.
+        modes: number of modes of the mixture.
         high_quality: share of high-quality points, at most about :data:`HIGH_QUALITY_CEILING` for a perfect model.
         reverse_kl: divergence of the modes' shares from the uniform, in nats, at most ``log(modes)``; infinite if there
             is no high-quality point.
@@ -83,7 +83,7 @@ def _modes(material: Material) -> Measured:
     density = source.density if isinstance(source, DensitySource) else None
     if not isinstance(density, GaussianMixture):
         raise ValueError(
-            f"metrics: modes needs a mixture of Gaussians, {material.reference} is none; it is for data=ring and grid"
+            f"metrics: modes needs a mixture of Gaussians, as data=ring or grid, but {material.reference} is not one"
         )
     test = material.examples(material.split, "modes")
     real = model_input(test.batch(torch.arange(min(len(test), material.n))))

@@ -30,7 +30,7 @@ _ROUNDING: Final = 1e-6
 
 @dataclass(frozen=True)
 class Membership:
-    """Which images lie in which balls.
+    """Membership of the images of each side in the balls of the other side.
 
     Args:
         fake_in_real: whether the generated image lies in the closed ball of a real image (k of precision).
@@ -173,8 +173,8 @@ def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
     zero = int((closed == 0).sum())
     if zero:
         warnings.warn(
-            f"{side}: {zero} of {len(closed)} images have {k} copies or more; their balls are points: precision and "
-            "recall count exact copies in them, density and coverage count nothing",
+            f"{side}: {zero} of {len(closed)} images have {k} copies or more; their balls have radius 0: for "
+            "precision and recall they contain exact copies only, for density and coverage they are empty",
             stacklevel=3,
         )
 

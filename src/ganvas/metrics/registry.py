@@ -86,7 +86,7 @@ def registered(metric: Metric) -> Iterator[None]:
 
 
 def metrics() -> Mapping[str, Metric]:
-    """All metrics by name."""
+    """Return all metrics by name."""
     _register_installed()
     return MappingProxyType(_registered)
 

@@ -28,7 +28,7 @@ class StackedModes:
 
     Args:
         covered: number of modes generated at least once.
-        modes: number of modes.
+        modes: number of modes of the data, 1000 for three digits.
         kl: divergence of the modes' shares from the uniform, in nats.
     """
 

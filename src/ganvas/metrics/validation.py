@@ -21,4 +21,6 @@ def require_images(metric: str, least: int, **sides: Tensor) -> None:
             raise ValueError(f"{side}: {metric} expects at least {least} images, got {len(x)}; score more images")
         if not x.isfinite().all():
             bad = int((~x.isfinite().all(dim=1)).sum())
-            raise ValueError(f"{side}: {metric} expects finite features, got {bad} images without; look at the images")
+            raise ValueError(
+                f"{side}: {metric} expects finite features, got {bad} images with NaN or infinity; check the images"
+            )

@@ -108,7 +108,7 @@ def _packed(key: CacheKey, found: Features) -> Kept:
 
 def _check(key: CacheKey, found: Kept) -> None:
     if len(found.tensors["values"]) != key.n or "shape" not in found.facts:
-        raise ValueError("its content is not of its key")
+        raise ValueError("its content does not belong to its key")
 
 
 @final

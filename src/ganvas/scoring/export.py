@@ -34,7 +34,7 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
     path = Path(cfg.export_reference)
     if extractor is None or reference.statistics is not None:
         raise ConfigError(
-            f"export_reference={path}: needs images and an extractor, reference={reference.name} has not both; "
+            f"export_reference={path}: needs an extractor and images, reference={reference.name} lacks one of them; "
             "write reference=DATASET|FOLDER|FILE.npz extractor=inception"
         )
     examples = reference.examples(reference.split, "export_reference")

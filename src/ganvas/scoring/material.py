@@ -87,7 +87,7 @@ class Gathered(Material):
             raise ValueError("metrics: scores from features need an extractor; write extractor=inception, or mnist")
         if len(self.shape) != 3:
             raise ValueError(
-                f"extractor={self._extractor.name} reads images, {self.subject} makes points of shape "
+                f"extractor={self._extractor.name} reads images, but {self.subject} makes points of shape "
                 f"{self.shape}; write metrics=[modes]"
             )
         return self._extractor
@@ -122,7 +122,7 @@ class Gathered(Material):
         examples = self.examples(split, "ceiling=one_mode")
         if examples.labels is None:
             raise ValueError(
-                f"ceiling=one_mode needs classes, which reference={self.reference} does not know; write ceiling=noise"
+                f"ceiling=one_mode needs classes, and reference={self.reference} has none; write ceiling=noise"
             )
         label = int(examples.labels.bincount().argmax())
         members = (examples.labels == label).nonzero().squeeze(1)
@@ -133,7 +133,7 @@ class Gathered(Material):
         """See :meth:`Material.bound_model`."""
         model = self.bounds_evidence()
         if model is None:
-            raise ValueError(f"metrics: {metric} needs a VAE, {self.subject} is none; leave {metric} out")
+            raise ValueError(f"metrics: {metric} needs a VAE, and {self.subject} is not one; leave {metric} out")
         if not self._reference.own:
             raise ValueError(
                 f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"

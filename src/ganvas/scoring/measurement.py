@@ -200,7 +200,7 @@ class Measurement:
         sides = {self._reference.name: real, self._subject.name: fake if self._subject.weights == "images" else None}
         for name, side in sides.items():
             if isinstance(side, Features) and side.n > 1 and bool((side.values == side.values[0]).all()):
-                raise ValueError(f"{name}: all {side.n} images are equal to the extractor; check how they were made")
+                raise ValueError(f"{name}: all {side.n} images have equal features; check how they were made")
 
 
 def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]:
@@ -211,4 +211,4 @@ def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]
 def _short(rows: Mapping[str, tuple[Row, Part]], n: int) -> tuple[str, ...]:
     if "floor" not in rows or rows["floor"][0].n >= n:
         return ()
-    return (f"the floor is of {rows['floor'][0].n} training images, all there are, against {n} generated ones",)
+    return (f"the floor uses all {rows['floor'][0].n} training images, the score {n} generated images",)

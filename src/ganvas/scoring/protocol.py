@@ -178,8 +178,8 @@ def warnings_for(protocol: Protocol) -> list[str]:
     said = {
         f"n={n} is below {INCEPTION_LEAST}, the Inception's number of features: the covariance is singular and the FID "
         "far above its value at 10,000 or more images": stated["extractor"] == "inception" and n < INCEPTION_LEAST,
-        f"{n_fake} generated images against {n_real} real ones: papers that fix both at one number "
-        "do not compare": n_real not in (None, n_fake),
+        f"{n_fake} generated images against {n_real} real ones: the score is not comparable with "
+        "papers that use equal numbers": n_real not in (None, n_fake),
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",
     }
     return [sentence for sentence, holds in said.items() if holds]

@@ -112,7 +112,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
         return Reference(cfg.reference, "all", images=read_folder(path))
     if path.suffix not in ARRAYS or not path.exists():
         raise ConfigError(
-            f"reference={cfg.reference} is no data set, folder or .npz{closest(cfg.reference, data_sets())} "
+            f"reference={cfg.reference} is not a data set, folder or .npz{closest(cfg.reference, data_sets())} "
             f"Data sets are {', '.join(data_sets())}"
         )
     if _holds_statistics(path):

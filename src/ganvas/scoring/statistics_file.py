@@ -99,7 +99,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (*_UNREADABLE, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: is no readable .npz of reference statistics ({error})") from error
+        raise ValueError(f"{path}: cannot be read as .npz of reference statistics ({error})") from error
     if not {"mu", "sigma"} <= arrays.keys():
         raise ValueError(f"{path}: expected arrays mu and sigma, got {sorted(arrays)}; is it a file of images?")
     return arrays

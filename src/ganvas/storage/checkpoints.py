@@ -28,5 +28,5 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a last.ckpt of ganvas") from error
     if "images_seen" not in checkpoint:
-        raise CheckpointError(f"{path} is no checkpoint of ganvas: it does not say how many images it has seen")
+        raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain images_seen")
     return checkpoint

@@ -94,7 +94,7 @@ def _read(path: Path, check: Callable[[Kept], None]) -> Kept | None:
             stated = json.loads(file.metadata()[_STATED])
         found = Kept(tensors, stated["facts"])
         if stated["sha256"] != _checksum(found):
-            raise ValueError("its content is not what its checksum says")
+            raise ValueError("its content does not match its checksum")
         check(found)
     except _DAMAGED as error:
         warnings.warn(f"cache file {path.name} is damaged ({error}); computing its content again", stacklevel=4)
@@ -114,8 +114,8 @@ def _write(path: Path, found: Kept) -> None:
 
 def _warn_unusable(folder: Path, error: Exception) -> None:
     warnings.warn(
-        f"the cache {folder} cannot be written ({error}): what it would keep is computed each time; "
-        "write paths.cache=DIR with a folder that can",
+        f"the cache {folder} cannot be written ({error}), so its content is computed each time; "
+        "write paths.cache=DIR with a folder that can be written",
         stacklevel=3,
     )
 
