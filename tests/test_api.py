@@ -263,7 +263,7 @@ def test_bad_input_raises_the_commands_own_message(place, run, command, argument
 def test_what_is_no_override_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="seed: got a Tensor; expected None, a bool"):
         ganvas.train(seed=torch.zeros(3))
-    with pytest.raises(ConfigError, match="config_dir=nowhere is no folder"):
+    with pytest.raises(ConfigError, match="config_dir=nowhere is not a folder"):
         ganvas.train(config_dir="nowhere")
     with pytest.raises(CheckpointError, match="few.npz cannot be read as a checkpoint"):
         np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))

@@ -17,13 +17,13 @@ from ganvas.sweeps.overrides import quoted
 USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
-  score SOURCE [OVERRIDE ...] scores of a run, a checkpoint, or images (folder, .npz, .npy) against a reference
+  score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
-                              examples of a trained model, as an array that score reads and a picture
-  rerun RUN_ID                train a run again from what it recorded, and say what differs
-  report STUDY [STUDY ...]    table, statistics and plots of studies on one HTML page, also logged to MLflow
-  reproduce [PAPER] [--scale smoke|cpu|full]   a paper's claims against what we measure; without PAPER the list
-  ui [--port N] [--host H]    the MLflow UI on the configured store
+                              draw examples of a trained model: an array, which score can read, and a picture
+  rerun RUN_ID                train a run again from its record, and show the differences
+  report STUDY [STUDY ...]    write table, statistics and plots of studies on one HTML page, also logged to MLflow
+  reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
+  ui [--port N] [--host H]    serve the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
@@ -43,7 +43,7 @@ def _sample_overrides(arguments: list[str]) -> list[str]:
 
 
 def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> tuple[list[str], list[str]]:
-    """A command's own options as Hydra's overrides, by the keys they set, and what else there is."""
+    """Split arguments into the command's own options, written as Hydra's overrides, and all other arguments."""
     parser = argparse.ArgumentParser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
     for option, key in keys.items():
         parser.add_argument(option, dest=key)
@@ -56,19 +56,19 @@ def _rerun_overrides(arguments: list[str]) -> list[str]:
 
 
 def _score_overrides(arguments: list[str]) -> list[str]:
-    """Let Hydra add the keys of a reference data set, which are its own and which Hydra cannot know."""
+    """Mark the keys of a data set by `++`, which tells Hydra to add them: conf/score.yaml does not contain them."""
     return [f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments)]
 
 
 def _studies_override(arguments: list[str]) -> list[str]:
-    """The arguments with those that are no option or override gathered into one list, as Hydra takes it: quoted."""
+    """Collect the arguments that are neither option nor override into one quoted list, the override ``studies``."""
     names = [a for a in arguments if not a.startswith("-") and "=" not in a]
     listed = ",".join(quoted(name) for name in names)
     return [*([f"studies=[{listed}]"] if names else []), *(a for a in arguments if a not in names)]
 
 
 def _source_override(arguments: list[str]) -> list[str]:
-    """The arguments with the first, where it is no option or override, as Hydra takes it: quoted, for any path."""
+    """Write the first argument as the override ``source``, quoted for any path, unless it is an option or override."""
     source, *rest = arguments or [""]
     if not source or source.startswith("-") or ("=" in source and not os.path.exists(source)):
         return arguments
@@ -76,10 +76,10 @@ def _source_override(arguments: list[str]) -> list[str]:
 
 
 def _paper_overrides(arguments: list[str]) -> list[str]:
-    """PAPER and --scale as Hydra takes them; what has a '=' or is an option of Hydra's stays."""
+    """Write PAPER and --scale as overrides; keep overrides and Hydra's own options."""
     scale, rest = _own_options("reproduce", {"--scale": "scale"}, arguments)
     words = [word if word.startswith("-") or "=" in word else f"paper={word}" for word in rest] + scale
-    # The list writes nothing, so it needs no folder of its own.
+    # The list of papers writes nothing, so it needs no output folder.
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
@@ -91,7 +91,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "report": _studies_override,
     "reproduce": _paper_overrides,
 }
-"""Commands whose entry is Hydra's, and how their arguments become Hydra's overrides."""
+"""Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
 COMMANDS = (*OVERRIDES, "ui")
 
 
@@ -101,7 +101,7 @@ def _run(command: str, arguments: list[str]) -> None:
     if command not in OVERRIDES:
         module.main(arguments)
         return
-    # Hydra would print its own digest of an exception and exit 1; ours needs the exception itself.
+    # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"ganvas {command}", *OVERRIDES[command](arguments)]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
@@ -110,8 +110,8 @@ def _run(command: str, arguments: list[str]) -> None:
 
 
 INTERRUPTED = {
-    "train": "interrupted: the run is KILLED; resume=DIR goes on from the last.ckpt in its output; of a"
-    " sweep, the same line with its study=NAME"
+    "train": "interrupted: the run has status KILLED; resume=DIR continues from the last.ckpt in its output folder;"
+    " to continue a sweep, run the same command with study=NAME"
 }
 
 
@@ -119,10 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: command and its arguments; None reads them from the process.
+        argv: command and its arguments; None takes ``sys.argv``.
 
     Returns:
-        0 when the command did what it says, 2 on bad input, 1 on any other failure.
+        0 on success, 2 on bad input, 1 on any other failure.
     """
     command, *arguments = (list(argv) if argv is not None else sys.argv[1:]) or ["--help"]
     if command in ("-h", "--help"):
@@ -151,7 +151,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
         from ganvas.tracking.signals import is_interruption
 
         if not is_interruption(stop):
-            raise  # Hydra's own exit, after --help or --cfg
+            raise  # Hydra exits this way after --help or --cfg
         return _complain(INTERRUPTED.get(command, "interrupted"), FAILURE)
     return OK
 

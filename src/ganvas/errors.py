@@ -1,4 +1,4 @@
-"""What went wrong, in one message, and whose turn it is: the caller's (exit code 2) or ours (1)."""
+"""Turns an error into one message and an exit code: 2 if the caller's input is bad, 1 for any other failure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from ganvas.config import closest
 
 FAILURE, BAD_INPUT = 1, 2
 _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
-"""Launchers by the extra they come with."""
+"""Hydra launchers, each with the extra of ganvas that installs it."""
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
-"""What a command is given before its overrides."""
+"""Positional argument of each command, as the usage line shows it."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
 def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
-    """One message for ``error`` and the exit code it deserves.
+    """Make one message and an exit code for ``error``.
 
     Args:
-        error: what a command raised. Bad input of ours carries an ``exit_code``, inside what Hydra may wrap around it.
-        command: whose config the keys belong to, as on the command line.
+        error: what a command raised. An exception of ganvas for bad input has an ``exit_code``; Hydra may wrap it, so
+            its causes are searched too.
+        command: the command whose config has the keys, as on the command line.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
@@ -35,7 +36,10 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
         if isinstance(link, MissingConfigException) and link.missing_cfg_file is not None:
             return _unknown_choice(link), BAD_INPUT
         if isinstance(link, OverrideParseException):
-            return f"cannot read the override {link.override!r}; write KEY=VALUE, as in budget.images=20000", BAD_INPUT
+            return (
+                f"cannot read the override {link.override!r}; write KEY=VALUE, for example budget.images=20000",
+                BAD_INPUT,
+            )
         if isinstance(link, ConfigKeyError) and link.full_key:
             return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
@@ -51,7 +55,7 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:  # what is raised from its own consequence has no end
+    while error is not None and id(error) not in seen:  # causes may form a cycle
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
@@ -70,7 +74,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
 def _unknown_key(key: str, command: str) -> str:
     known = closest(key, _known_keys(command))
     usage = f"{command} {_SOURCES[command]}" if command in _SOURCES else command
-    return f"{key} is no key of the config{known} `ganvas {usage} --cfg job` shows them all"
+    return f"{key} is not a key of the config{known} `ganvas {usage} --cfg job` shows all keys"
 
 
 def _known_keys(command: str) -> list[str]:

@@ -99,7 +99,7 @@ def test_reconstructions_and_points(runs, tmp_path):
         (["ring", "--kind", "traversal"], "makes points"),
         (["gan", "--kind", "collage"], "expected grid, interpolation"),
         (["gan", "-n", "0"], "at least 1"),
-        (["gan", "--kind", "interpolation", "-n", "3"], "to fill one"),
+        (["gan", "--kind", "interpolation", "-n", "3"], "n=3 at least as many"),
         (["nowhere.ckpt"], "nowhere.ckpt"),
     ],
 )

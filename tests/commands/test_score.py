@@ -248,7 +248,7 @@ def test_stacked_digits_are_scored_by_their_modes():
 BAD = {
     "fakes.npz extractor=mnist": "no reference for the images fakes.npz; write reference=DATASET",
     "fakes.npz reference=photos": "no extractor for fakes.npz; write extractor=inception",
-    "fakes.npz reference=mnst5k": "mnst5k is no data set, folder or .npz; did you mean mnist5k?",
+    "fakes.npz reference=mnst5k": "mnst5k is not a data set, folder or .npz; did you mean mnist5k?",
     "fakes.npz reference=mnist5k metrics=[fdd]": "metrics: fdd is unknown; did you mean fd?",
     "fakes.npz reference=mnist5k metrics=[fid]": "use 'fd'",
     "fakes.npz reference=mnist5k metrics=[nll]": "metrics: nll needs a VAE",
@@ -257,8 +257,8 @@ BAD = {
     "fakes.npz reference=photos extractor=mnist metrics=[memorisation]": "memorisation needs train images",
     "fakes.npz reference=colour.npz extractor=mnist": "images of 1 channels against 3 of the reference colour.npz",
     "colour.npz reference=mnist5k": "colour.npz: images of 3 channels against 1 of the reference mnist5k",
-    "equal.npz reference=mnist5k": "equal.npz: all 60 images are equal",
-    "fakes.npz reference=equal.npz extractor=mnist": "equal.npz: all 60 images are equal",
+    "equal.npz reference=mnist5k": "equal.npz: all 60 images have equal features",
+    "fakes.npz reference=equal.npz extractor=mnist": "equal.npz: all 60 images have equal features",
     "one.npz reference=mnist5k": "got 1",
     "fakes.npz reference=one.npz extractor=mnist": "got 1",
     "fakes.npz reference=float.npz extractor=mnist": "images of type float32, expected uint8",
@@ -275,7 +275,7 @@ BAD = {
     "fakes.npz reference=photos data.size=3": "reference=photos takes no data keys",
     "fakes.npz reference=npz": "reference=npz needs data.path=PATH",
     "export_reference=x.npz": "no reference for the export",
-    "export_reference=x.npz reference=ring": "needs images and an extractor, reference=ring has not both",
+    "export_reference=x.npz reference=ring": "needs an extractor and images, reference=ring lacks one of them",
     "export_reference=x.pt reference=mnist5k": "ends with .npz, got x.pt",
     "float.npz reference=mnist5k": "images of type float32, expected uint8",
     "nowhere reference=mnist5k": "'nowhere' is neither a checkpoint nor a run",
@@ -283,7 +283,7 @@ BAD = {
     "mixed reference=mnist5k": "images of different sizes",
     "torn reference=mnist5k": "torn.png",
     "reference=mnist5k": "no SOURCE",
-    "fakes.npz metrcs=[fd]": "metrcs is no key of the config; did you mean metrics?",
+    "fakes.npz metrcs=[fd]": "metrcs is not a key of the config; did you mean metrics?",
 }
 
 

@@ -144,8 +144,8 @@ def test_points_train_without_an_extractor():
 
 BAD = {
     "model=wgn_gp": "model=wgn_gp is unknown; did you mean wgan_gp?",
-    "modle=gan": "modle is no key of the config; did you mean model?",
-    "budget.imags=3": "budget.imags is no key of the config; did you mean budget.images?",
+    "modle=gan": "modle is not a key of the config; did you mean model?",
+    "budget.imags=3": "budget.imags is not a key of the config; did you mean budget.images?",
     "budget.images=many": "budget.images: Value 'many' of type 'str' could not be converted to Integer",
     "foo": "cannot read the override 'foo'",
     "data=folder": "no value for data.path; write data.path=VALUE",
@@ -162,7 +162,7 @@ BAD = {
     "data=npz data.path=nowhere.npz": "nowhere.npz",
     "+optimizer.momentum=3": "momentum",
     "init_from=nowhere": "'nowhere' is neither a checkpoint nor a run",
-    "n_critic=0": "n_critic is no key of the config; did you mean model.n_critic?",
+    "n_critic=0": "n_critic is not a key of the config; did you mean model.n_critic?",
     "model.n_critic=0": "n_critic=0 must be >= 1",
     "+schedule@schedules.optimizer.betas=ramp": "schedules.optimizer.betas: it starts at 0.0, expected as many numbers",
     "constraint=r1 schedules.constraint.weight=3": "schedules.constraint.weight: got 3, expected a schedule",

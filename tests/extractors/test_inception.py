@@ -65,7 +65,7 @@ def test_missing_file_is_refused(tmp_path):
 @pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, torch.zeros(1), {"run": Path}])
 def test_other_files_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="is no state dict of torch-fidelity's InceptionV3"):
+    with pytest.raises(ValueError, match="is not a state dict of torch-fidelity's InceptionV3"):
         InceptionExtractor(str(tmp_path / "other.pth"))
 
 
@@ -81,7 +81,7 @@ class Payload:
 
 def test_a_file_that_runs_code_is_refused_unread(tmp_path):
     torch.save({"a": Payload(tmp_path / "trace")}, tmp_path / "evil.pth")
-    with pytest.raises(ValueError, match="is no state dict"):
+    with pytest.raises(ValueError, match="is not a state dict"):
         InceptionExtractor(str(tmp_path / "evil.pth"))
     assert not (tmp_path / "trace").exists()
 

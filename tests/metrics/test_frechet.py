@@ -64,5 +64,5 @@ def test_one_image_is_refused():
 def test_features_that_are_not_finite_are_refused():
     bad = correlated(10, 3, 0)
     bad[4, 1] = torch.nan
-    with pytest.raises(ValueError, match="real: .*finite features, got 1 images without"):
+    with pytest.raises(ValueError, match="real: .*finite features, got 1 images with NaN or infinity"):
         frechet_distance(bad, correlated(10, 3, 0))

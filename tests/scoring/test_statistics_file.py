@@ -88,7 +88,7 @@ def test_bad_files_are_refused(tmp_path, mnist_extractor, content, message):
 def test_a_file_that_runs_code_is_refused_unread(tmp_path, mnist_extractor):
     evil = np.array([Payload(tmp_path / "trace")], dtype=object)
     np.savez(tmp_path / "x.npz", mu=evil, sigma=np.eye(D))
-    with pytest.raises(ValueError, match="is no readable .npz of reference statistics"):
+    with pytest.raises(ValueError, match="cannot be read as .npz of reference statistics"):
         load_statistics(tmp_path / "x.npz", mnist_extractor)
     assert not (tmp_path / "trace").exists()
 
@@ -96,12 +96,12 @@ def test_a_file_that_runs_code_is_refused_unread(tmp_path, mnist_extractor):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04half", b"not a zip"])
 def test_unreadable_files_are_refused(tmp_path, mnist_extractor, content):
     (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="is no readable .npz"):
+    with pytest.raises(ValueError, match="cannot be read as .npz"):
         load_statistics(tmp_path / "x.npz", mnist_extractor)
-    with pytest.raises(ValueError, match="is no readable .npz"):
+    with pytest.raises(ValueError, match="cannot be read as .npz"):
         load_statistics(tmp_path / "none.npz", mnist_extractor)
     np.save(tmp_path / "x.npy", np.zeros(3))
-    with pytest.raises(ValueError, match="is no readable .npz"):
+    with pytest.raises(ValueError, match="cannot be read as .npz"):
         load_statistics(tmp_path / "x.npy", mnist_extractor)
 
 

@@ -1,7 +1,7 @@
-"""The Python API: what the commands do, as functions that return what was found.
+"""The Python API: one function for each command, which returns the command's result.
 
-Positional arguments are the overrides of the command line; keyword arguments are overrides too, with Python values.
-Bad input raises what the command prints: :class:`~ganvas.config.ConfigError` and its like.
+Positional arguments are overrides as on the command line; keyword arguments are overrides with Python values. Where a
+command prints an error and exits with 2, its function raises it, for example :class:`~ganvas.config.ConfigError`.
 """
 
 from ganvas.api.calls import load, report, sample, score, train

@@ -19,20 +19,20 @@ PathLike = str | os.PathLike[str]
 def train(*overrides: str, config_dir: PathLike | None = None, quiet: bool = True, **values: Any) -> Result:
     """Train, log and score one model, as ``ganvas train`` does.
 
-    The global random state of the program is the same afterwards. Of a training in several processes only the first
-    returns: the others end here, since what follows in the program is for one process.
+    The global random state of the program is restored afterwards. In a training with several processes, only the first
+    process returns; the others end here, since the rest of the program is for one process.
 
     Args:
-        *overrides: as on the command line, ``"model=wgan_gp"``.
-        config_dir: folder with configs of one's own, as ``--config-dir``.
-        quiet: whether the line that shows progress is kept back.
-        **values: further overrides by key, ``seed=3``; a dotted key is passed as ``**{"budget.images": 20000}``.
+        *overrides: as on the command line, for example ``"model=wgan_gp"``.
+        config_dir: folder with your own configs, as ``--config-dir``.
+        quiet: True hides the progress line.
+        **values: further overrides by key, as ``seed=3``; a dotted key is passed as ``**{"budget.images": 20000}``.
 
     Raises:
-        ConfigError: whatever the command refuses with exit code 2.
-        DataError: data that cannot be read.
-        StoreError: an MLflow store that cannot be used.
-        NonFiniteError: a loss that became NaN or infinite.
+        ConfigError: the config is not valid.
+        DataError: the data cannot be read.
+        StoreError: the MLflow store cannot be used.
+        NonFiniteError: a loss became NaN or infinite.
     """
     from pytorch_lightning.utilities.seed import isolate_rng
 
@@ -59,20 +59,20 @@ def score(
     """Score a run, a checkpoint or images against a reference, as ``ganvas score`` does.
 
     Args:
-        source: run id, checkpoint, folder or array file of images, or what :func:`train` returned; None only writes
-            ``export_reference``.
-        *overrides: as on the command line, ``"settings.kid_subsets=50"``.
-        reference: data set, folder, or file of images or moments; None takes the data of the model.
-        extractor: of features; None takes that of the model or of the data set.
-        metrics: names; None takes the standard ones.
-        config_dir: folder with configs of one's own, as ``--config-dir``.
-        quiet: whether the table is kept back.
-        **values: further overrides by key; ``data={"path": "photos"}`` are keys of the reference data set.
+        source: run id, checkpoint, folder or array file of images, or the result of :func:`train`; None scores nothing
+            and only writes the file ``export_reference``.
+        *overrides: as on the command line, for example ``"settings.kid_subsets=50"``.
+        reference: data set, folder, or file of images or moments; None takes the data the model was trained on.
+        extractor: name of the feature extractor; None takes that of the model or of the data set.
+        metrics: metric names; None takes the standard metrics.
+        config_dir: folder with your own configs, as ``--config-dir``.
+        quiet: True prints no table.
+        **values: further overrides by key; ``data={"path": "photos"}`` sets keys of the reference data set.
 
     Raises:
-        ConfigError: something that cannot be scored as asked.
-        DataError: images that cannot be read.
-        StoreError: scores that the run's store did not take.
+        ConfigError: the source cannot be scored as requested.
+        DataError: images cannot be read.
+        StoreError: the run's MLflow store did not accept the scores.
     """
     from ganvas.commands.score import score as scored
 
@@ -97,17 +97,17 @@ def sample(
     """Write examples of a trained model as an array and a picture, as ``ganvas sample`` does.
 
     Args:
-        source: run id, checkpoint, or what :func:`train` returned.
+        source: run id, checkpoint, or the result of :func:`train`.
         *overrides: as on the command line.
-        n: how many; None takes 64.
-        seed: of the latents; None takes that of ``ganvas score``.
+        n: number of examples; None takes 64.
+        seed: seed of the latents; None takes the seed of ``ganvas score``.
         kind: ``grid``, ``interpolation``, ``traversal`` or ``reconstruction``; None takes ``grid``.
-        config_dir: folder with configs of one's own, as ``--config-dir``.
-        quiet: whether the names of the files are kept back.
+        config_dir: folder with your own configs, as ``--config-dir``.
+        quiet: True prints no file names.
         **values: further overrides by key.
 
     Raises:
-        ConfigError: a source that is no model, or what it cannot give.
+        ConfigError: the source is not a model, or the model does not support ``kind``.
     """
     from ganvas.commands.sample import sample as sampled
 
@@ -121,12 +121,12 @@ def load(source: PathLike, device: str | None = None) -> Loaded:
     """Build a trained model from its checkpoint.
 
     Args:
-        source: run id, ``RUN_ID/best.ckpt``, checkpoint, or a folder with one.
-        device: as torch names it; None takes a GPU where there is one.
+        source: run id, ``RUN_ID/best.ckpt``, checkpoint, or folder with a checkpoint.
+        device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
 
     Raises:
-        CheckpointError: no checkpoint of ganvas.
-        ConfigError: a checkpoint without a config.
+        CheckpointError: there is no checkpoint of ganvas.
+        ConfigError: the checkpoint holds no config.
     """
     return load_model(os.fspath(source), device)
 
@@ -135,14 +135,14 @@ def report(*studies: str, config_dir: PathLike | None = None, quiet: bool = True
     """Rank the configurations of studies and write the page, as ``ganvas report`` does.
 
     Args:
-        *studies: names; with ``=`` in it an argument is an override, as on the command line.
-        config_dir: folder with configs of one's own, as ``--config-dir``.
-        quiet: whether the conclusion is kept back.
-        **values: further overrides by key, as ``score="score/mnist/is"``.
+        *studies: names of studies; an argument with ``=`` is an override, as on the command line.
+        config_dir: folder with your own configs, as ``--config-dir``.
+        quiet: True does not print the conclusion.
+        **values: further overrides by key, for example ``score="score/mnist/is"``.
 
     Raises:
-        StudyError: a study that the store does not have, or that has nothing to rank.
-        StoreError: a store that cannot be used.
+        StudyError: the store does not have a study, or a study has nothing to rank.
+        StoreError: the store cannot be used.
     """
     from ganvas.commands.report import report as reported
 
@@ -159,12 +159,12 @@ def _with_source(source: PathLike | Result | None, values: Mapping[str, Any]) ->
 
 
 def _added(override: str) -> str:
-    """The override, as Hydra adds a key that it cannot know: those of a reference data set are its own."""
+    """Mark a key of a reference data set with ``++``: Hydra then adds it, as conf/score.yaml does not contain it."""
     return f"++{override}" if override.startswith("data.") else override
 
 
 @contextlib.contextmanager
 def _printed(quiet: bool) -> Iterator[None]:
-    """Keep back what a command prints, where that is asked for; errors and warnings still show."""
+    """Discard standard output if ``quiet``; errors and warnings are still shown."""
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         yield

@@ -1,4 +1,4 @@
-"""The config of a call, composed as the command line composes it, inside a program of its own."""
+"""Composes the config of an API call as the command line would, inside the caller's Python program."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Call(NamedTuple):
     """A composed call of a command.
 
     Args:
-        config: its config, without Hydra's own node.
-        output: folder that it writes to.
-        choices: what each config group was set to.
-        overrides: as the command line would have them.
+        config: the composed config, without Hydra's own node.
+        output: output folder of the command.
+        choices: chosen config by config group.
+        overrides: all overrides, as the command line would have them.
     """
 
     config: DictConfig
@@ -49,16 +49,16 @@ def calling(
 ) -> Iterator[Call]:
     """Compose the config of a command; inside the block Hydra is initialised as on the command line.
 
-    A program that has Hydra initialised for configs of its own finds it unchanged afterwards.
+    If the program has initialised Hydra for its own configs, that state is restored afterwards.
 
     Args:
-        command: name of its root config, as ``train``.
+        command: name of the command and of its root config, for example ``train``.
         overrides: as on the command line.
         values: further overrides by key.
-        config_dir: folder with configs of one's own, or None.
+        config_dir: folder with the caller's own configs, or None.
 
     Raises:
-        ConfigError: whatever the command would refuse with exit code 2, in its words; other errors pass unchanged.
+        ConfigError: the input is bad; the message is that of the command. Other errors pass unchanged.
     """
     hydra, version = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
     GlobalHydra.instance().clear()
@@ -80,7 +80,9 @@ def _search_path(config_dir: str | os.PathLike[str] | None) -> ConfigSearchPath:
         return path
     folder = Path(config_dir).absolute()
     if not folder.is_dir():
-        raise ConfigError(f"config_dir={config_dir} is no folder; give the folder that holds network/, objective/, ...")
+        raise ConfigError(
+            f"config_dir={config_dir} is not a folder; give the folder that holds network/, objective/, ..."
+        )
     path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))  # as Hydra's --config-dir
     return path
 
@@ -109,14 +111,14 @@ def _bad_input(command: str) -> Iterator[None]:
 
 
 def written(key: str, value: Any) -> str:
-    """A Python value as Hydra's override grammar reads it back.
+    """Write a Python value in Hydra's override grammar.
 
     Args:
-        key: of the override, for the message.
+        key: key of the override, for the message.
         value: None, bool, number, string, path, or a sequence or mapping of these.
 
     Raises:
-        ConfigError: a value that no override can carry.
+        ConfigError: an override cannot hold such a value.
     """
     if value is None:
         return "null"
@@ -134,7 +136,7 @@ def written(key: str, value: Any) -> str:
         return "[" + ",".join(written(key, part) for part in value) + "]"
     raise ConfigError(
         f"{key}: got a {type(value).__name__}; expected None, a bool, a number, a string, a path, or a list or dict of "
-        "these, since it stands in for an override of the command line"
+        "these, since it becomes an override of the command line"
     )
 
 

@@ -1,4 +1,4 @@
-"""The objects that the calls return: scores, a trained model, samples, a ranking, and pictures for a notebook."""
+"""Results of the API functions: scores, a trained model, samples, a ranking, and pictures for a notebook."""
 
 from __future__ import annotations
 
@@ -22,17 +22,13 @@ from ganvas.models import Model
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 
 POINTS = 2000
-"""Points in a scatter."""
+"""Number of points in a scatter plot."""
 
 
 @final
 @dataclass(frozen=True)
 class Grid:
-    """A picture that a notebook shows.
-
-    Args:
-        image: the picture, for everything else that pillow can do.
-    """
+    """A picture that a notebook displays; ``image`` is the pillow image."""
 
     image: Image.Image
 
@@ -42,7 +38,7 @@ class Grid:
         return Grid(Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()))
 
     def _repr_png_(self) -> bytes:
-        """IPython's hook."""
+        """Encode the picture as PNG; IPython calls it to display the picture."""
         content = io.BytesIO()
         self.image.save(content, format="PNG")
         return content.getvalue()
@@ -50,11 +46,7 @@ class Grid:
 
 @final
 class Loaded:
-    """A trained model, with the data and the config that it was trained on.
-
-    Args:
-        subject: the model as ``ganvas score`` opens it.
-    """
+    """A trained model with its training data and its config."""
 
     def __init__(self, subject: ModelSubject) -> None:
         assert subject.config is not None
@@ -64,22 +56,26 @@ class Loaded:
         self._subject = subject
 
     def sample(self, n: int, seed: int = 0, y: Tensor | None = None) -> Tensor:
-        """Draw examples in [-1, 1] by the weights that the model is judged by, on the CPU.
+        """Draw examples with the weights that evaluation uses (EMA weights if the model has them).
 
         Args:
-            n: how many.
-            seed: of the latents.
-            y: class of each, for a conditional model; None draws classes as often as in the training data.
+            n: number of examples.
+            seed: seed of the latents.
+            y: class of each example, ``(n,)``, for a conditional model; None draws classes with the frequencies of the
+                training data.
+
+        Returns:
+            Images in [-1, 1] or points, on the CPU.
         """
         return self.model.sample(n, seed, y).cpu()
 
     def show(self, rows: int = 4, columns: int = 8, seed: int = 0) -> Grid:
-        """Show a grid of samples, or of points a scatter over the data.
+        """Draw a grid of sampled images; for points, draw a scatter plot of samples and data.
 
         Args:
-            rows: of the grid.
-            columns: of the grid.
-            seed: of the latents.
+            rows: images in a column of the grid.
+            columns: images in a row of the grid.
+            seed: seed of the latents.
         """
         if rows < 1 or columns < 1:
             raise ConfigError(f"rows={rows}, columns={columns}: both must be at least 1")
@@ -93,19 +89,15 @@ def load_model(source: str, device: str | None = None) -> Loaded:
     """Build a trained model from its checkpoint.
 
     Args:
-        source: run id, checkpoint, or folder with one.
-        device: as torch names it; None takes a GPU where there is one.
+        source: run id, checkpoint, or folder with a checkpoint.
+        device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
     """
     return Loaded(open_model(source, device_of(device)))
 
 
 @final
 class Scores(Mapping[str, Score]):
-    """Scores by key ``score/<kind>/<name>``, with the content of ``result.json`` beside them.
-
-    Args:
-        result: of a measurement.
-    """
+    """Scores by key ``score/<kind>/<name>``; ``result`` is the content of ``result.json``."""
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = dict(result)
@@ -127,7 +119,7 @@ class Scores(Mapping[str, Score]):
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each score: value, uncertainty and over what, floor, ceiling, fingerprint of its protocol."""
+        """Table with a row for each score: value, sd, what the sd is over, floor, ceiling, protocol fingerprint."""
         rows = self.result.get("calibration", {})
         columns = {
             "value": {key: score.value for key, score in self.items()},
@@ -141,7 +133,7 @@ class Scores(Mapping[str, Score]):
 
     @property
     def findings(self) -> dict[str, dict[str, Any]]:
-        """Health checks by name: value, state (``ok`` or ``warn``), reason."""
+        """Findings of the health checks by name: value, state (``ok`` or ``warn``), reason."""
         return self.result.get("findings", {})
 
     def _repr_html_(self) -> str:
@@ -150,11 +142,7 @@ class Scores(Mapping[str, Score]):
 
 @final
 class Result:
-    """A finished training.
-
-    Args:
-        result: content of its ``result.json``.
-    """
+    """A finished training; ``result`` is the content of its ``result.json``."""
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = dict(result)
@@ -166,7 +154,7 @@ class Result:
 
     @property
     def best(self) -> Scores:
-        """Scores of the best checkpoint by key ``best/<kind>/<name>``; none where no checkpoint was chosen."""
+        """Scores of the best checkpoint by key ``best/<kind>/<name>``; empty if no checkpoint was chosen."""
         best = self.result["best"] or {"scores": {}}
         shared = {
             part: {key.replace("score/", "best/", 1): value for key, value in self.result[part].items()}
@@ -176,17 +164,17 @@ class Result:
 
     @property
     def findings(self) -> dict[str, dict[str, Any]]:
-        """Health checks by name, see :attr:`Scores.findings`."""
+        """Findings of the health checks by name, see :attr:`Scores.findings`."""
         return self.scores.findings
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each score of the final weights, see :attr:`Scores.table`."""
+        """Table with a row for each score of the final weights, see :attr:`Scores.table`."""
         return self.scores.table
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The trained model with its data and its config, read when it is first asked for."""
+        """The trained model with its data and its config; read from the checkpoint at the first access."""
         return load_model(self.result["checkpoint"])
 
     @property
@@ -196,7 +184,7 @@ class Result:
 
     @property
     def config(self) -> DictConfig:
-        """The config that the run was trained by."""
+        """The config of the run."""
         return self.loaded.config
 
     def sample(self, n: int, seed: int = 0, y: Tensor | None = None) -> Tensor:
@@ -204,7 +192,7 @@ class Result:
         return self.loaded.sample(n, seed, y)
 
     def show(self, rows: int = 4, columns: int = 8, seed: int = 0) -> Grid:
-        """Show a grid of samples; see :meth:`Loaded.show`."""
+        """Draw a grid of samples; see :meth:`Loaded.show`."""
         return self.loaded.show(rows, columns, seed)
 
     def _repr_html_(self) -> str:
@@ -213,11 +201,7 @@ class Result:
 
 @final
 class Samples:
-    """Examples that ``ganvas sample`` wrote.
-
-    Args:
-        result: content of its ``result.json``.
-    """
+    """Examples that ``ganvas sample`` wrote; ``result`` is the content of its ``result.json``."""
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = dict(result)
@@ -236,11 +220,7 @@ class Samples:
 
 @final
 class Report:
-    """A report on studies.
-
-    Args:
-        result: content of its ``result.json``.
-    """
+    """A report on studies; ``result`` is the content of its ``result.json``."""
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = dict(result)
@@ -249,17 +229,17 @@ class Report:
 
     @property
     def ranking(self) -> pd.DataFrame:
-        """A row for each configuration, the best first within its protocol."""
+        """Table with a row for each configuration; within each protocol the best comes first."""
         return self._rows("configurations")
 
     @property
     def comparisons(self) -> pd.DataFrame:
-        """A row for each pair of configurations that was compared."""
+        """Table with a row for each compared pair of configurations."""
         return self._rows("comparisons")
 
     @property
     def conclusion(self) -> tuple[str, ...]:
-        """The sentences that the page begins with."""
+        """The sentences at the top of the page."""
         return tuple(sentence for ranking in self.result["rankings"] for sentence in ranking["conclusion"])
 
     def _rows(self, name: str) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""The commands of ``ganvas``: one main function each, read top to bottom."""
+"""The commands of ``ganvas``: one module and one main function for each command."""

@@ -43,7 +43,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
         The content of ``result.json``.
 
     Raises:
-        ConfigError: no such paper or scale.
+        ConfigError: the paper does not exist, or has no such scale.
     """
     paper = read_paper(cfg.paper)
     claims = paper.at(cfg.scale)

@@ -128,7 +128,7 @@ def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def _said(result: Mapping[str, Any]) -> list[str]:
-    """Lines that are printed: the comparison, and what has changed since the old run."""
+    """Lines to print: the comparison, and the conditions that have changed since the old run."""
     lines = [f"run {result['run_id']} is a rerun of {result['rerun_of']}"]
     lines += ["identical: weights and scores are the same to the last bit"] if result["identical"] else []
     if moved := result["weights"]:

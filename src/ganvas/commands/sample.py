@@ -1,4 +1,4 @@
-"""``ganvas sample``: examples of a trained model as an array and a picture, top to bottom."""
+"""``ganvas sample``: write examples of a trained model as an array and a picture."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Reconstructs, to_uint8
 
 SHOWN = 256
-"""Examples in a picture, at most: of ten thousand nobody sees one."""
+"""Maximum number of examples in a picture; with more, each is too small to see."""
 SCATTER_POINTS = 2000
 BATCH = 250
 LOOKED_AT = 1000
-"""Held-out examples that tell which latent units are active."""
+"""Number of held-out examples that determine which latent units are active."""
 
 
 class Drawn(NamedTuple):
-    """What one kind of sampling made.
+    """Examples of a model and a picture of them.
 
     Args:
-        examples: as the model makes them: images in [-1, 1], or points.
-        picture: of them, ``uint8`` of three channels.
+        examples: images in [-1, 1], or points.
+        picture: ``uint8 (3, h, w)``.
     """
 
     examples: Tensor
@@ -44,22 +44,22 @@ class Drawn(NamedTuple):
 
 @hydra.main(config_path=CONFIG_PATH, config_name="sample", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    """Hydra's entry."""
+    """Write the examples; Hydra calls it with the composed config."""
     sample(cfg, Path(HydraConfig.get().runtime.output_dir))
 
 
 def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
-    """Draw, show and write examples of one model.
+    """Draw examples of a model and write them as an array and a picture.
 
     Args:
-        cfg: root of ``conf/sample.yaml``.
+        cfg: the config, composed from ``conf/sample.yaml``.
         output: folder for ``samples.npz``, the picture and ``result.json``.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
 
     Raises:
-        ConfigError: a source that is no model, or what it cannot give.
+        ConfigError: a value is out of range, the source is not a model, or the model does not support ``cfg.kind``.
     """
     if cfg.kind not in KINDS:
         raise ConfigError(f"kind={cfg.kind}: expected {', '.join(KINDS)}")
@@ -89,12 +89,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
 
 def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """Independent draws: the very examples that ``ganvas score`` scores with the same n and seed.
-
-    Args:
-        subject: the model.
-        cfg: root of ``conf/sample.yaml``.
-    """
+    """Draw independent examples: the same as ``ganvas score`` scores with the same n and seed."""
     examples = subject.model.sample(cfg.n, cfg.seed).cpu()
     if len(subject.shape) == 3:
         return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
@@ -103,12 +98,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """Rows that lead from one draw to another, along latents that the prior could have drawn.
-
-    Args:
-        subject: the model.
-        cfg: root of ``conf/sample.yaml``.
-    """
+    """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
     prior, rows = subject.model.prior, _rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
@@ -117,11 +107,9 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """A row for each latent coordinate, moved through the prior's range with all others fixed; active ones first.
+    """Traverse the latents: each row moves one coordinate through the prior's range, with the others fixed.
 
-    Args:
-        subject: the model.
-        cfg: root of ``conf/sample.yaml``.
+    The most active coordinates come first if the model has an encoder.
     """
     prior, rows = subject.model.prior, _rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
@@ -135,18 +123,14 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 
 def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """Held-out images above their reconstructions; the array holds the latter.
-
-    Args:
-        subject: the model.
-        cfg: root of ``conf/sample.yaml``.
+    """Show held-out images above their reconstructions; the array holds the reconstructions.
 
     Raises:
-        ConfigError: the model has no encoder, or makes no images.
+        ConfigError: the model has no encoder, or its data are points.
     """
     _require_images(subject, cfg)
     if not isinstance(subject.model, Reconstructs):
-        raise ConfigError(f"kind=reconstruction needs an encoder, which {cfg.source} has not; write --kind grid")
+        raise ConfigError(f"kind=reconstruction needs an encoder, and {cfg.source} has none; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
     return Drawn(made, pictures.pairs(originals.x[:SHOWN], made[:SHOWN], cfg.columns))
@@ -158,7 +142,7 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
 
 
 def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | None) -> Drawn:
-    """Pictures of latents in rows, all of a row of one class where the model is conditional."""
+    """Decode rows of latents into a grid; a conditional model decodes each row with one class."""
     examples = subject.model.decoded(z, labels if labels is None else labels.repeat_interleave(columns)).cpu()
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
 
@@ -166,17 +150,17 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | No
 def _rows(subject: ModelSubject, cfg: DictConfig) -> int:
     _require_images(subject, cfg)
     if cfg.columns < 2 or cfg.n < cfg.columns:
-        raise ConfigError(f"kind={cfg.kind}: rows of columns={cfg.columns} need at least 2, and n={cfg.n} to fill one")
+        raise ConfigError(f"kind={cfg.kind}: columns={cfg.columns} must be at least 2, and n={cfg.n} at least as many")
     return cfg.n // cfg.columns
 
 
 def _require_images(subject: ModelSubject, cfg: DictConfig) -> None:
     if len(subject.shape) != 3:
-        raise ConfigError(f"kind={cfg.kind} shows images, {cfg.source} makes points; write --kind grid")
+        raise ConfigError(f"kind={cfg.kind} shows images, but {cfg.source} makes points; write --kind grid")
 
 
 def _by_activity(subject: ModelSubject) -> list[int]:
-    """Coordinates of the latents, for a VAE the most active first."""
+    """Indices of the latent coordinates; for a VAE the most active first."""
     model = subject.model
     if not isinstance(model, Encodes):
         return list(range(model.prior.dim))
@@ -185,7 +169,7 @@ def _by_activity(subject: ModelSubject) -> list[int]:
 
 
 def _at_rest(examples: Tensor) -> dict[str, np.ndarray]:
-    """As ``ganvas score`` and ``data=npz`` read them: channels last, none of grey."""
+    """Convert examples to the arrays that ``ganvas score`` and ``data=npz`` read: channels last, no axis for grey."""
     if examples.ndim != 4:
         return {"points": examples.numpy()}
     images = to_uint8(examples).permute(0, 2, 3, 1).numpy()

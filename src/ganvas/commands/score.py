@@ -1,4 +1,4 @@
-"""``ganvas score``: a run, a checkpoint or images against a reference, top to bottom."""
+"""``ganvas score``: score a run, a checkpoint or images against a reference."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from ganvas.tracking.log_scores import log_scores, protocol_tags
 
 @hydra.main(config_path=CONFIG_PATH, config_name="score", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    """Hydra's entry."""
+    """Score the source; Hydra calls it with the composed config."""
     score(cfg, Path(HydraConfig.get().runtime.output_dir), Console())
 
 
 def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
-    """Measure, show, write and log the scores of one source.
+    """Measure, print, write and log the scores of one source.
 
     Args:
-        cfg: root of ``conf/score.yaml``.
+        cfg: the config, composed from ``conf/score.yaml``.
         output: folder for ``result.json``, pictures and arrays.
-        console: where the table goes.
+        console: prints the table.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
 
     Raises:
-        ConfigError: something that cannot be scored as asked.
-        DataError: images that cannot be read.
-        StoreError: scores that the run's store did not take.
+        ConfigError: the source cannot be scored as requested.
+        DataError: images cannot be read.
+        StoreError: the run's MLflow store did not accept the scores.
     """
     with _bad_input():
         names = None if cfg.metrics is None else list(cfg.metrics)
@@ -75,19 +75,22 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
 
 
 def _check_names(names: list[str] | None) -> None:
-    """Refuse a name that is no metric's, before anything is read."""
+    """Raise ConfigError for an unknown metric, before anything is read."""
     known = [*metrics(), *GROUPS]
     for name in names or ():
         if name not in known:
             raise ConfigError(f"metrics: {name} is unknown{closest(name, known)} Known are {', '.join(known)}")
     if names is not None and not names:
-        raise ConfigError("metrics=[] asks for nothing; leave it out for the standard metrics")
+        raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
 
 
 def _extractor(
     cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
 ) -> Extractor | None:
-    """The one asked for, else the one that model or data set come with; images against images name theirs."""
+    """Build the requested extractor, else that of the model, else that of the reference data set.
+
+    Images scored against images have no default extractor.
+    """
     if cfg.extractor is not None:
         node = cfg.extractor
     elif isinstance(subject, ModelSubject) and subject.config is not None:

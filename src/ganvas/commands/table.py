@@ -1,4 +1,4 @@
-"""The table at the end of a run or a multirun: scores side by side, best checkpoints, warnings, where to look next."""
+"""Prints the table at the end of a run or a multirun: scores side by side, best checkpoints, warnings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-# What the ELBO is made of stands in result.json and in MLflow; the table has no room for it.
+# The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
 
 
 class PrintTable(Callback):
-    """Hydra's hook: prints what the jobs of a multirun came to."""
+    """Hydra callback that prints the results of all jobs of a multirun."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read the study's ``result.json`` and those of its jobs, and print them; what failed is listed below."""
+        """Print the results in the ``result.json`` files of the study and its jobs; failed jobs are listed below."""
         folder, console = Path(config.hydra.sweep.dir), Console()
         study = json.loads((folder / "result.json").read_text())
         jobs = [(c, job) for c in study["configurations"] for job in c["seeds"]]
@@ -34,14 +34,15 @@ class PrintTable(Callback):
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:
-    """One row a run, named by what differs, one column a score; then where the sample grids are and how to open the UI.
+    """Print one row for each run and one column for each score, then the place of the sample grids.
 
-    Scores of different protocols do not compare: each protocol gets a table of its own.
+    A row is named by what differs between the runs. Scores of different protocols are not comparable, so each protocol
+    has its own table.
 
     Args:
         results: contents of ``result.json``, at least one.
-        folder: of the multirun.
-        console: where to.
+        folder: output folder of the run or multirun.
+        console: prints the table.
     """
     common = [part for part in results[0]["name"].split() if all(part in r["name"].split() for r in results)]
     if len(results) > 1:
@@ -59,7 +60,7 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
 
 
 def _comparable(results: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Groups of results in which no score has two protocols; a VAE, which has further scores, stands beside a GAN."""
+    """Group results so that no score in a group has two protocols; a VAE with additional scores can join a GAN."""
     groups: list[list[dict[str, Any]]] = []
     for result in results:
         fits = [group for group in groups if all(_agree(result["fingerprints"], r["fingerprints"]) for r in group)]
@@ -88,12 +89,12 @@ def _table(results: list[dict[str, Any]], common: list[str]) -> Table:
 
 
 def _label(result: dict[str, Any], common: list[str]) -> str:
-    """What a run is called beside the others; alone it has its whole name."""
+    """Short name of a run: its name without the parts that all runs share, or the whole name if nothing is left."""
     return " ".join(part for part in result["name"].split() if part not in common) or result["name"]
 
 
 def _remarks(result: dict[str, Any], label: str) -> Iterator[str]:
-    """One line on the best checkpoint, if one was chosen, and one on each warning."""
+    """Yield a line about the best checkpoint, if one was chosen, and a line for each warning."""
     if best := result.get("best"):
         selected = result["selection"]
         (key, value), *_ = selected["scores"].items()

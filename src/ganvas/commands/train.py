@@ -1,6 +1,7 @@
-"""``ganvas train``: Hydra's entry, for one run or, with ``-m``, for a sweep.
+"""``ganvas train``: train one run or, with ``-m``, a sweep.
 
-:mod:`ganvas.run.training` says what a run does; it is imported when a job begins, so that ``--cfg`` answers at once.
+A run is implemented in :mod:`ganvas.run.training`, which is imported when a job begins, so that ``--cfg`` answers at
+once.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from ganvas.config import CONFIG_PATH
 from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
 
-# Hydra finds plugins by walking folders, and an editable install has none for it to walk.
+# Hydra finds plugins by searching folders, and does not find those of an editable install.
 Plugins.instance().register(GanvasSweeper)
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> dict[str, Any]:
-    """Hydra's entry: one job, alone or of a sweep."""
+    """Train one job, alone or in a sweep; Hydra calls it with the composed config."""
     with uncollected():
         from rich.console import Console
 

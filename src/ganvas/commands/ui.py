@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> None:
     """Serve the UI until interrupted.
 
     Args:
-        arguments: command line after ``ganvas ui``: ``--port N``, ``--host NAME``.
+        arguments: arguments after ``ganvas ui``: ``--port N``, ``--host NAME``.
 
     Raises:
         ConfigError: the port is not free.

@@ -1,4 +1,4 @@
-"""Extractors: images to features, each stating how it reads an image."""
+"""Feature extractors: networks from images to features; each states its preprocessing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLACES = {
     "MnistExtractor": "ganvas.extractors.mnist",
     "extract": "ganvas.extractors.features",
 }
-"""Exports that are imported when they are first asked for; a config may name each, wherever its file lies."""
+"""Exports, imported at the first access; a config names an export, not its file, so the file can move."""
 
 __all__ = [
     "CustomExtractor",

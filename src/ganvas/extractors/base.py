@@ -1,10 +1,10 @@
-r"""What turns images into the vectors that scores are computed from.
+r"""Feature extractors: map images to the vectors from which scores are computed.
 
 .. math:: (f, \ell) : \{0, \dots, 255\}^{c \times h \times w} \to \mathbb{R}^d \times \mathbb{R}^k
 
-with features :math:`f` for the distances and class logits :math:`\ell` for the Inception Score. Everything between the
-``uint8`` image and the network (channels, size, range) belongs to the extractor, is stated in its ``preprocessing``
-and is part of every score's protocol.
+with features :math:`f` for the distances and class logits :math:`\ell` for the Inception Score. The extractor
+converts the ``uint8`` image to the network's input (channels, size, range); this is described in ``preprocessing`` and
+is part of every score's protocol.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 Extracted = tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]
-"""Features and, where the extractor is a classifier, logits."""
+"""Features, and logits if the extractor is a classifier."""
 
 
 class Extractor(nn.Module, ABC):
     """A frozen network from ``uint8`` images to features and logits.
 
-    It stays in evaluation mode whatever ``train()`` is called on its owner, and its weights take no gradient.
+    It stays in evaluation mode even if ``train()`` is called on a module that contains it, and its weights get no
+    gradient.
 
     Attributes:
         name: second part of the score's key, as in ``score/<name>/fd``.
         weights_hash: SHA-256 of the weights.
-        preprocessing: all that happens to an image before the network, in words.
+        preprocessing: description of every step from the ``uint8`` image to the network's input.
         num_features: d, the length of one feature vector.
-        num_classes: k, or None where there are no logits.
-        revision: raised by every change of code that moves a feature: part of the cache's keys.
+        num_classes: k, or None if there are no logits.
+        revision: part of the cache's keys; increase it with every code change that changes a feature.
     """
 
     name: str
@@ -43,24 +44,24 @@ class Extractor(nn.Module, ABC):
 
     @abstractmethod
     def check(self, images: Tensor) -> None:
-        """Raise ValueError, naming the extractor, the shape and a fix, for a shape that it cannot serve."""
+        """Raise ValueError for images of a shape that the extractor cannot read; name extractor, shape and a fix."""
 
     @abstractmethod
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Preprocess and run the network; called on images that passed :meth:`check`."""
+        """Preprocess the images and run the network; the images have passed :meth:`check`."""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and so where images are taken to."""
+        """Device of the weights, to which images are moved."""
         return next(chain(self.parameters(), self.buffers())).device
 
     def train(self, mode: bool = True) -> Extractor:
-        """Stay in evaluation mode: a score must not depend on who owns the extractor."""
+        """Stay in evaluation mode, so that a score does not depend on the mode of a containing module."""
         return super().train(False)
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Extracted:
-        """Images to features and logits.
+        """Compute features and logits of images.
 
         Args:
             images: ``uint8 (n, c, h, w)`` in [0, 255], on any device.
@@ -69,7 +70,7 @@ class Extractor(nn.Module, ABC):
             Features ``float32 (n, d)`` and logits ``float32 (n, k)`` or None, on the extractor's device.
 
         Raises:
-            ValueError: not uint8, not four dimensions, or a shape that this extractor cannot serve.
+            ValueError: the images are not uint8, not four-dimensional, or of a shape that this extractor cannot read.
         """
         if images.dtype != torch.uint8:
             raise ValueError(
@@ -86,20 +87,20 @@ class Extractor(nn.Module, ABC):
 
 
 class ColourExtractor(Extractor):
-    """An extractor of RGB images of any size, to which grey ones are given in three equal channels."""
+    """An extractor of RGB images of any size; grey images are replicated to three channels."""
 
     @abstractmethod
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
-        """Preprocess and run the network."""
+        """Preprocess the RGB images and run the network."""
 
     def check(self, images: Tensor) -> None:
-        """Grey or RGB of any size.
+        """Accept grey and RGB images of any size.
 
         Args:
             images: ``(n, c, h, w)``.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is neither 1 nor 3.
         """
         if images.shape[1] not in (1, 3):
             raise ValueError(
@@ -108,7 +109,7 @@ class ColourExtractor(Extractor):
             )
 
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Features and, of a classifier, logits of grey or RGB images.
+        """Replicate grey images to RGB and run the network.
 
         Args:
             images: ``(n, 1 or 3, h, w)``.

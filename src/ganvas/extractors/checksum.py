@@ -1,4 +1,4 @@
-"""Weights are named by their content: SHA-256 of the file, verified before the file is used."""
+"""SHA-256 of weights: identifies them, and is verified before a file is used."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ from torch import nn
 
 
 class WeightsError(RuntimeError):
-    """Pinned weights could not be had, or are not the ones that were pinned."""
+    """Pinned weights cannot be downloaded, or their SHA-256 is not the pinned one."""
 
     exit_code = 2
 
 
 def sha256(content: bytes) -> str:
-    """SHA-256 in 64 hexadecimal digits.
-
-    Args:
-        content: bytes of a whole file.
-
-    Returns:
-        Lower-case hexadecimal digest.
-    """
+    """SHA-256 of the content in 64 lower-case hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def verify(content: bytes, expected: str, *, what: str, fix: str) -> None:
-    """Refuse content that is not what was pinned.
+    """Raise if the content does not have the pinned SHA-256.
 
     Args:
         content: bytes of a whole file.
         expected: the pinned digest, 64 hexadecimal digits.
-        what: the file, as the user knows it.
-        fix: what the user should do, as a sentence.
+        what: name of the file for the message.
+        fix: a sentence that tells the user what to do.
 
     Raises:
         WeightsError: the digests differ.
@@ -44,14 +37,7 @@ def verify(content: bytes, expected: str, *, what: str, fix: str) -> None:
 
 
 def state_sha256(module: nn.Module) -> str:
-    """SHA-256 of a network's parameters and buffers, by name: the same however they were stored.
-
-    Args:
-        module: any network.
-
-    Returns:
-        Lower-case hexadecimal digest.
-    """
+    """SHA-256 of a network's parameters and buffers with their names; it does not depend on the file format."""
     digest = hashlib.sha256()
     for name, x in sorted(module.state_dict().items()):
         digest.update(f"{name} {x.dtype} {tuple(x.shape)}\n".encode())

@@ -1,4 +1,4 @@
-r"""The user's own extractor: an importable module, or a TorchScript or ONNX file.
+r"""A user's own extractor: an importable module, or a TorchScript or ONNX file.
 
 .. math:: f = \mathrm{module} \Big( \frac{\mathrm{resize}(u) / 255 - \mathrm{mean}}{\mathrm{std}} \Big)
 
@@ -28,16 +28,17 @@ class CustomExtractor(Extractor):
     """A user's network behind the common preprocessing.
 
     Args:
-        name: part of the scores' keys, ``score/<name>/fd``: small letters, digits, dashes; not a shipped extractor's.
+        name: part of the scores' keys, ``score/<name>/fd``: lower-case letters, digits, dashes; not the name of a
+            shipped extractor.
         module: importable path of a class or function that is called without arguments and returns the module, or path
             of a TorchScript (``.pt``, ``.ts``) or ONNX (``.onnx``) file.
-        size: side of the square images the module takes, in pixels.
+        size: side of the module's square input images, in pixels.
         channels: 1 (grey images only) or 3 (grey is replicated).
-        mean: subtracted after division by 255; one number a channel.
-        std: divided by then; one number a channel, above 0.
+        mean: subtracted after division by 255; one number for each channel.
+        std: divisor after the subtraction; one number for each channel, above 0.
 
     Raises:
-        ValueError: an argument out of range, no such module, or one that does not return features.
+        ValueError: an argument is out of range, the module does not exist, or it does not return features.
     """
 
     mean: Tensor
@@ -60,13 +61,13 @@ class CustomExtractor(Extractor):
         self.num_features, self.num_classes = self._widths()
 
     def check(self, images: Tensor) -> None:
-        """Grey images, and RGB where the module takes three channels; any size.
+        """Accept grey images of any size, and RGB images if the module takes three channels.
 
         Args:
             images: ``(n, c, h, w)``.
 
         Raises:
-            ValueError: another number of channels.
+            ValueError: the number of channels is not accepted.
         """
         if images.shape[1] not in (1, self.channels):
             raise ValueError(
@@ -75,7 +76,7 @@ class CustomExtractor(Extractor):
             )
 
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Preprocess, run the module, and check what it returns.
+        """Preprocess the images, run the module, and check its output.
 
         Args:
             images: ``(n, 1 or channels, h, w)``.
@@ -84,19 +85,19 @@ class CustomExtractor(Extractor):
             Features ``(n, d)``, and logits ``(n, k)`` or None.
 
         Raises:
-            ValueError: the module does not return features, or a pair.
+            ValueError: the module returns neither features nor a pair of features and logits.
         """
         x = tf1_resize(images.expand(-1, self.channels, -1, -1).float(), self.size)
         return _pair(self.name, self.module((x / 255 - self.mean) / self.std), len(images))
 
     def _widths(self) -> tuple[int, int | None]:
-        """Numbers of features and classes, by running two images."""
+        """Number of features and number of classes, found by running two images."""
         values, logits = self(torch.zeros(2, self.channels, self.size, self.size, dtype=torch.uint8))
         return values.shape[1], None if logits is None else logits.shape[1]
 
 
 def _pair(name: str, out: object, n: int) -> Extracted:
-    """Features and logits from what a module returned."""
+    """Split a module's output into features and logits."""
     parts: list[Any] = list(out) if isinstance(out, (tuple, list)) else [out]
     good = [isinstance(x, Tensor) and x.ndim == 2 and len(x) == n and x.is_floating_point() for x in parts]
     if len(parts) not in (1, 2) or not all(good):
@@ -111,8 +112,8 @@ def _pair(name: str, out: object, n: int) -> Extracted:
 def _check_arguments(name: str, size: int, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name in _TAKEN:
         raise ValueError(
-            f"name: expected small letters, digits and dashes, and none of {', '.join(_TAKEN)}, got '{name}'; "
-            "choose a name of its own, since scores are named by it"
+            f"name: expected lower-case letters, digits and dashes, and none of {', '.join(_TAKEN)}, got '{name}'; "
+            "choose another name, which becomes part of the scores' keys"
         )
     if size < 1:
         raise ValueError(f"size: expected at least 1 pixel, got {size}; write the side the module was trained with")

@@ -1,4 +1,4 @@
-"""One pass over the images a side: every metric is computed from the same features and logits."""
+"""Features of a set of images, extracted in one pass and shared by all metrics."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Features:
-    """What one extractor said about one set of images.
+    """Features and logits of one set of images by one extractor.
 
     Args:
         values: features, ``float32 (n, d)`` on the CPU.
-        logits: class logits, ``float32 (n, k)`` on the CPU, or None where the extractor has none.
+        logits: class logits, ``float32 (n, k)`` on the CPU, or None if the extractor has none.
         extractor: name of the extractor.
         weights_hash: SHA-256 of the extractor's weights.
-        shape: ``(c, h, w)`` of the images, or None where it is not known.
+        shape: ``(c, h, w)`` of the images, or None if unknown.
     """
 
     values: Float[Tensor, "n d"]
@@ -41,10 +41,10 @@ class Features:
         return len(self.values)
 
     def once(self, name: Hashable, compute: Callable[[], T]) -> T:
-        """What is computed from the features when it is first asked for, and kept with them.
+        """Compute a value from the features at the first call, and return the stored value afterwards.
 
         Args:
-            name: of the thing.
+            name: key of the stored value.
             compute: called at most once for each name.
         """
         if name not in self._kept:
@@ -56,10 +56,10 @@ class Features:
         return {}
 
     def take(self, index: Int64[Tensor, " m"]) -> Features:
-        """The features of some of the images.
+        """Select the features of some of the images.
 
         Args:
-            index: which, in [0, n).
+            index: positions of the images, in [0, n).
 
         Returns:
             A copy, in the order of ``index``.
@@ -72,15 +72,16 @@ def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size:
     """Run the extractor over a set of images.
 
     Args:
-        extractor: on the device it should run on.
+        extractor: runs on the device of its weights.
         images: ``uint8 (n, c, h, w)``, or an iterable of such batches, which may differ in n only.
-        batch_size: images in one forward, at least 1; larger batches are cut, smaller ones are not merged.
+        batch_size: images in one forward pass, at least 1; larger batches are split, smaller ones are not merged.
 
     Returns:
         Features of all images, in order.
 
     Raises:
-        ValueError: no image, a batch size below 1, mixed sizes, or images that the extractor refuses.
+        ValueError: there is no image, the batch size is below 1, sizes are mixed, or the extractor cannot read the
+            images.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}; 256 is a good start")
@@ -101,7 +102,7 @@ def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size:
 
 
 def _one_shape(batches: Iterable[Tensor], seen: set[Shape]) -> Iterator[Tensor]:
-    """Pass batches through, noting their shape in ``seen``; refuse a second one, since sizes would mix in one score."""
+    """Yield the batches and add their shape to ``seen``; raise for a second shape, since a score must not mix sizes."""
     for batch in batches:
         seen.add(tuple(batch.shape[1:]))
         if len(seen) > 1:
@@ -111,6 +112,6 @@ def _one_shape(batches: Iterable[Tensor], seen: set[Shape]) -> Iterator[Tensor]:
 
 
 def _on_cpu(pair: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
-    """Take one batch's result off the device, so that the device holds one batch at a time."""
+    """Move one batch's result to the CPU, so that the device holds one batch at a time."""
     values, logits = pair
     return values.float().cpu(), None if logits is None else logits.float().cpu()

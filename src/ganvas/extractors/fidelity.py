@@ -1,7 +1,7 @@
-"""Torch-fidelity's other extractors: DINOv2, CLIP and VGG16, each with its own preprocessing, as registered there.
+"""DINOv2, CLIP and VGG16 as extractors, from torch-fidelity, each with its own preprocessing.
 
-Reference: Stein et al. 2023 (DINOv2 as the better judge), https://arxiv.org/abs/2306.04675; the ports:
-https://github.com/toshas/torch-fidelity.
+Reference: Stein et al. 2023 (scores on DINOv2 agree better with human judgement),
+https://arxiv.org/abs/2306.04675; implementation: https://github.com/toshas/torch-fidelity.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FAMILIES: Final = ("dinov2", "clip", "vgg16")
 
 
 def _network(model: str, layer: str, weights: str | None) -> nn.Module:
-    """Torch-fidelity's network; its throw-away initialisation must not consume the global random state."""
+    """Build torch-fidelity's network without consuming the global random state by its initialisation."""
     family = model.split("-", 1)[0]
     path = None if weights is None else str(_LOCAL[family](Path(weights).expanduser()))
     try:
@@ -38,7 +38,8 @@ def _network(model: str, layer: str, weights: str | None) -> nn.Module:
         ) from error
     except (RuntimeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"extractor.weights={weights}: not what '{model}' reads ({str(error)[:300]}); null downloads the weights"
+            f"extractor.weights={weights}: cannot be read as weights of '{model}' ({str(error)[:300]}); "
+            "null downloads the weights"
         ) from error
 
 
@@ -50,9 +51,11 @@ def _no_local(path: Path) -> Path:
 
 
 def _archive(path: Path) -> Path:
-    """A TorchScript archive, which is what CLIP's weights come in; loading one runs no Python code."""
+    """Check that CLIP's weights are a file; they are a TorchScript archive, and loading it runs no Python code."""
     if not path.is_file():
-        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+        raise ValueError(
+            f"extractor.weights: expected a file, got {path}, which is not a file; null downloads the weights"
+        )
     return path
 
 
@@ -61,16 +64,16 @@ _LOCAL: Final = {"dinov2": _no_local, "clip": _archive, "vgg16": local}
 
 @final
 class FidelityExtractor(ColourExtractor):
-    """Features of one of torch-fidelity's registered networks; none of them is a classifier, so there is no ``is``.
+    """Features of a network of torch-fidelity. They have no class logits, so there is no Inception Score.
 
     Args:
-        model: as registered in torch-fidelity: ``dinov2-vit-l-14``, ``clip-vit-b-32``, ``vgg16``, ...
-        layer: which of its features: ``dinov2``, ``clip``, ``fc2_relu``.
-        weights: path of local weights (clip: TorchScript archive; vgg16: state dict), None downloads them.
+        model: name in torch-fidelity: ``dinov2-vit-l-14``, ``clip-vit-b-32``, ``vgg16``, ...
+        layer: name of the features: ``dinov2``, ``clip``, ``fc2_relu``.
+        weights: path of local weights (clip: TorchScript archive; vgg16: state dict); None downloads them.
 
     Raises:
         WeightsError: the download failed.
-        ValueError: no such model, or other weights than it reads.
+        ValueError: the model or the layer does not exist, or the model cannot read the weights.
     """
 
     num_classes = None
@@ -94,5 +97,5 @@ class FidelityExtractor(ColourExtractor):
             self.num_features = self.model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))[0].shape[1]
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
-        """Features ``(n, d)``, and no logits."""
+        """Compute features ``(n, d)``; there are no logits."""
         return self.model(images)[0], None

@@ -1,6 +1,6 @@
-"""The 2015 TF-Inception, as torch-fidelity ported it: the extractor that ``fid``, ``is`` and ``kid`` are defined by.
+"""The 2015 TensorFlow Inception in torch-fidelity's port; ``fid``, ``is`` and ``kid`` are defined on its features.
 
-Reference: Heusel et al. 2017, section 4, https://arxiv.org/abs/1706.08500; the port and its weights:
+Reference: Heusel et al. 2017, section 4, https://arxiv.org/abs/1706.08500; port and weights:
 https://github.com/toshas/torch-fidelity.
 """
 
@@ -20,12 +20,12 @@ from ganvas.extractors.checksum import WeightsError, sha256, verify
 from ganvas.extractors.resize import TF1_GRID
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-"""Of the file at torch-fidelity's URL; its name ends with the first eight digits."""
-_NO_STATE_DICT: Final = "is no state dict of torch-fidelity's InceptionV3; null downloads the weights"
+"""SHA-256 of the file at torch-fidelity's URL; the file's name ends with the first eight digits."""
+_NO_STATE_DICT: Final = "is not a state dict of torch-fidelity's InceptionV3; null downloads the weights"
 
 
 def download() -> Path:
-    """The 2015 weights in torch's hub folder: fetched if absent, verified every time.
+    """Download the 2015 weights to torch's hub folder if absent, and verify them every time.
 
     Returns:
         Path of the verified file.
@@ -42,7 +42,7 @@ def download() -> Path:
 
 
 def _fetch(path: Path) -> None:
-    """Download to a temporary file beside ``path`` and move it there when it is whole."""
+    """Download to a temporary file and move it to ``path`` when it is complete."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=WEIGHTS_SHA256[:8])
@@ -55,19 +55,21 @@ def _fetch(path: Path) -> None:
 
 
 def local(path: Path) -> Path:
-    """A user's own state dict, read without unpickling code, since torch-fidelity itself would run any.
+    """Check that a user's file is a plain state dict, since torch-fidelity would run any code pickled in it.
 
     Args:
         path: file written by ``torch.save(state_dict)``.
 
     Returns:
-        The path, which now is known to hold tensors only.
+        The same path.
 
     Raises:
-        ValueError: no such file, or not a plain state dict.
+        ValueError: the file does not exist, or is not a plain state dict.
     """
     if not path.is_file():
-        raise ValueError(f"extractor.weights: expected a file, got {path}, which is none; null downloads the weights")
+        raise ValueError(
+            f"extractor.weights: expected a file, got {path}, which is not a file; null downloads the weights"
+        )
     try:
         tensors = torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:
@@ -78,7 +80,7 @@ def local(path: Path) -> Path:
 
 
 def _network(path: Path) -> FeatureExtractorInceptionV3:
-    """Torch-fidelity's network; its throw-away initialisation must not consume the global random state."""
+    """Build torch-fidelity's network without consuming the global random state by its initialisation."""
     try:
         with torch.random.fork_rng(devices=[]):
             return FeatureExtractorInceptionV3(
@@ -90,15 +92,15 @@ def _network(path: Path) -> FeatureExtractorInceptionV3:
 
 @final
 class InceptionExtractor(ColourExtractor):
-    """Pool features (2048) and logits without the last bias (1008) of the 2015 Inception.
+    """Pool features (2048) of the 2015 Inception, and its logits (1008) without the last bias.
 
     Args:
-        weights: path of a local state dict; None downloads the 2015 weights once. Other weights than those of 2015 are
-            accepted with a warning: their scores carry another weight hash and so another fingerprint.
+        weights: path of a local state dict; None downloads the 2015 weights once. Weights other than those of 2015 are
+            accepted with a warning; their scores have a different weights hash and so a different fingerprint.
 
     Raises:
-        WeightsError: the download failed, or gave other bytes than the pinned ones.
-        ValueError: ``weights`` is no such state dict.
+        WeightsError: the download failed, or its SHA-256 is not the pinned one.
+        ValueError: ``weights`` is not a state dict of this network.
     """
 
     name = "inception"
@@ -114,10 +116,10 @@ class InceptionExtractor(ColourExtractor):
         if self.weights_hash != WEIGHTS_SHA256:
             warnings.warn(
                 f"extractor.weights={weights} (SHA-256 {self.weights_hash[:8]}...) are not the 2015 Inception weights "
-                f"({WEIGHTS_SHA256[:8]}...): these scores compare with no published FID, IS or KID",
+                f"({WEIGHTS_SHA256[:8]}...): these scores are not comparable with published FID, IS or KID",
                 stacklevel=2,
             )
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
-        """Features ``(n, 2048)`` and logits ``(n, 1008)``."""
+        """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""
         return self.model(images)

@@ -1,4 +1,4 @@
-"""The embedded extractor: works offline, made for 28x28 grey images, and its distance is ``fd``, never ``fid``."""
+"""The embedded extractor for 28x28 grey images: works offline; its Fréchet distance is called ``fd``, not ``fid``."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ganvas.extractors.mnist_cnn import MnistCNN
 from ganvas.types import to_float
 
 WEIGHTS_SHA256: Final = "62f94068e8bb51c4241ae3143b04cc1dbe880d65707fd64ce15f0fbfa9031645"
-"""Of ``weights/mnist_cnn.safetensors``, written by ``scripts/train_extractor.py``."""
+"""SHA-256 of ``weights/mnist_cnn.safetensors``, written by ``scripts/train_extractor.py``."""
 
 
 def mnist_cnn(content: bytes) -> MnistCNN:
-    """The trained classifier from the bytes of its weights.
+    """Build the trained classifier from the bytes of its weights.
 
     Args:
-        content: a safetensors file.
+        content: bytes of the safetensors file.
 
     Returns:
         The classifier in evaluation mode, without gradients.
 
     Raises:
-        WeightsError: the bytes are not the pinned ones.
+        WeightsError: the SHA-256 of the bytes is not the pinned one.
     """
     fix = "The installed package is damaged: reinstall ganvas."
     verify(content, WEIGHTS_SHA256, what="embedded weights mnist_cnn.safetensors", fix=fix)
@@ -55,13 +55,13 @@ class MnistExtractor(Extractor):
         self.model = mnist_cnn(files("ganvas.extractors").joinpath("weights", "mnist_cnn.safetensors").read_bytes())
 
     def check(self, images: Tensor) -> None:
-        """Only 28x28 grey images: the network was trained on nothing else, and resizing would be another protocol.
+        """Accept 28x28 grey images only: the network was trained on these, and resizing would change the protocol.
 
         Args:
             images: ``(n, c, h, w)``.
 
         Raises:
-            ValueError: other channels or another size.
+            ValueError: the images have another size or number of channels.
         """
         if images.shape[1:] != (1, 28, 28):
             raise ValueError(
@@ -70,7 +70,7 @@ class MnistExtractor(Extractor):
             )
 
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
-        """Features and logits of digits.
+        """Compute features and logits of digits.
 
         Args:
             images: ``(n, 1, 28, 28)``.

@@ -3,9 +3,9 @@ r"""The classifier behind the embedded extractor: five convolutions, a global av
 .. math:: f(x) = \operatorname{avg}_{3 \times 3} h_5(x) \in \mathbb{R}^{128}, \qquad
     \ell(x) = W f(x) + b \in \mathbb{R}^{10},
 
-where every :math:`h_i` is convolution, batch normalisation, rectifier. The features :math:`f` are what the Fréchet and
-kernel distances see, the logits :math:`\ell` what the Inception Score sees. The trained weights are written by
-``scripts/train_extractor.py`` and shipped beside this file.
+where every :math:`h_i` is convolution, batch normalisation, rectifier. The Fréchet and kernel distances are computed
+from the features :math:`f`, the Inception Score from the logits :math:`\ell`. The trained weights are written by
+``scripts/train_extractor.py`` and shipped in the folder ``weights``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _block(channels_in: int, channels_out: int, kernel: int, *, stride: int, pad
 
 
 class MnistCNN(nn.Module):
-    """A small digit classifier that also shows its penultimate layer (390,000 parameters)."""
+    """A small digit classifier (390,000 parameters) that also returns its penultimate layer."""
 
     num_features = 128
     num_classes = 10
@@ -41,7 +41,7 @@ class MnistCNN(nn.Module):
         self.head = nn.Linear(self.num_features, self.num_classes)
 
     def forward(self, x: Float[Tensor, "n 1 28 28"]) -> tuple[Float[Tensor, "n 128"], Float[Tensor, "n 10"]]:
-        """Images to penultimate features and logits.
+        """Compute penultimate features and logits of images.
 
         Args:
             x: digits in [-1, 1], background -1.

@@ -1,4 +1,4 @@
-"""A user's network from where it is: Python, TorchScript or ONNX; with a hash of what it is."""
+"""Loads a user's network from Python, TorchScript or ONNX, with a hash that identifies it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OnnxModule(nn.Module):
     """An ONNX network run by onnxruntime on the CPU.
 
     Args:
-        content: of the ``.onnx`` file; its first input takes the images.
+        content: bytes of the ``.onnx`` file; the network's first input takes the images.
 
     Raises:
         ValueError: onnxruntime is not installed.
@@ -39,22 +39,22 @@ class OnnxModule(nn.Module):
         self._input = self._session.get_inputs()[0].name
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """All outputs of the network, on the device of the images."""
+        """Run the network; return all its outputs, on the device of the images."""
         found = self._session.run(None, {self._input: x.cpu().numpy()})
         return [torch.from_numpy(y).to(x.device) for y in found]
 
 
 def load_module(module: str) -> tuple[nn.Module, str]:
-    """A network and a SHA-256 of all that it is.
+    """Load a network, and compute a SHA-256 that identifies it.
 
     Args:
         module: a file that ends with ``.pt``, ``.ts`` or ``.onnx``, or an importable path ``package.module.Name``.
 
     Returns:
-        The network, and the hash: of the file, or of weights and source code.
+        The network, and the hash of its file or of its weights and source code.
 
     Raises:
-        ValueError: no such file, a file that is none of these, or nothing to import.
+        ValueError: the file does not exist or cannot be read, or the path cannot be imported.
     """
     path = Path(module).expanduser()
     load = _FILES.get(path.suffix)
@@ -63,7 +63,7 @@ def load_module(module: str) -> tuple[nn.Module, str]:
 
 def _from_file(path: Path, load: Callable[[Path], nn.Module]) -> tuple[nn.Module, str]:
     if not path.is_file():
-        raise ValueError(f"module: expected a file, got {path}, which is none; check the path")
+        raise ValueError(f"module: expected a file, got {path}, which is not a file; check the path")
     try:
         return load(path), sha256(path.read_bytes())
     except ValueError:
@@ -86,7 +86,7 @@ _FILES = MappingProxyType({".pt": _torchscript, ".ts": _torchscript, ".onnx": _o
 
 
 def _imported(module: str) -> tuple[nn.Module, str]:
-    """Call what the dotted path names; the source file counts, since code without weights changes features too."""
+    """Import the dotted path and call it; the hash includes its source file, since code changes features too."""
     package, _, name = module.rpartition(".")
     try:
         make = getattr(importlib.import_module(package), name)
@@ -95,7 +95,7 @@ def _imported(module: str) -> tuple[nn.Module, str]:
             f"module: expected an importable path package.module.Name or a .pt, .ts or .onnx file, got "
             f"'{module}' ({error})"
         ) from error
-    # Its throw-away initialisation must not consume the global random state.
+    # The initialisation must not consume the global random state.
     with torch.random.fork_rng(devices=[]):
         network = make()
     if not isinstance(network, nn.Module):

@@ -1,1 +1,1 @@
-"""Health of a run: what a model shows (evidence), how it is checked, and what is found (findings)."""
+"""Health of a run: evidence that a model provides, checks of the evidence, and their results (findings)."""

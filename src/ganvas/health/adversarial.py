@@ -1,6 +1,6 @@
-r"""Health of an adversarial game: has the discriminator won, does the critic know its training images by heart?
+r"""Health checks of adversarial training: a saturated discriminator, an overfitted critic, the critic's gradient norm.
 
-Thresholds are named constants that say where they are from; 'ours' means that no paper gives one.
+Each threshold is a named constant with its source; 'ours' means that no paper gives a value.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from ganvas.health.checks import require_values
 from ganvas.health.finding import Finding
 
 SATURATED: Final = 0.01
-"""Of the loss at chance (ours): the bound on the Jensen-Shannon divergence then is 99% of its largest value, log 2,
-where the minimax generator's gradient saturates (Goodfellow et al. 2014, section 3)."""
+"""Smallest loss as a share of the loss at chance (ours). At this loss the bound on the Jensen-Shannon divergence is 99%
+of its largest value, log 2, where the minimax generator's gradient saturates (Goodfellow et al. 2014, section 3)."""
 GAP_SHARE: Final = 0.25
-"""Of the estimate that does not carry over to held-out images (ours)."""
+"""Largest share of the critic's estimate that does not hold for held-out images (ours)."""
 GAP_ERRORS: Final = 3.0
-"""Standard errors that the gap must be above zero (ours), so that few held-out images do not raise an alarm."""
+"""A gap below this many standard errors gives no warning (ours), as it may come from too few held-out images."""
 LIPSCHITZ_BAND: Final = 0.25
-"""Relative distance of the mean gradient norm from its target (ours): the Wasserstein estimate scales with it."""
+"""Largest relative deviation of the mean gradient norm from its target (ours); the Wasserstein estimate scales with
+the norm."""
 
 
 def discriminator_saturation(
     loss: Float[Tensor, " t"], real_score: Float[Tensor, " t"], fake_score: Float[Tensor, " t"], chance: float
 ) -> Finding:
-    r"""Judge whether the discriminator's loss is near zero, where the generator learns nothing more from it.
+    r"""Judge whether the discriminator's loss is near zero, so that the generator gets almost no gradient.
 
     .. math:: \operatorname{median}_t L_t / L_\text{chance} \ge 0.01
 
@@ -36,16 +37,16 @@ def discriminator_saturation(
 
     Args:
         loss: the discriminator's loss without penalty, over the last logged updates.
-        real_score: mean scores of real examples there.
-        fake_score: mean scores of generated examples there.
+        real_score: mean scores of real examples at these updates.
+        fake_score: mean scores of generated examples at these updates.
         chance: the loss of the best constant score, positive: 2 ln 2 for minimax and non-saturating, 2 for hinge,
             ``(a - b)^2 / 4`` for least squares.
 
     Returns:
-        ``discriminator_saturation``: median loss over that at chance.
+        ``discriminator_saturation``: median loss divided by the loss at chance.
 
     Raises:
-        ValueError: no value, or a loss at chance that is not positive.
+        ValueError: there is no value, or the loss at chance is not positive.
     """
     require_values("loss", loss)
     if not chance > 0:
@@ -65,7 +66,7 @@ def discriminator_saturation(
 
 
 def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: Float[Tensor, " m"]) -> Finding:
-    r"""Judge how much of the critic's estimate holds for training images only.
+    r"""Judge how much of the critic's estimate holds for training images only (overfitting).
 
     .. math:: \frac{E_\text{train} f - E_\text{held-out} f}{E_\text{train} f - E_\text{fake} f} \le 0.25
         \quad\text{or}\quad E_\text{train} f - E_\text{held-out} f \le 3\, \mathrm{SE}
@@ -74,14 +75,14 @@ def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: 
 
     Args:
         train: scores of training images, at least 2.
-        held_out: scores of real images the critic has not seen, at least 2.
+        held_out: scores of real images that the critic was not trained on, at least 2.
         fake: scores of generated images, at least 2.
 
     Returns:
-        ``critic_gap``: share of the estimate, 0 where the critic has no positive estimate to lose.
+        ``critic_gap``: the gap as a share of the estimate; 0 if the estimate is not positive.
 
     Raises:
-        ValueError: fewer than 2 scores of a kind.
+        ValueError: a set has fewer than 2 scores.
     """
     for name, scores in {"train": train, "held_out": held_out, "fake": fake}.items():
         if len(scores) < 2:
@@ -95,28 +96,28 @@ def critic_gap(train: Float[Tensor, " n"], held_out: Float[Tensor, " h"], fake: 
         share <= GAP_SHARE or gap <= GAP_ERRORS * error,
         f"The critic scores training images {gap:.3g} ± {error:.2g} above held-out ones, {share:.1%} of its estimate "
         f"{estimate:.3g} (at most {GAP_SHARE:.0%} is expected).",
-        "The critic knows training images by heart: its estimate is too high; use more data, augmentation, or a "
+        "The critic overfits the training images: its estimate is too high; use more data, augmentation, or a "
         "smaller critic.",
     )
 
 
 def critic_gradient(norms: Float[Tensor, " n"], target: float, one_sided: bool) -> Finding:
-    r"""Judge whether the gradient of the critic by its input has the norm that the penalty asks for.
+    r"""Judge whether the critic's gradient with respect to its input has the norm that the penalty demands.
 
     .. math:: 1 - \delta \le E \lVert \nabla_{\hat x} f \rVert / t \le 1 + \delta, \qquad \delta = 0.25
 
     Reference: Gulrajani et al. 2017, equation 3, https://arxiv.org/abs/1704.00028.
 
     Args:
-        norms: norms between real and generated examples, at least one.
+        norms: gradient norms at points between real and generated examples, at least one.
         target: t, positive.
-        one_sided: whether the penalty leaves norms below the target free.
+        one_sided: whether the penalty allows norms below the target.
 
     Returns:
-        ``critic_gradient``: mean norm over target.
+        ``critic_gradient``: mean norm divided by the target.
 
     Raises:
-        ValueError: no norm, or a target that is not positive.
+        ValueError: there is no norm, or the target is not positive.
     """
     require_values("norms", norms)
     if not target > 0:

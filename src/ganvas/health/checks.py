@@ -1,7 +1,7 @@
-"""Health of a run in findings: numbers that stay numbers, gradients, classes, latents.
+"""Health checks of a run: NaN and infinity, gradient norms, class coverage, posterior collapse, memorisation.
 
-Thresholds are named constants that say where they are from; 'ours' means that no paper gives one. The adversarial
-game's own checks are in :mod:`ganvas.health.adversarial`.
+Each threshold is a named constant with its source; 'ours' means that no paper gives a value. Checks of adversarial
+training are in :mod:`ganvas.health.adversarial`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from ganvas.metrics.histogram import histogram_kl
 from ganvas.metrics.memorisation import Memorisation, Share
 
 GRADIENT_SPIKE: Final = 100.0
-"""Largest gradient norm over the median (ours): two orders of magnitude above a run's usual step."""
+"""Upper limit of the largest gradient norm divided by the median (ours): two orders of magnitude."""
 GRADIENT_VANISHED: Final = 1e-8
-"""Median gradient norm: Adam's epsilon (Kingma and Ba 2015, algorithm 1), below which its steps are not scaled."""
+"""Lower limit of the median gradient norm: Adam's epsilon (Kingma and Ba 2015, algorithm 1). Below it, Adam's steps
+are no longer normalised by the gradient."""
 CLASS_SHARE: Final = 0.1
-"""Of its reference share a class needs to count as covered (ours): a classifier's errors fill every class a little."""
+"""A class is covered if its share is at least this fraction of its reference share (ours). The limit is above 0, as a
+classifier's errors give every class a few images."""
 CLASS_KL: Final = 0.1
-"""Nats (ours): just below log(10/9) = 0.105, which is one of ten classes missing."""
+"""Largest divergence in nats (ours): just below log(10/9) = 0.105, the value if one of ten classes is missing."""
 ACTIVE_SHARE: Final = 0.05
-"""Of the latents (ours): well below the 38% (19 of 50) of a healthy VAE in Burda et al. 2016, table 1."""
+"""Smallest share of active latents (ours): well below 38% (19 of 50), a healthy VAE in Burda et al. 2016, table 1."""
 
 
 def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Finding:
@@ -39,7 +41,7 @@ def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Finding:
         ``finite``: number of bad values, ok at 0.
 
     Raises:
-        ValueError: no series.
+        ValueError: there is no series.
     """
     if not series:
         raise ValueError("series: expected at least one logged series, got none; pass the run's metrics by name")
@@ -56,18 +58,18 @@ def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Finding:
 
 
 def gradient_norms(norms: Float[Tensor, " t"]) -> Finding:
-    r"""Judge the norms of the parameters' gradient over training: no explosion, not vanished.
+    r"""Judge whether the gradient norm exploded or vanished during training.
 
     .. math:: \max_t g_t / \operatorname{median}_t g_t \le 100, \qquad \operatorname{median}_t g_t \ge 10^{-8}
 
     Args:
-        norms: norm at each logged update, before clipping, at least one.
+        norms: norm of the parameters' gradient at each logged update, before clipping, at least one.
 
     Returns:
-        ``gradient_norms``: largest over median.
+        ``gradient_norms``: largest norm divided by the median.
 
     Raises:
-        ValueError: no value.
+        ValueError: there is no value.
     """
     require_values("norms", norms)
     norms = norms.double()
@@ -91,13 +93,13 @@ def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"])
 
     Args:
         classes: predicted class of each sample, 0 to k - 1.
-        reference: predicted (or true) count of each class in the reference.
+        reference: count of each predicted (or true) class in the reference.
 
     Returns:
         ``class_coverage``: number of classes covered.
 
     Raises:
-        ValueError: no sample, an empty reference, or a class out of range.
+        ValueError: there is no sample, the reference is empty, or a class is out of range.
     """
     require_values("classes", classes)
     counts = classes.cpu().bincount(minlength=len(reference))
@@ -125,7 +127,7 @@ def posterior_collapse(activity: LatentActivity) -> Finding:
     2016, https://arxiv.org/abs/1511.06349.
 
     Args:
-        activity: of the latents over a data set.
+        activity: activity of the latents, measured on a data set.
 
     Returns:
         ``active_units``: number of active units.
@@ -143,15 +145,7 @@ def posterior_collapse(activity: LatentActivity) -> Finding:
 
 
 def require_values(name: str, values: Tensor) -> None:
-    """Refuse an empty series.
-
-    Args:
-        name: of the argument.
-        values: one-dimensional.
-
-    Raises:
-        ValueError: nothing in it.
-    """
+    """Raise ValueError, with the argument's name, if a series is empty."""
     if not len(values):
         raise ValueError(f"{name}: expected at least one value, got none; log more often, or score more images")
 
@@ -161,10 +155,7 @@ def _first_bad(values: Tensor) -> int:
 
 
 def memorisation(audit: Memorisation) -> tuple[Finding, Finding]:
-    """Judge whether held-out images explain how close the samples are to the training images.
-
-    Args:
-        audit: of the samples.
+    """Judge whether the samples are closer to the training images than held-out images are.
 
     Returns:
         ``memorisation_close`` and ``memorisation_authentic``.

@@ -1,6 +1,6 @@
-"""What a model shows of its state for a health check: numbers only, judged in :mod:`ganvas.health.findings`.
+"""Evidence for health checks: the numbers that a model provides, one class for each kind of check.
 
-The model, its objective and its constraint say which of these belong to them; there is one class a kind of check.
+The model, its objective and its constraint decide which evidence they provide; :mod:`ganvas.health.findings` judges it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ganvas.types import Batch
 
 
 class Evidence:
-    """Abstract: what one check is made from."""
+    """Abstract: the input of one check."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Logged(Evidence):
-    """All that was logged of the model's terms.
+    """The logged terms of the model.
 
     Args:
-        series: values by name, oldest first, at least one series.
+        series: logged values by name of the term, oldest first, at least one series.
     """
 
     series: Mapping[str, Float[Tensor, " t"]]
@@ -37,8 +37,8 @@ class GradientNorms(Evidence):
     """Norms of one optimiser's gradient over training.
 
     Args:
-        player: whose: ``generator``, ``critic`` or ``vae``.
-        norms: at each logged update, before clipping, at least one.
+        player: ``generator``, ``critic`` or ``vae``.
+        norms: norm at each logged update, before clipping, at least one.
     """
 
     player: str
@@ -48,10 +48,10 @@ class GradientNorms(Evidence):
 @final
 @dataclass(frozen=True, eq=False)
 class DiscriminatorLoss(Evidence):
-    """How the discriminator did at the last logged updates.
+    """Loss and scores of the discriminator at the last logged updates.
 
     Args:
-        loss: without penalty, at least one.
+        loss: loss without penalty, at least one value.
         real_score: mean score of real examples.
         fake_score: mean score of generated examples.
         chance: loss of the best constant score, positive.
@@ -66,12 +66,12 @@ class DiscriminatorLoss(Evidence):
 @final
 @dataclass(frozen=True, eq=False)
 class CriticScores(Evidence):
-    """A critic's scores now.
+    """Scores by the critic with its present weights.
 
     Args:
-        train: of training examples, at least 2.
-        held_out: of real examples that it was not trained on, at least 2.
-        fake: of generated examples, at least 2.
+        train: scores of training examples, at least 2.
+        held_out: scores of real examples that the critic was not trained on, at least 2.
+        fake: scores of generated examples, at least 2.
     """
 
     train: Float[Tensor, " n"]
@@ -82,12 +82,12 @@ class CriticScores(Evidence):
 @final
 @dataclass(frozen=True, eq=False)
 class InputGradients(Evidence):
-    """Norms of the critic's gradient by its input, where a penalty asks for a norm.
+    """Norms of the critic's gradient with respect to its input, for a penalty that demands a certain norm.
 
     Args:
-        norms: at fresh points of the kind that the penalty draws, at least one.
-        target: norm asked for, positive.
-        one_sided: whether norms below the target are free.
+        norms: norms at newly drawn points, drawn as the penalty draws them, at least one.
+        target: the norm that the penalty demands, positive.
+        one_sided: whether the penalty allows norms below the target.
     """
 
     norms: Float[Tensor, " n"]
@@ -101,8 +101,8 @@ class Posterior(Evidence):
     """The approximate posterior of held-out examples.
 
     Args:
-        loc: means.
-        scale: standard deviations.
+        loc: posterior means.
+        scale: posterior standard deviations.
     """
 
     loc: Float[Tensor, "n d"]
@@ -111,12 +111,12 @@ class Posterior(Evidence):
 
 @runtime_checkable
 class ShowsEvidence(Protocol):
-    """A model that shows evidence of its health."""
+    """A model that provides evidence for health checks."""
 
     images_seen: int
 
     def evidence(
         self, train: Batch, held_out: Batch | None, history: Mapping[str, Float[Tensor, " t"]]
     ) -> tuple[Evidence, ...]:
-        """Evidence from some training examples, held-out ones if there are any, and the logged terms."""
+        """Collect evidence from training examples, held-out examples (None if there are none) and logged terms."""
         ...

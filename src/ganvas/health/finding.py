@@ -1,4 +1,4 @@
-"""The result of a health check: a number, whether it is fine, and why, in a sentence."""
+"""The result of a health check: a number, ``ok`` or ``warn``, and the reason in a sentence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Finding:
     """One finding about a run or a set of samples.
 
     Args:
-        name: of the check and of its tag, as ``critic_gap``.
-        value: the number that was checked, for filters; NaN and infinity are always a warning.
+        name: name of the check and of its tag, for example ``critic_gap``.
+        value: the checked number; NaN and infinity always give a warning.
         state: ``ok`` or ``warn``.
         reason: a sentence with the numbers, the threshold and, in a warning, advice.
     """
@@ -25,13 +25,13 @@ class Finding:
 
     @staticmethod
     def of(name: str, value: float, healthy: bool, reason: str, advice: str) -> Finding:
-        """A finding from a condition; write the condition so that NaN fails it.
+        """Make a finding from a condition; write the condition so that NaN fails it.
 
         Args:
-            name: of the check.
-            value: the number that was checked.
+            name: name of the check.
+            value: the checked number.
             healthy: the condition, such as ``value <= threshold``, false for NaN.
-            reason: the numbers and the threshold, a sentence.
-            advice: what a warning means and what to do, a sentence.
+            reason: a sentence with the numbers and the threshold.
+            advice: a sentence that says what a warning means and what to do; added to the reason of a warning.
         """
         return Finding(name, value, "ok" if healthy else "warn", reason if healthy else f"{reason} {advice}")

@@ -1,4 +1,4 @@
-"""From what a model shows of its state to a finding: one check for each kind of evidence."""
+"""Makes findings from evidence: one check for each kind of evidence."""
 
 from __future__ import annotations
 
@@ -37,18 +37,15 @@ IN_TRAINING: Final = (
     "critic_gradient",
     "active_units",
 )
-"""Names of all findings that a run can get while it trains."""
+"""Names of all findings that can be made during training."""
 
 
 @singledispatch
 def finding_on(evidence: Evidence) -> Finding:
-    """The finding that a piece of evidence gives.
-
-    Args:
-        evidence: of a kind that a check is registered for below.
+    """Judge one piece of evidence.
 
     Raises:
-        TypeError: there is no check for it.
+        TypeError: no check is registered for this kind of evidence.
     """
     raise TypeError(f"evidence: no check for {type(evidence).__name__}; register one in ganvas.health.findings")
 
@@ -85,13 +82,10 @@ def _(evidence: Posterior) -> Finding:
 
 @singledispatch
 def findings_on(evidence: Any) -> tuple[Finding, ...]:
-    """Judge what a metric has found about a model.
-
-    Args:
-        evidence: of a kind that a check is registered for below.
+    """Judge the evidence that a metric returned, see :class:`ganvas.metrics.base.Measured`.
 
     Raises:
-        TypeError: there is no check for it.
+        TypeError: no check is registered for this kind of evidence.
     """
     raise TypeError(f"evidence: no check for {type(evidence).__name__}; register one in ganvas.health.findings")
 
@@ -107,14 +101,14 @@ def _(evidence: Memorisation) -> tuple[Finding, ...]:
 
 
 def finding_on_classes(real: Features, fake: Features) -> tuple[Finding, ...]:
-    """Whether the samples have all classes, where the extractor's classes are those of the reference's images.
+    """Judge whether the samples have all classes, if the reference shows all classes of the extractor.
 
     Args:
         real: features of the reference.
         fake: features of the samples, by the same extractor.
 
     Returns:
-        One finding; none without logits, or where the reference lacks a class of the extractor.
+        One finding; none if there are no logits, or if the reference lacks a class of the extractor.
     """
     if real.logits is None or fake.logits is None:
         return ()
@@ -123,41 +117,29 @@ def finding_on_classes(real: Features, fake: Features) -> tuple[Finding, ...]:
 
 
 def finding_on_predictions(real: Int64[Tensor, " k"], fake: Int64[Tensor, " n"]) -> tuple[Finding, ...]:
-    """The same from predicted classes.
+    """Judge whether the samples have all classes, from predicted classes; see :func:`finding_on_classes`.
 
     Args:
-        real: how often each class is predicted for the reference.
+        real: number of reference images predicted as each class.
         fake: predicted class of each sample.
 
     Returns:
-        One finding; none without samples, or where the reference lacks a class of the extractor.
+        One finding; none if there are no samples, or if the reference lacks a class of the extractor.
     """
-    # A class that no real image shows is none of the data's: the 1008 of the Inception are not classes of faces.
+    # If no real image has a class, the classes are not those of the data, as with Inception's 1008 on faces.
     return (class_coverage(fake, real),) if len(fake) and bool((real > 0).all()) else ()
 
 
 def by_name(findings: Iterable[Finding]) -> dict[str, dict[str, float | str]]:
-    """Findings as ``result.json`` holds them.
-
-    Args:
-        findings: with different names.
-    """
+    """Findings by name, as in ``result.json``; the names must be distinct."""
     return {v.name: {"value": v.value, "state": v.state, "reason": v.reason} for v in findings}
 
 
 def health_metrics(findings: Iterable[Finding]) -> dict[str, float]:
-    """The judged numbers by key ``health/<name>``.
-
-    Args:
-        findings: with different names.
-    """
+    """Values of findings by key ``health/<name>``; the names must be distinct."""
     return {f"health/{v.name}": v.value for v in findings}
 
 
 def health_tags(findings: Iterable[Finding]) -> dict[str, str]:
-    """``ok`` or ``warn`` by tag ``ganvas.health.<name>``.
-
-    Args:
-        findings: with different names.
-    """
+    """States (``ok`` or ``warn``) of findings by tag ``ganvas.health.<name>``; the names must be distinct."""
     return {f"ganvas.health.{v.name}": v.state for v in findings}

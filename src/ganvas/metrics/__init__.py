@@ -1,6 +1,6 @@
-"""Metrics: one a file, its mathematics and at its end METRIC, its whole registration.
+"""Metrics: one file for each, with its mathematics and, at the end, its registration ``METRIC``.
 
-What a metric of one's own needs is exported here; :mod:`ganvas.metrics.registry` knows which metrics there are.
+This package exports what a user's own metric needs; :mod:`ganvas.metrics.registry` lists all metrics.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""How many latents a VAE uses: units whose posterior mean moves with the image.
+r"""Active units: the number of latents that a VAE uses, that is, whose posterior mean varies with the image.
 
 .. math:: \#\{u : \operatorname{Var}_x \big( \mathbb{E}_{q(u \mid x)}[u] \big) > 0.01\}
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 from ganvas.latents.activity import latent_activity
 from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Setting
 
-BATCH_SIZE = Setting("likelihood.batch_size", 20, "images at a time", least=1, decides=False)
-COUNT = Setting("likelihood.n", None, "held-out images; null takes all", least=1, decides=False)
+BATCH_SIZE = Setting("likelihood.batch_size", 20, "images in one batch", least=1, decides=False)
+COUNT = Setting("likelihood.n", None, "number of held-out images; null takes all", least=1, decides=False)
 
 
 def _active_units(material: Material) -> Measured:
-    """The count; variance and divergence of each latent go to ``active_units.npz``."""
+    """Count the active units; variance and KL of each latent are written to ``active_units.npz``."""
     model, n = material.bound_model("active_units"), material.settings["likelihood.n"]
     images = material.held_out(n, material.settings["likelihood.batch_size"])
     activity = latent_activity(model.posterior_moments(images))
@@ -34,6 +34,6 @@ METRIC = Metric(
     (BATCH_SIZE, COUNT),
     1,
     _active_units,
-    "latents whose posterior mean moves with the image",
+    "number of latents whose posterior mean varies with the image",
     "likelihood",
 )

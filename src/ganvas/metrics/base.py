@@ -1,8 +1,8 @@
-"""The form of a metric: what it is called, what it needs, which way is better, its settings, its mathematics.
+"""Definition of a metric: its name, its inputs, the direction of its scores, its settings, its function.
 
-A metric's file ends with its :class:`Metric` values. Everything else follows: the names that ``metrics=[...]``
-takes, the config's keys and their shipped values, the direction in reports, the conditions and the fingerprint of each
-score, and the table in the docs. :mod:`ganvas.metrics.registry` lists the shipped ones; others join by ``register``.
+A metric's file ends with its :class:`Metric` values. Everything else is derived from them: the names in
+``metrics=[...]``, the config's keys and defaults, the direction in reports, the conditions and the fingerprint of each
+score, and the table in the docs. :mod:`ganvas.metrics.registry` lists the shipped metrics and registers others.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ LOGITS: Final = "class logits of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
-"""Needs of metrics that are functions of two sets of features."""
+"""Values of ``needs`` for metrics that are functions of two sets of features."""
 
 
 @final
 @dataclass(frozen=True)
 class Score:
-    """One number and how sure it is.
+    """A score with its uncertainty.
 
     Args:
         value: the score.
-        sd: standard deviation over parts of the images (splits, subsets) or, where ``sd_over`` names images, standard
-            error over those; None where there is none.
-        sd_over: what the deviation is over and what was held; empty where there is none.
+        sd: standard deviation over parts of the images (splits, subsets) or, if ``sd_over`` names images, standard
+            error over these images; None if unknown.
+        sd_over: what ``sd`` is computed over and what is held fixed; empty if ``sd`` is None.
     """
 
     value: float
@@ -50,23 +50,24 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """One standard deviation, over what ``sd_over`` says, either side; or None."""
+        """``value`` minus and plus ``sd``; None if ``sd`` is None."""
         return None if self.sd is None else (self.value - self.sd, self.value + self.sd)
 
 
 @final
 @dataclass(frozen=True)
 class Setting:
-    """A choice that a metric's value depends on.
+    """A setting of a metric.
 
     Args:
-        name: key of the config, as ``kid_subsets`` below ``settings``; with a dot, its full path, as ``likelihood.k``.
-        value: shipped; a stated value must be of its kind. None stands for a whole number that may be left out.
-        says: what it is, in a line, with the paper's value.
-        least: smallest value there is sense in; None where any is.
-        below: the value must be below it; None where there is no such bound.
-        decides: whether scores with different values do not compare. False for how work is cut into batches, and for a
-            number of images that is cut to those there are: the metric states the true number in its conditions.
+        name: key below ``settings`` in the config, for example ``kid_subsets``; with a dot, the full path, for example
+            ``likelihood.k``.
+        value: default; other values must have its type. None stands for an optional whole number.
+        says: description in one line, with the paper's value.
+        least: smallest allowed value; None if there is no lower bound.
+        below: upper bound, which is itself not allowed; None if there is no upper bound.
+        decides: whether scores with different values are not comparable. False for batch sizes, and for a number of
+            images that is reduced to the number available: the metric states the true number in its conditions.
     """
 
     name: str
@@ -77,11 +78,7 @@ class Setting:
     decides: bool = True
 
     def check(self, value: Any) -> None:
-        """Refuse a value of another kind, or out of range.
-
-        Raises:
-            ValueError: naming the setting.
-        """
+        """Raise ValueError, with the setting's name, for a value of another type or out of range."""
         if value is None and self.value is None:
             return
         kind = int if self.value is None else type(self.value)
@@ -99,7 +96,7 @@ _KINDS: Final[Mapping[type, str]] = {int: "a whole number", float: "a number", l
 
 
 def _is(kind: type, value: Any) -> bool:
-    """Whether a value is of a kind; a whole number is a number too, and yes or no is none."""
+    """Check the type of a value; a whole number is also a number, and a bool is not."""
     if kind is list:
         return isinstance(value, list) and all(_is(float, x) for x in value)
     return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
@@ -110,11 +107,7 @@ SEED: Final = Setting("seed", 2020, "seed of shuffles and subsets, not of the sa
 
 @final
 class Settings(Mapping[str, Any]):
-    """Values of all settings by name; those below ``settings`` can be read as attributes too.
-
-    Args:
-        values: of every setting of every metric.
-    """
+    """Values of all metrics' settings by name; a name without a dot is also an attribute."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -134,11 +127,7 @@ class Settings(Mapping[str, Any]):
         return self._values[name]
 
     def replace(self, **changes: Any) -> Settings:
-        """Copy the settings with some changed; unknown names are refused.
-
-        Args:
-            **changes: by name.
-        """
+        """Copy the settings with new values for some; raise ValueError for an unknown name."""
         unknown = set(changes) - set(self._values)
         if unknown:
             raise ValueError(
@@ -150,17 +139,17 @@ class Settings(Mapping[str, Any]):
 @final
 @dataclass(frozen=True)
 class Measured:
-    """What a metric found, where it is more than a score from features.
+    """Result of a metric that is not a function of two sets of features.
 
     Args:
-        scores: by name, as ``elbo``.
-        floor: what real data score, by the same names, where that is known.
-        ceiling: what noise, or a generator with one mode, scores.
-        conditions: what the scores depend on besides the common conditions and the metric's settings.
-        evidence: for health checks, see :func:`ganvas.health.findings.finding_on`.
-        arrays: to be kept as ``<name>.npz``.
-        pictures: to be kept as ``<name>.png``, ``uint8 (3, h, w)``.
-        notes: what a reader should know before believing the scores.
+        scores: scores by name, for example ``elbo``.
+        floor: scores of real data by the same names, if known.
+        ceiling: scores of noise, or of a generator with one mode, by the same names, if known.
+        conditions: what the scores depend on, besides the common conditions and the metric's settings.
+        evidence: input of health checks, see :func:`ganvas.health.findings.findings_on`.
+        arrays: arrays to write to ``<name>.npz``.
+        pictures: ``uint8 (3, h, w)``, to write to ``<name>.png``.
+        notes: warnings for the reader of the scores, one sentence each.
     """
 
     scores: Mapping[str, Score]
@@ -174,18 +163,18 @@ class Measured:
 
 
 class Material(ABC):
-    """Abstract: everything that a metric may ask for; computed when the first metric asks, and once.
+    """Abstract: all inputs of metrics. Features are computed once, at the first request.
 
     Attributes:
-        settings: of all metrics.
-        n: samples that are scored.
-        seed: of the samples, and of draws that belong to them.
-        shape: of one sample.
-        split: of the reference that the samples are compared with.
-        subject: name of what is scored.
-        reference: name of what it is compared with.
+        settings: settings of all metrics.
+        n: number of scored samples.
+        seed: seed of the samples, and of the latents that a metric draws itself.
+        shape: shape of one sample.
+        split: the split of the reference that the samples are compared with.
+        subject: name of the scored model or images.
+        reference: name of the reference.
         ceiling: ``noise`` or ``one_mode``.
-        calibration: whether floor and ceiling are asked for.
+        calibration: whether floor and ceiling are computed.
     """
 
     settings: Settings
@@ -200,68 +189,69 @@ class Material(ABC):
 
     @abstractmethod
     def draw(self, n: int | None = None) -> Tensor:
-        """Samples at rest, ``uint8`` images or ``float32`` points: all that are scored, or ``n`` of a model."""
+        """Draw samples, ``uint8`` images or ``float32`` points: all scored ones, or ``n`` if they come from a model."""
 
     @abstractmethod
     def extractor(self) -> Extractor:
-        """The extractor of features; ValueError where there is none, or it cannot read the samples."""
+        """Return the feature extractor; ValueError if there is none, or if the samples are points."""
 
     @abstractmethod
     def fake(self) -> Features:
-        """Features of the samples."""
+        """Return the features of the samples."""
 
     @abstractmethod
     def real(self) -> Features | Statistics:
-        """Features of the reference, or its moments where these are all there is."""
+        """Return the features of the reference, or its moments if only these are known."""
 
     @abstractmethod
     def features(self, split: str, metric: str) -> Features:
-        """Features of a whole split of the reference, from the cache where it has them."""
+        """Return the features of a whole split of the reference, from the cache if it has them."""
 
     @abstractmethod
     def has(self, split: str) -> bool:
-        """Whether the reference has a split."""
+        """Tell whether the reference has the split."""
 
     @abstractmethod
     def examples(self, split: str, metric: str) -> Examples:
-        """Examples of a split of the reference; ValueError, naming the metric, where there are none."""
+        """Return the examples of a split of the reference; ValueError, with the metric's name, if there are none."""
 
     @abstractmethod
     def source(self) -> Source | None:
-        """The data set of the reference; None where it is images or a file."""
+        """Return the data set of the reference; None if the reference is images or a file."""
 
     @abstractmethod
     def one_mode(self) -> tuple[Examples, Tensor, int]:
-        """Examples, positions of those of the most frequent class (at most ``n``), and that class."""
+        """Return examples, positions of those in the most frequent class (at most ``n``), and this class."""
 
     @abstractmethod
     def bound_model(self, metric: str) -> BoundsEvidence:
-        """The model, where it bounds the evidence; ValueError, naming the metric, where it does not."""
+        """Return the model; ValueError, with the metric's name, if it has no bound on the evidence."""
 
     @abstractmethod
     def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:
-        """``n`` examples, or all, of the split, transformed as in training, on the model's device."""
+        """Yield ``n`` examples of the split (None: all), transformed as in training, on the model's device."""
 
     @abstractmethod
     def transform(self) -> Mapping[str, Any]:
-        """Name and arguments of the transform that the model's data pass."""
+        """Return name and arguments of the transform of the model's data."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """A metric's whole registration.
+    """The registration of a metric.
 
     Args:
-        name: as in ``metrics=[...]``.
-        needs: one of the constants above, which says what ``compute`` is called with.
-        lower_is_better: direction of each score by its name, None for one that says nothing of quality.
-        settings: that the scores depend on.
-        revision: raised by every change that moves a value.
-        compute: from a :class:`~ganvas.metrics.comparison.Comparison` to a :class:`Score` where it is a function
-            of features, else from a :class:`Material` to :class:`Measured`.
-        says: what it measures, a line for the docs.
-        kind: middle of the scores' keys, ``score/<kind>/<name>``; empty for the name of the extractor.
+        name: name in ``metrics=[...]``.
+        needs: input of the metric, one of the constants above.
+        lower_is_better: direction of each score by its name; None for a score that does not measure quality.
+        settings: settings that the scores depend on.
+        revision: increase it with every change that changes a value.
+        compute: if ``needs`` is in :data:`FROM_FEATURES`, a function from
+            :class:`~ganvas.metrics.comparison.Comparison` to :class:`Score`, else from :class:`Material` to
+            :class:`Measured`.
+        says: what it measures, in one line for the docs.
+        kind: middle part of the scores' keys, ``score/<kind>/<name>``; empty for the name of the extractor.
     """
 
     name: str
@@ -279,7 +269,7 @@ class Metric:
         return self.needs in FROM_FEATURES
 
     def own(self, settings: Settings) -> dict[str, Any]:
-        """The metric's own settings that decide what a score compares with, by name."""
+        """Values by name of the metric's settings that decide which scores are comparable."""
         return {setting.name: settings[setting.name] for setting in self.settings if setting.decides}
 
 
@@ -292,5 +282,5 @@ def feature_metric(
     settings: Sequence[Setting] = (),
     revision: int = 1,
 ) -> Metric:
-    """A metric with one score, which is a function of two sets of features; see :class:`Metric`."""
+    """Make a metric with one score that is a function of two sets of features; see :class:`Metric`."""
     return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says)

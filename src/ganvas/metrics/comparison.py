@@ -1,4 +1,4 @@
-"""What the metrics of one pair of sets share: each thing is computed when the first metric asks, and once."""
+"""The pair of feature sets that metrics compare, with shared intermediate results, each computed once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ganvas.metrics.validation import require_images
 @final
 @dataclass(frozen=True)
 class Statistics:
-    """Moments of a reference set whose images are not at hand.
+    """Moments of a reference set whose images are not available.
 
     Args:
         moments: mean and covariance.
-        n: images they were computed from, or None where the file does not say.
+        n: images they were computed from, or None if the file does not say.
         extractor: name of the extractor.
         weights_hash: SHA-256 of its weights.
     """
@@ -34,7 +34,7 @@ class Statistics:
     weights_hash: str
 
     def fingerprint(self) -> str:
-        """SHA-256 of the moments' bytes (float64, little endian): what names the reference in a protocol."""
+        """SHA-256 of the moments' bytes (float64, little endian); identifies the reference in a protocol."""
         digest = hashlib.sha256()
         for x in (self.moments.mean, self.moments.covariance):
             digest.update(np.ascontiguousarray(x.numpy(), dtype="<f8").data)
@@ -45,7 +45,7 @@ def moments_of(side: Features | Statistics) -> Moments:
     """Mean and covariance of a side, computed once.
 
     Args:
-        side: features, at least 2 images, finite; or moments that are known.
+        side: features of at least 2 images, finite; or known moments.
     """
     if isinstance(side, Statistics):
         return side.moments
@@ -58,10 +58,10 @@ def _moments(features: Features) -> Moments:
 
 
 def radii_of(features: Features, prc_neighbours: int, dc_neighbours: int) -> Radii:
-    """Radii of the images' balls, computed once for each pair of k.
+    """Radii of the balls around the images, computed once for each pair of k.
 
     Args:
-        features: of the images.
+        features: features of the images, which keep the radii.
         prc_neighbours: k of precision and recall.
         dc_neighbours: k of density and coverage.
     """
@@ -70,28 +70,28 @@ def radii_of(features: Features, prc_neighbours: int, dc_neighbours: int) -> Rad
 
 
 def remember_radii(features: Features, prc_neighbours: int, dc_neighbours: int, known: Radii) -> None:
-    """Give features what :func:`radii_of` found of the same images before.
+    """Store radii that :func:`radii_of` computed earlier from the same images.
 
     Args:
-        features: of the images.
+        features: features of the images, which keep the radii.
         prc_neighbours: k of precision and recall.
         dc_neighbours: k of density and coverage.
-        known: radii for these.
+        known: radii for these two k.
     """
     features.once(("radii", prc_neighbours, dc_neighbours), lambda: known)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Reference and generated images, by one extractor.
+    """Features of reference and generated images by one extractor.
 
     Args:
-        real: features of real images, or moments of theirs only.
+        real: features of real images, or only their moments.
         fake: features of generated images, by the same extractor.
-        settings: of the metrics.
+        settings: settings of all metrics.
 
     Raises:
-        ValueError: two extractors, or images with different numbers of channels.
+        ValueError: the two sides have different extractors, or images with different numbers of channels.
     """
 
     real: Features | Statistics
@@ -112,13 +112,13 @@ class Comparison:
             )
 
     def real_features(self, metric: str) -> Features:
-        """Features of the reference, for a metric that moments do not suffice for.
+        """Return the reference's features, for a metric that needs more than moments.
 
         Args:
-            metric: name of the metric.
+            metric: name of the metric, for the message.
 
         Raises:
-            ValueError: there are moments only.
+            ValueError: only the moments are known.
         """
         if isinstance(self.real, Statistics):
             raise ValueError(
@@ -128,13 +128,13 @@ class Comparison:
         return self.real
 
     def require_moments(self, metric: str) -> None:
-        """Refuse sides that have no covariance, naming the side.
+        """Check that both sides have a covariance.
 
         Args:
-            metric: how the message names the metric.
+            metric: name of the metric, for the message.
 
         Raises:
-            ValueError: fewer than 2 images, or features that are not finite.
+            ValueError: a side has fewer than 2 images, or features that are not finite; the message names the side.
         """
         sides = {"fake": self.fake.values}
         if isinstance(self.real, Features):
@@ -148,7 +148,7 @@ class Comparison:
 
     @cached_property
     def membership(self) -> Membership:
-        """Who lies in whose ball: shared by precision, recall, density and coverage."""
+        """Membership of the images in balls; shared by precision, recall, density and coverage."""
         real, s = self.real_features("prdc"), self.settings
         ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
         least = max(ks.values())

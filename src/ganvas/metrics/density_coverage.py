@@ -1,10 +1,10 @@
-r"""Density and coverage: how deep generated images lie among real ones, and how many real ones they reach.
+r"""Density of real images around generated ones, and coverage: share of real images with a generated one nearby.
 
 .. math:: \mathrm{density} = \frac1{km} \sum_j \sum_i 1 [ y_j \in B(x_i, r_k(x_i)) ], \qquad
     \mathrm{coverage} = \frac1n \sum_i 1 \big[ \exists j : y_j \in B(x_i, r_k(x_i)) \big]
 
-with open balls about the real images x only, so that outliers among the generated y widen nothing. Equal distributions
-have density 1 in expectation; it may exceed 1.
+with open balls around the real images x only, so that outliers among the generated y have no influence on the balls.
+For equal distributions the expected density is 1; a density may exceed 1.
 """
 
 from __future__ import annotations
@@ -21,34 +21,31 @@ if TYPE_CHECKING:
 
 
 def density(found: Membership, neighbours: int) -> MeanError:
-    r"""Mean number of real balls around a generated image, over k.
+    r"""Mean number of real balls that contain a generated image, divided by k.
 
     .. math:: \frac1{km} \sum_j \sum_i 1 [ y_j \in B(x_i, r_k(x_i)) ]
 
     Reference: Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797.
 
     Args:
-        found: of both sides.
+        found: membership of both sides.
         neighbours: the k that ``found`` was computed with.
 
     Returns:
-        Density, 0 or more, and its standard error over the generated images with the real balls held.
+        Density, 0 or more, and its standard error over the generated images with the real balls held fixed.
     """
     return mean_error(found.real_balls.double() / neighbours)
 
 
 def coverage(found: Membership) -> MeanError:
-    r"""Share of real images with a generated one in their ball.
+    r"""Share of real images whose ball contains a generated image.
 
     .. math:: \frac1n \sum_i 1 [ \exists j : y_j \in B(x_i, r_k(x_i)) ]
 
     Reference: Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797.
 
-    Args:
-        found: of both sides.
-
     Returns:
-        Coverage in [0, 1], and its standard error over the real images with the generated ones held.
+        Coverage in [0, 1], and its standard error over the real images with the generated images held fixed.
     """
     return mean_error(found.real_reached.double())
 
@@ -65,6 +62,13 @@ def _coverage(pair: Comparison) -> Score:
 
 
 METRICS = (
-    feature_metric("density", FEATURES, False, _density, "real neighbourhoods around a sample, over k", _K),
-    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that samples reach", _K),
+    feature_metric(
+        "density",
+        FEATURES,
+        False,
+        _density,
+        "mean number of real neighbourhoods that contain a sample, divided by k",
+        _K,
+    ),
+    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that contain a sample", _K),
 )

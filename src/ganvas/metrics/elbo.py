@@ -1,4 +1,4 @@
-r"""The bound that a VAE is trained on, of held-out examples: its ELBO, in nats an image.
+r"""ELBO of held-out examples, the bound on the evidence that a VAE is trained on, in nats per image.
 
 .. math:: \frac1n \sum_x E_{q(z \mid x)}[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))
 """

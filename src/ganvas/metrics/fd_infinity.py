@@ -1,13 +1,13 @@
-r"""FD-infinity: the Fréchet distance that infinitely many generated images would have.
+r"""FD-infinity: the Fréchet distance extrapolated to infinitely many generated images.
 
-The distance at N images is biased by a term in 1/N, which depends on the generator. It is measured at several N on
-random subsets of the generated images, and the straight line in 1/N is read off at 0:
+The distance at N images has a bias proportional to 1/N, which depends on the generator. The distance is measured at
+several N on random subsets of the generated images, and a straight line in 1/N is extrapolated to 1/N = 0:
 
 .. math:: \mathrm{FD}_N \approx \mathrm{FD}_\infty + b / N
 
-Only the generated side is extrapolated: the reference keeps its own size, and so its own part of the bias. The line is
-straight where N is well above the number of features; below, the value is better than FD at that N, and no more. It may
-be negative for a generator at the floor.
+Only the generated side is extrapolated: the reference keeps its size, and so its part of the bias. The linear model
+holds if N is well above the number of features; for smaller N the value is less biased than FD at that N, but still
+biased. The value may be negative for a generator whose distance is near the floor.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def fd_infinity(
         fake: features of generated images, at least ``2 / share``.
         points: number of sample counts, at least 3.
         share: smallest count as a share of m, in (0, 1).
-        seed: of the subsets; the global random state is not used.
+        seed: seed of the subsets; the global random state is not used.
 
     Returns:
-        The intercept, in squared feature units, and its standard error from the scatter about the line.
+        The intercept, in squared feature units, and its standard error from the residuals of the line.
 
     Raises:
-        ValueError: too few images, or features that are not finite.
+        ValueError: there are too few images, or features are not finite.
     """
     require_images("FD-infinity", math.ceil(2 / share), fake=fake)
     counts = sample_counts(len(fake), points, share)
@@ -63,17 +63,17 @@ def fd_infinity(
 
 
 def symmetric_distance(real: Moments, fake: Moments) -> float:
-    r"""The Fréchet distance through a symmetric eigenproblem, which is several times faster than the general one.
+    r"""Fréchet distance by a symmetric eigenproblem, several times faster than by the general one.
 
     .. math:: \operatorname{tr} (\Sigma_1 \Sigma_2)^{1/2}
         = \operatorname{tr} (\Sigma_1^{1/2} \Sigma_2 \Sigma_1^{1/2})^{1/2}
 
     Args:
-        real: moments whose root is kept from call to call.
+        real: moments of the reference; their root is computed once and reused.
         fake: moments of one subset.
 
     Returns:
-        What :func:`ganvas.metrics.frechet.moments_distance` does, up to rounding.
+        The same as :func:`ganvas.metrics.frechet.moments_distance`, up to rounding.
     """
     values = torch.linalg.eigvalsh(real.root @ fake.covariance @ real.root)
     traces = real.covariance.trace() + fake.covariance.trace() - 2 * values.clamp(min=0).sqrt().sum()
@@ -81,7 +81,7 @@ def symmetric_distance(real: Moments, fake: Moments) -> float:
 
 
 def _intercept(x: Float64[Tensor, " p"], y: Float64[Tensor, " p"]) -> tuple[float, float]:
-    """Least squares: intercept and its standard error."""
+    """Fit a line by least squares; return its intercept and the standard error."""
     design = torch.stack([torch.ones_like(x), x], dim=1)
     inverse = torch.linalg.inv(design.T @ design)
     line = inverse @ design.T @ y
@@ -89,8 +89,12 @@ def _intercept(x: Float64[Tensor, " p"], y: Float64[Tensor, " p"]) -> tuple[floa
     return float(line[0]), float((variance * inverse[0, 0]).sqrt())
 
 
-_POINTS = Setting("fd_infinity_points", 15, "sample counts that the line goes through (the paper: 15)", least=3)
-_SHARE = Setting("fd_infinity_share", 0.1, "smallest count as a share of all (the paper: 0.1)", least=0, below=1)
+_POINTS = Setting(
+    "fd_infinity_points", 15, "number of sample counts that the line is fitted to (the paper: 15)", least=3
+)
+_SHARE = Setting(
+    "fd_infinity_share", 0.1, "smallest sample count as a share of all samples (the paper: 0.1)", least=0, below=1
+)
 
 
 def _fd_infinity(pair: Comparison) -> Score:
@@ -99,11 +103,16 @@ def _fd_infinity(pair: Comparison) -> Score:
     value, scatter = fd_infinity(
         pair.moments[0], pair.fake.values, points=s.fd_infinity_points, share=s.fd_infinity_share, seed=s.seed
     )
-    # The line's scatter is over subsets of the same images: what other images would do comes on top of it.
+    # `scatter` is over subsets of the same images; the error from drawing other images is added to it.
     sd = math.hypot(error_of(pair), scatter)
     return Score(value, sd, f"{pair.fake.n} generated images, first order, and {s.fd_infinity_points} points of a line")
 
 
 METRIC = feature_metric(
-    "fd_infinity", MOMENTS, True, _fd_infinity, "Fréchet distance at infinitely many samples", (_POINTS, _SHARE, SEED)
+    "fd_infinity",
+    MOMENTS,
+    True,
+    _fd_infinity,
+    "Fréchet distance extrapolated to infinitely many samples",
+    (_POINTS, _SHARE, SEED),
 )

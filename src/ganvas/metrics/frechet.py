@@ -3,22 +3,21 @@ r"""Fréchet distance between two sets of features, each summarised by a Gaussia
 .. math:: d^2 = \lVert \mu_1 - \mu_2 \rVert^2
     + \operatorname{tr} \big( \Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2} \big)
 
-with unbiased covariances. On one-dimensional features this is :math:`(m_1 - m_2)^2 + (s_1 - s_2)^2`. On the 2015
-Inception it is the Fréchet Inception Distance. It is biased upwards at finite n, so that numbers at different n do not
-compare.
+with unbiased covariances. On one-dimensional features this is :math:`(m_1 - m_2)^2 + (s_1 - s_2)^2`. On features of the
+2015 Inception it is the Fréchet Inception Distance. It is biased upwards at finite n, so values at different n are not
+comparable.
 
-How far the Fréchet distance would move with other generated images: its influence function.
-
-A sample :math:`x` pulls the distance by, with :math:`T = \Sigma_1^{1/2} (\Sigma_1^{1/2} \Sigma_2 \Sigma_1^{1/2})^{-1/2}
-\Sigma_1^{1/2}`, the map that transports the fake Gaussian onto the real one,
+The standard error over generated images is computed from the influence function of the distance. With
+:math:`T = \Sigma_1^{1/2} (\Sigma_1^{1/2} \Sigma_2 \Sigma_1^{1/2})^{-1/2} \Sigma_1^{1/2}`, the map that transports the
+fake Gaussian onto the real one, the influence of a sample :math:`x` is
 
 .. math:: \psi(x) = 2 (\mu_2 - \mu_1)^\top (x - \mu_2) + (x - \mu_2)^\top (I - T) (x - \mu_2) + \text{const},
     \qquad \widehat{\mathrm{se}} = \operatorname{sd}(\psi) / \sqrt{m}
 
-(the infinitesimal jackknife). One pass and one eigendecomposition replace a bootstrap's many, nothing is random, and it
-is closer to the truth: a bootstrap of 20 overstated the deviation two- to threefold where m < d or the distance was
-near its floor. It is first order, over generated images with the reference held, and does not know the bias of
-the distance at finite m (:mod:`ganvas.metrics.fd_infinity` does).
+(the infinitesimal jackknife). It needs one pass and one eigendecomposition instead of a bootstrap's many, and is not
+random. It is also more accurate: a bootstrap of 20 overstated the deviation two- to threefold if m < d or if the
+distance was near its floor. The error is first order, over generated images with the reference held fixed, and does not
+include the bias of the distance at finite m, which :mod:`ganvas.metrics.fd_infinity` estimates.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and unbiased covariance: all that the Fréchet distance knows of a set.
+    """Mean and unbiased covariance of a set of features.
 
     Args:
-        mean: in feature units.
+        mean: mean in feature units.
         covariance: symmetric, positive semi-definite, in squared feature units; may be singular.
     """
 
@@ -53,22 +52,15 @@ class Moments:
 
     @staticmethod
     def of(features: Float[Tensor, "n d"]) -> Moments:
-        """Moments by torch-fidelity's function, in float64.
-
-        Args:
-            features: at least 2 rows.
-
-        Returns:
-            Mean and covariance.
-        """
+        """Compute the moments of at least 2 rows by torch-fidelity's function, in float64."""
         d = features.shape[1]
         found = fid_features_to_statistics(features.double())
-        # One feature: numpy's covariance is a scalar, torch-fidelity wants a matrix.
+        # With one feature numpy's covariance is a scalar; torch-fidelity needs a matrix.
         return Moments(torch.from_numpy(found["mu"]), torch.from_numpy(found["sigma"].reshape(d, d)))
 
     @cached_property
     def root(self) -> Float64[Tensor, "d d"]:
-        """Symmetric square root of the covariance; eigenvalues that rounding left below zero count as zero."""
+        """Symmetric square root of the covariance; eigenvalues that are negative by rounding are set to zero."""
         values, vectors = torch.linalg.eigh(self.covariance)
         return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
@@ -104,20 +96,20 @@ def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> 
         The squared distance, 0 for equal moments, in squared feature units.
 
     Raises:
-        ValueError: fewer than 2 images a side, or features that are not finite.
+        ValueError: a side has fewer than 2 images, or features are not finite.
     """
     require_images("the Fréchet distance", 2, real=real, fake=fake)
     return moments_distance(Moments.of(real), Moments.of(fake))
 
 
 _ROWS: Final = 4096
-"""Images at a time: bounds the memory of the float64 copies."""
+"""Number of images processed at a time; bounds the memory of the float64 copies."""
 _SINGULAR: Final = 1e-13
-"""Eigenvalues below this share of the largest are rounding (float64, a few thousand dimensions)."""
+"""Eigenvalues below this share of the largest are rounding errors (float64, a few thousand dimensions)."""
 
 
 def _transport(real: Moments, fake: Moments) -> Float64[Tensor, "d d"]:
-    """The linear map T; directions in which either side has no variance are left out."""
+    """Compute the linear map T; directions in which a side has no variance are left out."""
     values, vectors = torch.linalg.eigh(real.root @ fake.covariance @ real.root)
     kept = values > _SINGULAR * values[-1]
     half = real.root @ vectors[:, kept]
@@ -133,12 +125,12 @@ def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) 
     Bhatia, Jain and Lim 2019, https://arxiv.org/abs/1712.01504.
 
     Args:
-        real: moments of the reference, taken as they are.
+        real: moments of the reference, held fixed.
         fake: moments of ``features``.
-        features: of the generated images, m at least 2.
+        features: features of the generated images, m at least 2.
 
     Returns:
-        Standard error, in squared feature units; 0 where all images are equal.
+        Standard error, in squared feature units; 0 if all images are equal.
     """
     shape = -_transport(real, fake)
     shape.diagonal().add_(1.0)

@@ -1,10 +1,10 @@
-r"""Inception Score: are single images sure of a class, and all classes equally present?
+r"""Inception Score: high if the class of each image is predicted with confidence and all classes are equally frequent.
 
 .. math:: \mathrm{IS} = \exp \, \mathbb{E}_x \, \mathrm{KL} \big( p(y \mid x) \,\Vert\, p(y) \big) \in [1, k]
 
-1 for predictions that do not depend on the image, k for sure predictions spread evenly over the k classes. The images
-are shuffled with a seed and cut into splits; value and standard deviation are over the splits, and the value falls
-with the size of a split. With another classifier than the 2015 Inception it compares with no published number.
+It is 1 if predictions do not depend on the image, and k if they are confident and spread evenly over the k classes. The
+images are shuffled with a seed and divided into splits; value and standard deviation are over the splits, and the value
+is lower for smaller splits. With a classifier other than the 2015 Inception it is not comparable with published values.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> 
     Reference: Salimans et al. 2016, section 4, https://arxiv.org/abs/1606.03498.
 
     Args:
-        logits: class logits of the generated images, at least two images a split.
+        logits: class logits of the generated images, at least two images in each split.
         splits: number of splits, at least 1.
-        seed: of the shuffle; the global random state is not used.
+        seed: seed of the shuffle; the global random state is not used.
 
     Returns:
         Mean over the splits in [1, k], and population standard deviation over the splits.
 
     Raises:
-        ValueError: fewer than two images a split, or logits that are not finite.
+        ValueError: a split has fewer than two images, or logits are not finite.
     """
     require_images(f"the Inception Score in {splits} splits", 2 * splits, fake=logits)
     out = isc_features_to_metric(logits, splits=splits, shuffle=True, rng_seed=seed)
     return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]
 
 
-_SPLITS = Setting("is_splits", 10, "parts that the images are shuffled into (the papers: 10)", least=1)
+_SPLITS = Setting("is_splits", 10, "number of splits (the papers: 10)", least=1)
 
 
 def _inception_score(pair: Comparison) -> Score:
@@ -56,7 +56,7 @@ def _inception_score(pair: Comparison) -> Score:
 
 
 def is_parts(splits: int) -> str:
-    """The parts that the Inception Score's standard deviation is over."""
+    """Make the text of ``Score.sd_over`` for the Inception Score."""
     return f"{splits} splits"
 
 

@@ -3,8 +3,8 @@ r"""Kernel distance: the unbiased squared maximum mean discrepancy under a cubic
 .. math:: \mathrm{MMD}^2_u = \frac{1}{m(m-1)} \sum_{i \ne j} \big( k(x_i, x_j) + k(y_i, y_j) \big)
     - \frac{2}{m^2} \sum_{i,j} k(x_i, y_j), \qquad k(x, y) = \Big( \frac{x^\top y}{d} + 1 \Big)^3
 
-averaged over random subsets of m images a side. Unbiased: it averages 0 where both sides have one distribution, and may
-be negative. On the 2015 Inception it is the Kernel Inception Distance.
+averaged over random subsets of m images of each side. It is unbiased: its mean is 0 if both sides have the same
+distribution, and single values may be negative. On features of the 2015 Inception it is the Kernel Inception Distance.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def subset_size(limit: int, n_real: int, n_fake: int) -> int:
-    """Images a subset can have: the stated size, or all images of the smaller side."""
+    """Number of images in a subset: ``limit``, or all images of the smaller side if these are fewer."""
     return min(limit, n_real, n_fake)
 
 
 def kernel_distance(
     real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, subsets: int, size: int, seed: int
 ) -> tuple[float, float]:
-    r"""Kernel distance by torch-fidelity's function, in the features' own precision, as there.
+    r"""Kernel distance by torch-fidelity's function, in the precision of the features.
 
     .. math:: \widehat{\mathrm{MMD}}{}^2_u \text{ averaged over subsets}
 
@@ -40,17 +40,17 @@ def kernel_distance(
         real: features of real images, n at least 2.
         fake: features of generated images, m at least 2.
         subsets: number of subset pairs, at least 1.
-        size: images in one subset; cut to the smaller side.
-        seed: of the subsets; the global random state is not used.
+        size: images in one subset, reduced to the size of the smaller side if necessary.
+        seed: seed of the subsets; the global random state is not used.
 
     Returns:
         Mean over the subsets (negative values are possible), and population standard deviation over the subsets.
 
     Raises:
-        ValueError: fewer than 2 images a side, or features that are not finite.
+        ValueError: a side has fewer than 2 images, or features are not finite.
     """
     require_images("the kernel distance", 2, real=real, fake=fake)
-    # Generated images first, as its command has them: one stream of random numbers draws the subsets of both sides.
+    # Generated images first, as in torch-fidelity's command: one random stream draws the subsets of both sides.
     out = kid_features_to_metric(
         fake,
         real,
@@ -62,8 +62,10 @@ def kernel_distance(
     return out[KEY_METRIC_KID_MEAN], out[KEY_METRIC_KID_STD]
 
 
-_SUBSETS = Setting("kid_subsets", 100, "pairs of subsets drawn for the kernel distance (the paper: 100)", least=1)
-_SIZE = Setting("kid_subset_size", 1000, "images in one subset, at most all of a side (the paper: 1000)", least=2)
+_SUBSETS = Setting("kid_subsets", 100, "number of subset pairs for the kernel distance (the paper: 100)", least=1)
+_SIZE = Setting(
+    "kid_subset_size", 1000, "images in one subset, at most all of the smaller side (the paper: 1000)", least=2
+)
 
 
 def _kid(pair: Comparison) -> Score:
@@ -74,13 +76,13 @@ def _kid(pair: Comparison) -> Score:
 
 
 def kid_score(mean: float, sd: float, subsets: int, sizes: tuple[int, int, int]) -> Score:
-    """A kernel distance with its uncertainty, of which there is none where every subset is all images of both sides.
+    """Make the score; it has no sd if each subset holds all images of both sides.
 
     Args:
-        mean: over the subsets.
-        sd: over the subsets.
-        subsets: how many.
-        sizes: images of one subset, of the real side and of the fake side.
+        mean: mean over the subsets.
+        sd: standard deviation over the subsets.
+        subsets: number of subsets.
+        sizes: number of images of a subset, of the real side and of the fake side.
     """
     if len(set(sizes)) == 1:
         return Score(mean, sd=None, sd_over="")
@@ -88,7 +90,7 @@ def kid_score(mean: float, sd: float, subsets: int, sizes: tuple[int, int, int])
 
 
 METRIC = feature_metric(
-    # 2: subsets are drawn as torch-fidelity's command draws them, the generated images first.
+    # Revision 2: subsets are drawn as in torch-fidelity's command, the generated images first.
     "kid",
     FEATURES,
     True,

@@ -1,4 +1,4 @@
-r"""A mean over examples and how sure it is: the form in which likelihoods are reported.
+r"""A mean over examples with its standard error, as likelihoods are reported.
 
 .. math:: \bar v = \frac1n \sum_i v_i, \qquad \mathrm{SE} = \sqrt{\frac{1}{n (n - 1)} \sum_i (v_i - \bar v)^2}
 """
@@ -19,8 +19,8 @@ class MeanError:
     """A mean over independent examples.
 
     Args:
-        mean: in the unit of the values.
-        standard_error: of the mean, over examples (not over seeds); NaN for a single example.
+        mean: mean in the unit of the values.
+        standard_error: standard error over examples (not over seeds); NaN for a single example.
         n: number of examples.
     """
 
@@ -37,13 +37,10 @@ def mean_error(values: Float[Tensor, " n"]) -> MeanError:
     Reference: the ± of Goodfellow et al. 2014, table 1, https://arxiv.org/abs/1406.2661.
 
     Args:
-        values: one value an example, finite, at least one.
-
-    Returns:
-        The mean with its error.
+        values: one finite value for each example, at least one.
 
     Raises:
-        ValueError: no value, or some that are not finite.
+        ValueError: there is no value, or values are not finite.
     """
     if not len(values) or not values.isfinite().all():
         bad = int((~values.isfinite()).sum())

@@ -1,15 +1,15 @@
-r"""Are the samples copies of training images? An audit in feature space, calibrated by held-out real images.
+r"""Memorisation audit in feature space: are samples closer to training images than held-out real images are?
 
-With :math:`d(x)` the distance of an image to its nearest training image :math:`t(x)`, and :math:`r_t` that of a
-training image to the nearest other one,
+Let :math:`d(x)` be the distance of an image to its nearest training image :math:`t(x)`, and :math:`r_t` the distance of
+a training image to the nearest other training image. An image is
 
 .. math:: \text{close: } d(x) \le \tau, \quad \tau = \text{quantile of } d \text{ over held-out images}, \qquad
     \text{authentic: } d(x) > r_{t(x)}.
 
-Held-out images are what an honest model's samples would be: both shares are shown for them too, and a warning is given
-only where the samples' share is outside of what as many fresh images would show. For :math:`\tau` the h-th of n
-held-out distances, the number of close ones among m fresh images is beta-binomial with parameters
-:math:`m, h, n + 1 - h`, whatever the features are.
+Samples of a model that does not copy behave like held-out images. So both shares are also reported for held-out images,
+and a warning is given only if the samples' share is outside the interval expected for as many new real images. If
+:math:`\tau` is the h-th smallest of n held-out distances, the number of close images among m new ones is beta-binomial
+with parameters :math:`m, h, n + 1 - h`, for any features.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from ganvas.metrics.nearest import nearest
 from ganvas.metrics.validation import require_images
 
 CONFIDENCE: Final = 0.99
-"""Of the intervals of fresh images (ours): each of the two findings warns of one honest model in 200."""
+"""Probability of the intervals for new real images (ours): each of the two findings wrongly warns in 1 of 200 cases."""
 
 
 @final
 @dataclass(frozen=True)
 class Share:
-    """A share of the samples beside that of held-out images.
+    """A share of the samples, with the same share of held-out images.
 
     Args:
-        fake: share among the samples.
-        held_out: share among the held-out images.
-        interval: where the share of as many fresh images as there are samples lies, with probability
-            :data:`CONFIDENCE`, the number of held-out images taken into account.
+        fake: share of the samples, in [0, 1].
+        held_out: share of the held-out images, in [0, 1].
+        interval: predictive interval, with probability :data:`CONFIDENCE`, for the share of as many new real images as
+            there are samples; it includes the uncertainty from the number of held-out images.
     """
 
     fake: float
@@ -59,8 +59,9 @@ class Pairs:
     Args:
         fake: positions of the samples.
         train: positions of their nearest training images.
-        distance: between the two, in units of the features.
-        ratio: distance over that of the training image to the nearest other one; 0 for a copy, authentic above 1.
+        distance: distance between sample and training image, in feature units.
+        ratio: ``distance`` divided by the distance of the training image to the nearest other one; 0 for a copy, above
+            1 for an authentic sample.
     """
 
     fake: Int64[Tensor, " p"]
@@ -72,12 +73,12 @@ class Pairs:
 @final
 @dataclass(frozen=True, eq=False)
 class Memorisation:
-    """Result of the audit.
+    r"""Result of the memorisation audit.
 
     Args:
-        close: share of images as close to the training set as the closest held-out ones.
-        authentic: share of authentic images (AuthPct is 100 times that).
-        threshold: the distance of ``close``.
+        close: share of close images, as defined above.
+        authentic: share of authentic images (AuthPct is 100 times this share).
+        threshold: :math:`\tau`, the largest distance of a close image, in feature units.
         pairs: the most suspicious pairs.
     """
 
@@ -103,17 +104,14 @@ def audit(
     Meehan et al. 2020, https://arxiv.org/abs/2004.05675.
 
     Args:
-        train: features of the images the model was trained on, all of them, at least 2.
-        held_out: features of real images it was not trained on, at least 2.
+        train: features of all images the model was trained on, at least 2.
+        held_out: features of real images the model was not trained on, at least 2.
         fake: features of samples, by the same extractor.
-        quantile: share of held-out images that are called close, in (0, 1), as 0.01.
-        pairs: how many suspicious pairs to keep.
-
-    Returns:
-        Both shares and the pairs.
+        quantile: share of held-out images that count as close, in (0, 1), for example 0.01.
+        pairs: number of suspicious pairs to keep.
 
     Raises:
-        ValueError: too few images, features that are not finite, or a quantile out of range.
+        ValueError: there are too few images, features are not finite, or an argument is out of range.
     """
     require_images("the memorisation audit", 2, train=train, held_out=held_out)
     require_images("the memorisation audit", 1, fake=fake)
@@ -134,7 +132,7 @@ def audit(
 
 
 def _radii(train: Tensor, needed: Int64[Tensor, " q"]) -> Float64[Tensor, " t"]:
-    """Distance of the training images that are somebody's nearest to the nearest other one; NaN for the rest."""
+    """Distance to the nearest other training image, for the training images in ``needed``; NaN for the rest."""
     rows = needed.unique()
     radii = torch.full((len(train),), math.nan, dtype=torch.float64)
     radii[rows] = nearest(train[rows], train, own=rows)[0]
@@ -142,7 +140,7 @@ def _radii(train: Tensor, needed: Int64[Tensor, " q"]) -> Float64[Tensor, " t"]:
 
 
 def _share(fake: Bool[Tensor, " m"], held_out: Bool[Tensor, " h"], *, order_statistic: bool) -> Share:
-    """Shares and the predictive interval: exact below an order statistic, else from Jeffreys' prior."""
+    """Compute both shares and the predictive interval: exact for an order statistic, else with Jeffreys' prior."""
     m, n, hits = len(fake), len(held_out), int(held_out.sum())
     a, b = (hits, n + 1 - hits) if order_statistic else (hits + 0.5, n - hits + 0.5)
     low, high = betabinom.interval(CONFIDENCE, m, a, b)
@@ -150,21 +148,21 @@ def _share(fake: Bool[Tensor, " m"], held_out: Bool[Tensor, " h"], *, order_stat
 
 
 def _pairs(distance: Tensor, index: Tensor, radius: Tensor, count: int) -> Pairs:
-    # A copy of a training image that is there twice would be 0 / 0: it is as suspicious as any copy.
+    # A copy of a training image that occurs twice would give 0 / 0; its ratio is 0 like that of any copy.
     ratio = torch.where(distance == 0, 0.0, distance / radius)
     worst = ratio.argsort(stable=True)[:count]
     return Pairs(worst, index[worst], distance[worst], ratio[worst])
 
 
 _SETTINGS = (
-    Setting("memorisation.quantile", 0.01, "share of held-out images that are called close", least=0, below=1),
-    Setting("memorisation.pairs", 16, "most suspicious pairs in the picture", least=0, decides=False),
+    Setting("memorisation.quantile", 0.01, "share of held-out images that count as close", least=0, below=1),
+    Setting("memorisation.pairs", 16, "number of most suspicious pairs in the picture", least=0, decides=False),
 )
 COLUMNS: Final = 8
 
 
 def _memorisation(material: Material) -> Measured:
-    """The shares of close and of authentic samples; the worst pairs go to ``memorisation.png``."""
+    """Audit the samples; the most suspicious pairs are written to ``memorisation.png``."""
     held_out = material.real()
     if not isinstance(held_out, Features) or material.split == "train":
         raise ValueError(
@@ -193,7 +191,7 @@ def _memorisation(material: Material) -> Measured:
 
 
 def _picture(material: Material, found: Memorisation) -> Tensor:
-    """Rows of samples above the rows of their nearest training images, the most suspicious first."""
+    """Draw samples above their nearest training images, the most suspicious first."""
     worst = found.pairs
     nearest = material.examples("train", "memorisation").batch(worst.train)
     columns = min(COLUMNS, len(worst.fake))
@@ -207,5 +205,5 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _memorisation,
-    "shares of samples close to, and authentic beside, training images, judged by held-out ones",
+    "shares of samples that are close to training images, and that are authentic; held-out images give the floor",
 )

@@ -1,9 +1,9 @@
-r"""Modes of a planar mixture: which are found, and how many points lie on any.
+r"""Mode coverage of a planar mixture: number of modes found, and share of points close to a mode.
 
 .. math:: \text{high quality: } \min_k \lVert x - m_k \rVert < 3 \sigma, \qquad
     \text{covered: at least one high-quality point}, \qquad \mathrm{KL}(\hat p \,\|\, \text{uniform})
 
-with :math:`\hat p` the shares of the modes among the high-quality points, each counted to its nearest mode.
+where :math:`\hat p` are the shares of the modes among the high-quality points; each point counts for its nearest mode.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score
 from ganvas.metrics.histogram import histogram_kl
 
 RADIUS: Final = 3.0
-"""In standard deviations of a mode; Lin et al. 2018, section 4.1."""
+"""Radius of a mode in its standard deviations; Lin et al. 2018, section 4.1."""
 HIGH_QUALITY_CEILING: Final = 1 - math.exp(-(RADIUS**2) / 2)
-"""Share of a mode's own points within the radius, 0.98889: what a perfect model scores where modes are far apart."""
+"""Share of a mode's own points within the radius, 0.98889: the score of a perfect model if the modes are far apart."""
 
 
 @final
 @dataclass(frozen=True)
 class ModeCoverage:
-    """How samples lie on the modes of an equal mixture.
+    """Mode coverage of samples, for a mixture with equal weights.
 
     Args:
-        covered: modes with at least one high-quality point.
-        modes: modes there are.
+        covered: number of modes with at least one high-quality point.
+        modes: number of modes of the mixture.
         high_quality: share of high-quality points, at most about :data:`HIGH_QUALITY_CEILING` for a perfect model.
-        reverse_kl: of the modes' shares from the uniform, nats, at most ``log(modes)``; infinite without any
-            high-quality point.
+        reverse_kl: divergence of the modes' shares from the uniform, in nats, at most ``log(modes)``; infinite if there
+            is no high-quality point.
     """
 
     covered: int
@@ -48,7 +48,7 @@ class ModeCoverage:
 
 
 def mode_coverage(points: Float[Tensor, "n 2"], modes: Float[Tensor, "k 2"], sigma: float) -> ModeCoverage:
-    r"""Modes covered, high-quality share and reverse divergence.
+    r"""Compute the number of covered modes, the high-quality share and the reverse KL.
 
     .. math:: n_k = \#\{ x : k = \arg\min_j \lVert x - m_j \rVert, \; \lVert x - m_k \rVert < 3 \sigma \}
 
@@ -60,15 +60,12 @@ def mode_coverage(points: Float[Tensor, "n 2"], modes: Float[Tensor, "k 2"], sig
         modes: means of the mixture.
         sigma: standard deviation of each mode, positive, same units.
 
-    Returns:
-        The three numbers of the papers, and how many modes there are.
-
     Raises:
-        ValueError: no point, or a standard deviation that is not positive.
+        ValueError: there is no point, or ``sigma`` is not positive.
     """
     if not len(points) or not sigma > 0:
         raise ValueError(f"points, sigma: expected at least one point and a positive sigma, got {len(points)}, {sigma}")
-    # Differences, not the expanded square, which would cancel where sigma is small; NaN is near no mode.
+    # Use differences: the expanded square loses precision if sigma is small. A NaN point is near no mode.
     distances = torch.cdist(points.double(), modes.double(), compute_mode="donot_use_mm_for_euclid_dist")
     nearest = distances.min(dim=1)
     counts = torch.bincount(nearest.indices[nearest.values < RADIUS * sigma], minlength=len(modes))
@@ -81,12 +78,12 @@ def mode_coverage(points: Float[Tensor, "n 2"], modes: Float[Tensor, "k 2"], sig
 
 
 def _modes(material: Material) -> Measured:
-    """Floor: true points. Ceiling: points uniform in the box around the data, or of one mode."""
+    """Score samples; floor: points of the data; ceiling: uniform points in the data's box, or points of one mode."""
     source = material.source()
     density = source.density if isinstance(source, DensitySource) else None
     if not isinstance(density, GaussianMixture):
         raise ValueError(
-            f"metrics: modes needs a mixture of Gaussians, {material.reference} is none; it is for data=ring and grid"
+            f"metrics: modes needs a mixture of Gaussians, as data=ring or grid, but {material.reference} is not one"
         )
     test = material.examples(material.split, "modes")
     real = model_input(test.batch(torch.arange(min(len(test), material.n))))
@@ -104,7 +101,7 @@ def _in_the_box(material: Material, real: Tensor) -> Tensor:
 
 
 def _one_mode(material: Material) -> Tensor:
-    """True points of one mode, again and again where there are too few."""
+    """Take data points of one mode, repeated if there are too few."""
     examples, index, _ = material.one_mode()
     return model_input(examples.batch(index))[torch.arange(material.n) % len(index)]
 
@@ -124,6 +121,6 @@ METRIC = Metric(
     (),
     1,
     _modes,
-    "modes of a planar mixture that samples reach (data=ring, grid)",
+    "modes of a planar mixture that samples cover, and share of samples near a mode (data=ring, grid)",
     "modes",
 )

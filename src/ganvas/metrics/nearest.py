@@ -1,4 +1,4 @@
-r"""Nearest neighbours in blocks: memory does not grow with the product of the two sides.
+r"""Nearest neighbours, computed in blocks, so that memory does not grow with the product of the two sides.
 
 .. math:: j^*(x) = \arg\min_j \lVert x - r_j \rVert = \arg\min_j \tfrac12 \lVert r_j \rVert^2 - x^\top r_j
 """
@@ -12,23 +12,24 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 _BLOCK = 2**24
-"""Products at a time: 64 MiB in float32."""
+"""Number of inner products in a block: 64 MiB in float32."""
 
 
 def nearest(
     queries: Float[Tensor, "n d"], reference: Float[Tensor, "m d"], own: Int64[Tensor, " n"] | None
 ) -> tuple[Float64[Tensor, " n"], Int64[Tensor, " n"]]:
-    r"""Distance to the nearest reference vector, and which one it is.
+    r"""Find the nearest reference vector of each query, and its distance.
 
     .. math:: \min_{j \ne \text{own}(i)} \lVert x_i - r_j \rVert
 
-    The search is in float32 on centred vectors and may take a neighbour that is nearest but for rounding; the distance
-    of the one taken is exact, so that a copy is at 0.
+    The search is in float32 on centred vectors and may return a neighbour that is nearest only up to float32 rounding.
+    The distance to the returned neighbour is computed in float64, so that a copy has distance 0.
 
     Args:
         queries: feature vectors.
-        reference: feature vectors, at least one that is not a query's own.
-        own: position in ``reference`` that each query may not find, where it is taken from there; None for no such.
+        reference: feature vectors, at least one, or two if ``own`` is given.
+        own: position of each query in ``reference``, which its search leaves out; None if the queries are not from
+            ``reference``.
 
     Returns:
         Euclidean distances and positions in ``reference``.

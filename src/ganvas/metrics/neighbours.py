@@ -1,11 +1,11 @@
-r"""Nearest neighbours in feature space, in blocks: the one computation behind precision, recall, density and coverage.
+r"""Nearest neighbours in feature space, computed in blocks and shared by precision, recall, density and coverage.
 
 .. math:: r_k(x) = \text{distance from } x \text{ to its } k\text{-th nearest other image of its own side}
 
-and then who lies in whose ball :math:`B(x, r_k(x))`. Squared distances are
-:math:`\lVert x \rVert^2 + \lVert y \rVert^2 - 2 x^\top y` in float64 about the mean of the real side; a distance
-below :math:`10^{-6}` of the features' root mean square norm is the extractor's float32 rounding and counts as 0, so
-that copies of one image are at distance 0. A block of rows is held at a time: 64 MiB, whatever n and m.
+and then which images lie in which balls :math:`B(x, r_k(x))`. Squared distances are computed as
+:math:`\lVert x \rVert^2 + \lVert y \rVert^2 - 2 x^\top y` in float64, after subtraction of the real side's mean. A
+distance below :math:`10^{-6}` of the features' root mean square norm comes from the extractor's float32 rounding and is
+set to 0, so that copies of an image are at distance 0. One block of rows is in memory at a time, 64 MiB for any n, m.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from torch import Tensor
 from ganvas.metrics.validation import require_images
 
 BLOCK_BYTES: Final = 64 * 2**20
-"""Memory of one block of distances."""
+"""Memory of one block of distances, in bytes."""
 _ROUNDING: Final = 1e-6
 """Relative resolution of float32 features, with a margin."""
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Who lies in whose ball.
+    """Membership of the images of each side in the balls of the other side.
 
     Args:
-        fake_in_real: the image lies in the closed ball of some real image (k of precision).
-        real_in_fake: the image lies in the closed ball of some generated image (k of recall).
-        real_balls: number of real images in whose open ball the generated image lies (k of density).
-        real_reached: some generated image lies in the open ball of the real one (k of coverage).
+        fake_in_real: whether the generated image lies in the closed ball of a real image (k of precision).
+        real_in_fake: whether the real image lies in the closed ball of a generated image (k of recall).
+        real_balls: number of real images whose open balls contain the generated image (k of density).
+        real_reached: whether the open ball of the real image contains a generated image (k of coverage).
     """
 
     fake_in_real: Bool[Tensor, " m"]
@@ -47,11 +47,11 @@ class Membership:
 
 @dataclass(frozen=True)
 class Radii:
-    """Squared radii of the balls of one side, which depend on that side alone.
+    """Squared radii of the balls of one side; they depend on this side only.
 
     Args:
-        closed: of the balls of precision and recall.
-        opened: of the balls of density and coverage.
+        closed: squared radii of the closed balls, for precision and recall.
+        opened: squared radii of the open balls, for density and coverage.
     """
 
     closed: Float64[Tensor, " n"]
@@ -59,7 +59,7 @@ class Radii:
 
 
 def radii(x: Float[Tensor, "n d"], *, prc_neighbours: int, dc_neighbours: int) -> Radii:
-    r"""Squared distance of every image to its k-th nearest other one, for both k in one pass.
+    r"""Squared distance of every image to its k-th nearest other image, for both k in one pass.
 
     .. math:: r_k(x_i)^2 = k\text{-th smallest of } \lVert x_i - x_j \rVert^2, \; j \ne i
 
@@ -82,7 +82,7 @@ def membership(
     dc_neighbours: int,
     real_radii: Radii | None = None,
 ) -> Membership:
-    r"""Radii of both sides, then one pass over the distances between them.
+    r"""Compute which images lie in which balls, from the radii of both sides and the distances between the sides.
 
     Reference: Kynkäänniemi et al. 2019, equation 1, https://arxiv.org/abs/1904.06991 (closed balls);
     Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797 (open balls).
@@ -92,13 +92,10 @@ def membership(
         fake: features of generated images, m above both k.
         prc_neighbours: k of the closed balls of both sides, at least 1.
         dc_neighbours: k of the open balls of the real side, at least 1.
-        real_radii: :func:`radii` of the real side with the same two k, where they are known.
-
-    Returns:
-        Membership of every image.
+        real_radii: :func:`radii` of the real side with the same two k; None computes them.
 
     Raises:
-        ValueError: too few images, or features that are not finite.
+        ValueError: there are too few images, or features are not finite.
     """
     most = max(prc_neighbours, dc_neighbours)
     require_images(f"{most} nearest neighbours", most + 1, real=real, fake=fake)
@@ -117,10 +114,10 @@ def squared_radii(
     """Squared distance of every row to its k-th nearest other row, for several k at once.
 
     Args:
-        x: rows, more than the largest k.
-        ks: each at least 1.
-        tolerance: squared distances up to this are 0.
-        block_bytes: memory of one block.
+        x: more rows than the largest k.
+        ks: values of k, each at least 1.
+        tolerance: squared distances up to this value are set to 0.
+        block_bytes: memory of one block, in bytes.
 
     Returns:
         One vector for each k.
@@ -135,20 +132,21 @@ def squared_radii(
 def squared_distances(
     x: Float64[Tensor, "n d"], y: Float64[Tensor, "m d"], tolerance: float, block_bytes: int
 ) -> Iterator[tuple[int, Float64[Tensor, "b m"]]]:
-    """Squared distances from rows to rows, a block of the first at a time.
+    """Squared distances from the rows of ``x`` to the rows of ``y``, for a block of rows of ``x`` at a time.
 
     Args:
-        x: rows.
-        y: rows.
-        tolerance: squared distances up to this are 0.
-        block_bytes: memory of one block; it holds one row at least.
+        x: vectors in rows.
+        y: vectors in rows.
+        tolerance: squared distances up to this value are set to 0.
+        block_bytes: memory of one block, in bytes; a block holds at least one row.
 
     Yields:
-        Index of the first row, and a block that the caller may overwrite, and that the next one overwrites.
+        Index of the block's first row in ``x``, and the block. The caller may change the block; the next block reuses
+        its memory.
     """
     rows = max(1, block_bytes // (8 * len(y)))
     norms, columns = y.square().sum(dim=1), y.T
-    # One buffer for all blocks: fresh memory would be cleared by the system every time.
+    # One buffer for all blocks, since the system clears newly allocated memory.
     buffer = torch.empty(min(rows, len(x)), len(y), dtype=torch.float64)
     for start in range(0, len(x), rows):
         part = x[start : start + rows]
@@ -158,11 +156,11 @@ def squared_distances(
 
 
 def _centred(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Both sides in float64 about the real mean, against cancellation, and the squared rounding of their features."""
+    """Subtract the real mean from both sides in float64, against cancellation, and compute the tolerance."""
     a, b = real.double(), fake.double()
     mean = a.mean(dim=0)
     a, b = a - mean, b - mean
-    # Rounding is relative to the features as they came, before the mean was taken away.
+    # Rounding is relative to the extractor's output, before the mean is subtracted.
     return a, b, _ROUNDING**2 * max(_mean_square(x.double()) for x in (real, fake))
 
 
@@ -171,12 +169,12 @@ def _mean_square(x: Tensor) -> float:
 
 
 def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
-    """Say where images repeat so often that a ball is a point."""
+    """Warn if images have so many copies that their balls are points."""
     zero = int((closed == 0).sum())
     if zero:
         warnings.warn(
-            f"{side}: {zero} of {len(closed)} images have {k} copies or more; their balls are points: precision and "
-            "recall count exact copies in them, density and coverage count nothing",
+            f"{side}: {zero} of {len(closed)} images have {k} copies or more; their balls have radius 0: for "
+            "precision and recall they contain exact copies only, for density and coverage they are empty",
             stacklevel=3,
         )
 
@@ -184,7 +182,7 @@ def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
 def _cross(
     real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> Membership:
-    """The pass over the distances between the sides; numpy reduces booleans several times faster than torch."""
+    """Compare distances between the sides with the radii; numpy reduces booleans several times faster than torch."""
     closed, opened, fakes = radii
     in_real, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
     in_fake, reached = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)

@@ -1,11 +1,11 @@
-r"""Negative log-likelihood of a latent-variable model, bounded by importance sampling.
+r"""Bound on the negative log-likelihood of a latent-variable model, by importance sampling.
 
 .. math::
     \mathrm{ELBO}(x) = \mathbb{E}_{q} \log w \le L_k(x) = \mathbb{E} \log \frac1k \sum_{i=1}^{k} w_i \le \log p(x),
     \qquad w_i = \frac{p(x \mid z_i)\, p(z_i)}{q(z_i \mid x)}, \quad z_i \sim q(z \mid x).
 
-Draws come in chunks; a running log-sum-exp keeps one number an image, so k does not cost memory. The bound rises with
-k and meets the evidence as k grows: numbers at different k do not compare, and the published one is k = 5000.
+Draws are made in chunks, and a running log-sum-exp keeps one number for each image, so memory does not grow with k.
+The bound rises with k and converges to the evidence, so values at different k are not comparable; papers use k = 5000.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ganvas.metrics.base import MODEL, Material, Measured, Metric, Score, Settin
 from ganvas.metrics.mean_error import mean_error
 
 LogWeights = Callable[[Any, int], Tensor]
-"""A batch of n images and a number of draws k to log weights ``(k, n)`` in nats, fresh draws at each call."""
+"""Function of a batch of n images and a number of draws k; returns log weights ``(k, n)`` in nats of new draws."""
 
 
 @final
@@ -36,7 +36,7 @@ class EvidenceBounds:
     Args:
         elbo: mean log weight, nats, ``float64 (n,)``.
         importance: :math:`L_k`, nats, ``float64 (n,)``, never below ``elbo`` (Jensen).
-        k: draws an image.
+        k: draws for each image.
     """
 
     elbo: Float64[Tensor, " n"]
@@ -46,7 +46,7 @@ class EvidenceBounds:
 
 @torch.no_grad()
 def evidence_bounds(log_weights: LogWeights, images: Iterable[Sized], k: int, chunk: int) -> EvidenceBounds:
-    r"""ELBO and importance-weighted bound of each image, by streaming over chunks of draws.
+    r"""Compute ELBO and importance-weighted bound of each image, one chunk of draws at a time.
 
     .. math:: \frac1k \sum_i \log w_i \quad\text{and}\quad \log \sum_i w_i - \log k
 
@@ -55,14 +55,15 @@ def evidence_bounds(log_weights: LogWeights, images: Iterable[Sized], k: int, ch
     Args:
         log_weights: see :data:`LogWeights`; called with at most ``chunk`` draws.
         images: batches of b images, on the model's device and scale.
-        k: draws an image, at least 1.
-        chunk: draws at a time, at least 1; memory grows with ``b * chunk``.
+        k: draws for each image, at least 1.
+        chunk: draws in one call, at least 1; memory grows with ``b * chunk``.
 
     Returns:
         Bounds of all images, in order, on the CPU.
 
     Raises:
-        ValueError: k or chunk below 1, no image, weights of a wrong shape, or bounds that are not finite.
+        ValueError: ``k`` or ``chunk`` is below 1, there is no image, weights have a wrong shape, or bounds are not
+            finite.
     """
     for name, value in {"k": k, "chunk": chunk}.items():
         if value < 1:
@@ -82,18 +83,18 @@ def evidence_bounds(log_weights: LogWeights, images: Iterable[Sized], k: int, ch
 
 
 def importance_bound(log_weights: LogWeights, images: Iterable[Sized], k: int, chunk: int) -> Float64[Tensor, " n"]:
-    r"""Only :math:`L_k` of each image, see :func:`evidence_bounds`.
+    r"""Compute only :math:`L_k` of each image, see :func:`evidence_bounds`.
 
     Reference: Burda et al. 2016, equation 8, https://arxiv.org/abs/1509.00519.
 
     Args:
         log_weights: see :data:`LogWeights`.
         images: batches of b images, on the model's device and scale.
-        k: draws an image, at least 1.
-        chunk: draws at a time, at least 1.
+        k: draws for each image, at least 1.
+        chunk: draws in one call, at least 1.
 
     Returns:
-        Nats for each image.
+        Bound of each image, in nats.
 
     Raises:
         ValueError: see :func:`evidence_bounds`.
@@ -102,7 +103,7 @@ def importance_bound(log_weights: LogWeights, images: Iterable[Sized], k: int, c
 
 
 def _batch(log_weights: LogWeights, x: Sized, k: int, chunk: int) -> Float64[Tensor, "2 n"]:
-    """Sum of the log weights and log of the sum of the weights, over k draws."""
+    """Compute the sum of the log weights, and the log of the sum of the weights, over k draws."""
     total = torch.zeros(len(x), dtype=torch.float64)
     log_total = torch.full((len(x),), -math.inf, dtype=torch.float64)
     for start in range(0, k, chunk):
@@ -113,7 +114,7 @@ def _batch(log_weights: LogWeights, x: Sized, k: int, chunk: int) -> Float64[Ten
 
 
 def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"]:
-    """One chunk in float64 on the CPU (some devices have no float64)."""
+    """Draw one chunk of log weights, in float64 on the CPU (some devices have no float64)."""
     log_w = log_weights(x, draws)
     if log_w.shape != (draws, len(x)):
         raise ValueError(
@@ -124,15 +125,15 @@ def _draws(log_weights: LogWeights, x: Sized, draws: int) -> Float[Tensor, "k n"
 
 
 _SETTINGS = (
-    Setting("likelihood.k", 5000, "draws an image for nll (the paper: 5000)", least=1),
-    Setting("likelihood.chunk", 50, "draws at a time", least=1, decides=False),
+    Setting("likelihood.k", 5000, "draws for each image in nll (the paper: 5000)", least=1),
+    Setting("likelihood.chunk", 50, "draws in one forward pass", least=1, decides=False),
     BATCH_SIZE,
     COUNT,
 )
 
 
 def _nll(material: Material) -> Measured:
-    """The negative of the importance-weighted bound; the bounds of each image go to ``nll.npz``."""
+    """Average the negative importance-weighted bound; the bounds of each image are written to ``nll.npz``."""
     model, s = material.bound_model("nll"), material.settings
     n, k = s["likelihood.n"], s["likelihood.k"]
     with torch.random.fork_rng():
@@ -156,6 +157,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _nll,
-    "negative log-likelihood by importance weights, nats",
+    "bound on the negative log-likelihood by importance weights, nats",
     "likelihood",
 )

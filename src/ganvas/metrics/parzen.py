@@ -1,11 +1,11 @@
-r"""Parzen-window log-likelihood: the density of a kernel estimate on the model's samples, at held-out images.
+r"""Parzen-window log-likelihood: log density of held-out images under a kernel density estimate from samples.
 
 .. math:: \log \hat p(x) = \log \frac1m \sum_{i=1}^{m} \exp \Big( -\frac{\lVert x - s_i \rVert^2}{2 \sigma^2} \Big)
     - d \log \big( \sigma \sqrt{2 \pi} \big)
 
-The window is chosen on a validation set. It is reported for comparison with the papers of 2014 only: ten thousand real
-training images score about 242 on MNIST, models that are no better than these can score more, and the estimate says
-little about likelihood in 784 dimensions (Theis et al. 2016, https://arxiv.org/abs/1511.01844).
+The window sigma is chosen on a validation set. This metric is only for comparison with the papers of 2014: ten thousand
+real training images score about 242 on MNIST, models that are no better than these can score more, and the estimate
+says little about likelihood in 784 dimensions (Theis et al. 2016, https://arxiv.org/abs/1511.01844).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ganvas.metrics.mean_error import MeanError, mean_error
 GOODFELLOW_SIGMAS: Final = tuple(10 ** (i / 9 - 1) for i in range(10))
 """``logspace(-1, 0, 10)``, the grid of parzen_ll.py in https://github.com/goodfeli/adversarial."""
 _BLOCK: Final = 2**22
-"""Distances at a time: 32 MiB in float64."""
+"""Number of distances in a block: 32 MiB in float64."""
 
 
 @final
@@ -35,9 +35,9 @@ class ParzenEstimate:
     """A Parzen-window log-likelihood.
 
     Args:
-        log_likelihood: nats, over the test images; the error is over test images.
+        log_likelihood: mean over the test images, in nats, and its standard error over test images.
         sigma: the chosen window, in units of [0, 1].
-        at_edge: whether it is the first or last of several candidates, so that a better one may lie outside.
+        at_edge: whether ``sigma`` is the first or last of several candidates, so that a better one may lie outside.
     """
 
     log_likelihood: MeanError
@@ -46,13 +46,13 @@ class ParzenEstimate:
 
 
 def unit_pixels(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Images at rest as the vectors in [0, 1] that the protocol is defined on.
+    """Convert images to vectors in [0, 1], on which the protocol is defined.
 
     Args:
         images: ``uint8`` in [0, 255].
 
     Returns:
-        ``float32`` in [0, 1], one row an image.
+        ``float32`` in [0, 1], one row for each image.
     """
     return images.flatten(1).float() / 255
 
@@ -63,7 +63,7 @@ def parzen(
     test: Float[Tensor, "n d"],
     sigmas: Sequence[float],
 ) -> ParzenEstimate:
-    r"""Log-likelihood of test images under the window that serves the validation images best.
+    r"""Log-likelihood of test images with the window that is best for the validation images.
 
     .. math:: \hat\sigma = \arg\max_\sigma \sum_{x \in V} \log \hat p_\sigma(x), \qquad
         \frac1n \sum_{x \in T} \log \hat p_{\hat\sigma}(x)
@@ -72,16 +72,13 @@ def parzen(
     1,000 validation and 10,000 test images).
 
     Args:
-        samples: of the model, in [0, 1].
-        validation: real images in [0, 1], not those of the test.
+        samples: samples of the model, in [0, 1].
+        validation: real images in [0, 1], other than the test images.
         test: real images in [0, 1].
-        sigmas: candidate windows, positive, as :data:`GOODFELLOW_SIGMAS`.
-
-    Returns:
-        Mean, standard error and window.
+        sigmas: candidate windows, positive, for example :data:`GOODFELLOW_SIGMAS`.
 
     Raises:
-        ValueError: an empty side, values outside [0, 1], or a window that is not positive.
+        ValueError: a set is empty, values are outside [0, 1], or a window is not positive.
     """
     for name, x in {"samples": samples, "validation": validation, "test": test}.items():
         _require_unit(name, x)
@@ -94,22 +91,22 @@ def parzen(
 def window_log_density(
     points: Float[Tensor, "n d"], samples: Float[Tensor, "m d"], sigmas: Sequence[float]
 ) -> Float64[Tensor, "s n"]:
-    r"""Log density of the kernel estimate at each point, for several windows from the same distances.
+    r"""Log density of the kernel density estimate at each point, for several windows.
 
     .. math:: \log \frac1m \sum_i N(x; s_i, \sigma^2 I)
 
     Reference: Parzen 1962, https://doi.org/10.1214/aoms/1177704472.
 
     Args:
-        points: where, any range.
+        points: points at which the density is evaluated, any range.
         samples: centres of the kernels.
         sigmas: windows, positive.
 
     Returns:
-        Nats, a row for each window.
+        Log densities in nats, a row for each window.
 
     Raises:
-        ValueError: no window, or one that is not positive.
+        ValueError: there is no window, or a window is not positive.
     """
     if not sigmas or min(sigmas) <= 0:
         raise ValueError(f"sigmas: expected positive windows, got {list(sigmas)}; logspace(-1, 0, 10) is the paper's")
@@ -123,8 +120,8 @@ def window_log_density(
 
 
 def _squared_distances(points: Tensor, samples: Tensor) -> Iterator[Float64[Tensor, "b m"]]:
-    """Blocks of squared distances: the products in float32, everything summed to them in float64."""
-    # Distances do not see the shift, and the products are smaller for it, with their rounding.
+    """Yield blocks of squared distances: inner products in float32, all other terms in float64."""
+    # The shift does not change distances, and makes the products and their rounding errors smaller.
     centre = samples.double().mean(0)
     samples, points = samples.double() - centre, points.double() - centre
     lengths, single = samples.square().sum(1), samples.float().T.contiguous()
@@ -142,9 +139,9 @@ def _require_unit(name: str, x: Tensor) -> None:
 
 
 _SETTINGS = (
-    Setting("parzen.samples", 10_000, "samples, at most as many as there are", least=1, decides=False),
-    Setting("parzen.validation", 1_000, "images that choose the window", least=1, decides=False),
-    Setting("parzen.test", 10_000, "images whose log-likelihood is measured", least=1, decides=False),
+    Setting("parzen.samples", 10_000, "number of samples; of images from files at most all", least=1, decides=False),
+    Setting("parzen.validation", 1_000, "number of validation images, which choose the window", least=1, decides=False),
+    Setting("parzen.test", 10_000, "number of test images, whose log-likelihood is measured", least=1, decides=False),
     Setting("parzen.sigmas", [round(sigma, 8) for sigma in GOODFELLOW_SIGMAS], "candidate windows, in units of [0, 1]"),
     SEED,
 )
@@ -169,7 +166,7 @@ def _parzen(material: Material) -> Measured:
 
 
 def _floor(material: Material, n: int, validation: Tensor, test: Tensor) -> dict[str, float]:
-    """The log-likelihood under real training images in the place of samples, which models may exceed."""
+    """Compute the log-likelihood with real training images instead of samples; models may exceed it."""
     if not material.calibration or material.split == "train":
         return {}
     real = _drawn(material.examples("train", "parzen"), n, material.settings.seed)
@@ -189,6 +186,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _parzen,
-    "Parzen-window log-likelihood of the 2014 papers, nats; its floor is real images",
+    "Parzen-window log-likelihood of the 2014 papers, nats; the floor is that of real training images",
     "parzen",
 )

@@ -1,14 +1,15 @@
-r"""Precision and recall: generated images that look real, and real images that the generator could have drawn.
+r"""Precision and recall: share of generated images near real ones, and share of real images near generated ones.
 
 .. math:: \mathrm{precision} = \frac1m \sum_j 1 \big[ y_j \in \textstyle\bigcup_i B(x_i, r_k(x_i)) \big], \qquad
     \mathrm{recall} = \frac1n \sum_i 1 \big[ x_i \in \textstyle\bigcup_j B(y_j, r_k(y_j)) \big]
 
-with closed balls, x real and y generated: each is the other with the sides exchanged. A collapsed generator has high
+with closed balls, x real and y generated. Exchanging the sides turns one into the other. A collapsed generator has high
 precision and low recall. Both depend on k and on n.
 
-The standard errors hold the balls. Measured on Gaussians of 16 and 64 dimensions, with images drawn again against one
-reference, they are mostly within a fifth of the truth, and down to 0.6 of it for coverage. With the reference drawn
-again too, a few hubs decide in many dimensions: in 1,000 the truth is about twice as large.
+The standard errors hold the balls fixed. We compared them with the true deviation on Gaussians. In 16 and 64
+dimensions, with new generated images against one reference, they are mostly within a fifth of it, and down to 0.6 of it
+for coverage. If the reference is also drawn anew, a few hubs dominate in many dimensions: in 1,000 dimensions the true
+deviation is about twice as large.
 """
 
 from __future__ import annotations
@@ -30,11 +31,8 @@ def precision(found: Membership) -> MeanError:
 
     Reference: Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
 
-    Args:
-        found: of both sides.
-
     Returns:
-        Precision in [0, 1], and its standard error over the generated images with the real balls held.
+        Precision in [0, 1], and its standard error over the generated images with the real balls held fixed.
     """
     return mean_error(found.fake_in_real.double())
 
@@ -46,11 +44,8 @@ def recall(found: Membership) -> MeanError:
 
     Reference: Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
 
-    Args:
-        found: of both sides.
-
     Returns:
-        Recall in [0, 1], and its standard error over the real images with the generated balls held.
+        Recall in [0, 1], and its standard error over the real images with the generated balls held fixed.
     """
     return mean_error(found.real_in_fake.double())
 
@@ -59,7 +54,7 @@ _K = (Setting("prc_neighbours", 3, "k of precision and recall (the paper and tor
 
 
 def share(found: MeanError, over: str) -> Score:
-    """A share of images with its standard error, and over which images that is."""
+    """Make a score from a share of images; ``over`` names the images of its standard error."""
     return Score(found.mean, found.standard_error, f"{found.n} {over}")
 
 

@@ -1,11 +1,11 @@
-"""The metrics there are: shipped ones and those of other packages, and what follows from their registrations.
+"""Registry of metrics: shipped metrics, metrics of other packages, and functions of their registrations.
 
-An installed package brings its metrics to every command by an entry point, in its ``pyproject.toml``::
+An installed package adds its metrics to every command by an entry point in its ``pyproject.toml``::
 
     [project.entry-points."ganvas.metrics"]
     sharpness = "my_package.sharpness:METRIC"
 
-In Python, and for a package that is not installed, :func:`register` does the same for one process.
+In Python, or for a package that is not installed, :func:`register` adds a metric for one process.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", 
 
 
 def register(metric: Metric) -> None:
-    """Make a metric of another package known for the rest of the process; the same one may be registered again.
+    """Register a metric for the rest of the process; registering the same metric again does nothing.
 
     Args:
-        metric: with a name that no other metric has.
+        metric: its name must not be the name of another metric.
 
     Raises:
-        TypeError: it is no metric.
+        TypeError: ``metric`` is not a :class:`~ganvas.metrics.base.Metric`.
         ValueError: another metric has the name.
     """
     if not isinstance(metric, Metric):
@@ -77,11 +77,7 @@ def register(metric: Metric) -> None:
 
 @contextmanager
 def registered(metric: Metric) -> Iterator[None]:
-    """Make a metric known inside the block.
-
-    Args:
-        metric: see :func:`register`.
-    """
+    """Register a metric inside the block; see :func:`register`."""
     register(metric)
     try:
         yield
@@ -90,29 +86,29 @@ def registered(metric: Metric) -> Iterator[None]:
 
 
 def metrics() -> Mapping[str, Metric]:
-    """All metrics by name."""
+    """Return all metrics by name."""
     _register_installed()
     return MappingProxyType(_registered)
 
 
 @cache
 def _register_installed() -> None:
-    """Register the metrics of other installed packages, once; one that cannot be had costs a warning."""
+    """Register the metrics of other installed packages, once; warn of a metric that cannot be loaded."""
     for entry in entry_points(group=ENTRY_POINTS):
         try:
             register(entry.load())
-        except Exception as error:  # another package's code may raise anything, and no training depends on it
+        except Exception as error:  # another package may raise any error, which must not stop a training
             warnings.warn(f"metrics: '{entry.name}' ({entry.value}) cannot be used: {error}", stacklevel=3)
 
 
 def settings_of(stated: Mapping[str, Any]) -> Settings:
-    """All settings: the stated values, and the shipped ones for what is not stated.
+    """Make the settings of all metrics: the stated values, and the default for every other setting.
 
     Args:
-        stated: by name, as ``kid_subsets`` or ``likelihood.k``.
+        stated: values by name, for example ``kid_subsets`` or ``likelihood.k``.
 
     Raises:
-        ValueError: a name that no metric has, or a value out of range.
+        ValueError: no metric has a setting of this name, or a value is out of range.
     """
     known = {setting.name: setting for setting in all_settings()}
     for name in stated:
@@ -132,17 +128,17 @@ def all_settings() -> Iterator[Setting]:
 
 
 def frechet_name(extractor: str) -> str:
-    """``fid`` is the Fréchet distance on the 2015 Inception and nothing else; on any other extractor it is ``fd``."""
+    """Name of the Fréchet distance: ``fid`` on the 2015 Inception, ``fd`` on any other extractor."""
     return "fid" if extractor == "inception" else "fd"
 
 
 def standard_metrics(extractor: str, logits: bool = True) -> tuple[str, ...]:
-    """The metrics that are computed where no others are asked for; without class logits there is no ``is``."""
+    """Names of the metrics that are computed by default; without class logits there is no ``is``."""
     return (frechet_name(extractor), "is", "kid") if logits else (frechet_name(extractor), "kid")
 
 
 def expand(names: Sequence[str]) -> tuple[str, ...]:
-    """Metric names with groups (``prdc``) written out, each once, in order."""
+    """Replace groups (``prdc``) by their metrics; each name occurs once, in order."""
     return tuple(dict.fromkeys(metric for name in names for metric in GROUPS.get(name, (name,))))
 
 
@@ -152,13 +148,13 @@ def key(kind: str, name: str) -> str:
 
 
 def lower_is_better(key: str) -> bool | None:
-    """Direction of a score, so that no report ranks a Fréchet distance upside down.
+    """Direction of a score, by which reports rank.
 
     Args:
-        key: ``<phase>/<kind>/<name>``, as ``score/mnist/fd``.
+        key: ``<phase>/<kind>/<name>``, for example ``score/mnist/fd``.
 
     Returns:
-        Whether less is better; None where the score is not known, or says nothing of quality (an ELBO's KL term).
+        Whether lower is better; None if the score is unknown or does not measure quality (such as an ELBO's KL term).
     """
     *_, kind, name = ["", *key.split("/")]
     for metric in metrics().values():
@@ -168,14 +164,14 @@ def lower_is_better(key: str) -> bool | None:
 
 
 def check_metrics(names: Sequence[str], extractor: str) -> None:
-    """Refuse unknown names, and the Fréchet distance under a name that belongs to another extractor.
+    """Check names of metrics that are functions of features.
 
     Args:
-        names: of metrics from features.
+        names: names of metrics or groups.
         extractor: name of the extractor.
 
     Raises:
-        ValueError: naming the metric and the right one.
+        ValueError: a name is unknown, or ``fid`` or ``fd`` is used with the wrong extractor.
     """
     for name in expand(names):
         if name not in metrics() or not metrics()[name].from_features:
@@ -189,19 +185,20 @@ def check_metrics(names: Sequence[str], extractor: str) -> None:
 
 
 def scores(real: Features | Statistics, fake: Features, names: Sequence[str], settings: Settings) -> dict[str, Score]:
-    """Every metric asked for, from the same features.
+    """Compute all requested metrics from the same features.
 
     Args:
-        real: features of real images, or their moments only, which suffice for the Fréchet distances.
+        real: features of real images, or only their moments, which are enough for the Fréchet distances.
         fake: features of generated images, by the same extractor.
-        names: of metrics from features, or of groups.
-        settings: of all metrics.
+        names: names of metrics from features, or of groups.
+        settings: settings of all metrics.
 
     Returns:
         Scores by key ``score/<extractor>/<metric>``, in the order of ``names``.
 
     Raises:
-        ValueError: two extractors, different channels, an unknown or misnamed metric, or too few images for one.
+        ValueError: the sides have different extractors or channels, a metric's name is unknown or wrong, or a metric
+            needs more images.
     """
     pair = Comparison(real, fake, settings)
     check_metrics(names, fake.extractor)

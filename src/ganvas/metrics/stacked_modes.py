@@ -1,9 +1,9 @@
-r"""Modes of stacked digits: a classifier reads each channel, and the triple of digits is the mode.
+r"""Mode coverage of stacked digits: a classifier reads each channel, and the triple of digits is the mode.
 
 .. math:: \text{mode}(x) = 100 a + 10 b + c, \qquad \mathrm{KL}(\hat p \,\|\, \text{uniform over } 10^3)
 
-A perfect model of 26,000 samples shows 1000 modes and a divergence of 0.0193 ± 0.0009
-(:func:`ganvas.metrics.histogram.sampling_floor`); a classifier's errors come on top.
+26,000 samples of a perfect model have 1000 modes and a divergence of 0.0193 ± 0.0009
+(:func:`ganvas.metrics.histogram.sampling_floor`), plus the effect of the classifier's errors.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ganvas.metrics.histogram import histogram_kl, sampling_floor
 @final
 @dataclass(frozen=True)
 class StackedModes:
-    """Modes of stacked digits that were generated.
+    """Mode coverage of generated stacked digits.
 
     Args:
-        covered: modes generated at least once.
-        modes: modes there are.
-        kl: divergence of the modes' shares from the uniform, nats.
+        covered: number of modes generated at least once.
+        modes: number of modes of the data, 1000 for three digits.
+        kl: divergence of the modes' shares from the uniform, in nats.
     """
 
     covered: int
@@ -38,7 +38,7 @@ class StackedModes:
 
 
 def stacked_modes(digits: Int64[Tensor, "n c"], classes: int) -> StackedModes:
-    r"""Modes covered and their divergence from the uniform.
+    r"""Count the covered modes, and compute the divergence of their shares from the uniform.
 
     .. math:: \#\{k : n_k > 0\}, \qquad \sum_k \hat p_k \log (\hat p_k\, C^c)
 
@@ -49,11 +49,8 @@ def stacked_modes(digits: Int64[Tensor, "n c"], classes: int) -> StackedModes:
         digits: predicted class of each channel, 0 to ``classes - 1``; the first channel is the highest digit.
         classes: C, 10 for digits.
 
-    Returns:
-        Count and divergence.
-
     Raises:
-        ValueError: no image, or a class out of range.
+        ValueError: there is no image, or a class is out of range.
     """
     if not len(digits) or int(digits.min()) < 0 or int(digits.max()) >= classes:
         found = f"{int(digits.min())} to {int(digits.max())}" if len(digits) else "no image"
@@ -69,7 +66,7 @@ _BATCH: Final = 250
 
 
 def _stacked(material: Material) -> Measured:
-    """The embedded classifier reads each channel."""
+    """Classify each channel with the embedded classifier, and count the modes."""
     if material.shape != (3, 28, 28):
         raise ValueError(
             f"metrics: stacked_modes reads images of shape (3, 28, 28), {material.subject} has {material.shape}"

@@ -1,4 +1,4 @@
-"""Checks that every metric makes of its features."""
+"""Check of features that all metrics share."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from torch import Tensor
 
 
 def require_images(metric: str, least: int, **sides: Tensor) -> None:
-    """Refuse too few images, and features that are not finite.
+    """Check that there are enough images, and that features are finite.
 
     Args:
-        metric: how the message names the metric.
-        least: images needed a side.
-        **sides: features or logits ``(n, d)`` by the name of the side.
+        metric: name of the metric, for the message.
+        least: smallest number of images of each side.
+        **sides: features or logits ``(n, d)`` by name of the side.
 
     Raises:
-        ValueError: a side with fewer than ``least`` rows, or with NaN or infinity in it.
+        ValueError: a side has fewer than ``least`` rows, or contains NaN or infinity.
     """
     for side, x in sides.items():
         if len(x) < least:
             raise ValueError(f"{side}: {metric} expects at least {least} images, got {len(x)}; score more images")
         if not x.isfinite().all():
             bad = int((~x.isfinite().all(dim=1)).sum())
-            raise ValueError(f"{side}: {metric} expects finite features, got {bad} images without; look at the images")
+            raise ValueError(
+                f"{side}: {metric} expects finite features, got {bad} images with NaN or infinity; check the images"
+            )

@@ -1,1 +1,1 @@
-"""What ``ganvas score`` is made of: sources, references, and one file for each kind of measure."""
+"""The parts of ``ganvas score``: subjects, references, measurement, protocol, calibration, cache."""

@@ -1,9 +1,9 @@
-r"""Reference features by content: what was extracted once is not extracted again, and a name can never mislead.
+r"""Cache of reference features. The key is a hash of content, so that a name cannot stand for different images.
 
 .. math:: \text{key} = \mathrm{SHA256}(\text{images}, \text{extractor}, \text{weights}, \text{preprocessing}, n,
     \text{split}, \text{revision})
 
-How a file is written, verified and shared: :mod:`ganvas.storage.store`.
+:mod:`ganvas.storage.store` writes, verifies and shares the files.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ganvas.storage.store import Kept, Store
 
 @dataclass(frozen=True)
 class CacheKey:
-    """All that features depend on.
+    """Everything that features depend on.
 
     Args:
         images: content fingerprint of the images, 64 hexadecimal digits.
         extractor: name of the extractor.
         weights_hash: SHA-256 of its weights.
-        preprocessing: its own words.
+        preprocessing: the extractor's description of its preprocessing.
         n: number of images.
-        split: which part of the data set.
-        revision: of the extractor's code in ganvas.
+        split: split of the data set.
+        revision: revision of the extractor's code in ganvas.
         library: version of torch-fidelity, which holds the networks.
     """
 
@@ -50,16 +50,13 @@ class CacheKey:
 
     @staticmethod
     def of(extractor: Extractor, *, images: str, n: int, split: str) -> CacheKey:
-        """The key of what ``extractor`` would say about some images under the present revision.
+        """Make the key of features of some images by the extractor's present revision.
 
         Args:
-            extractor: who extracts.
-            images: content fingerprint of the images.
+            extractor: extractor of the features.
+            images: content fingerprint of the images, 64 hexadecimal digits.
             n: number of images.
-            split: which part of the data set.
-
-        Returns:
-            The key.
+            split: split of the data set.
         """
         e = extractor
         library = version("torch-fidelity")
@@ -72,27 +69,23 @@ class CacheKey:
 
 @final
 class FeatureCache:
-    """Features in a store.
-
-    Args:
-        store: a folder shared by processes.
-    """
+    """Features kept in a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def features(self, key: CacheKey, compute: Callable[[], Features]) -> Features:
-        """The features under a key, from the folder or computed and kept there.
+        """Read the features stored under a key, or compute and store them.
 
         Args:
-            key: what they are of.
-            compute: called where the folder has none, or a damaged file.
+            key: key of the features.
+            compute: called if the store has no such file, or a damaged one.
 
         Returns:
-            The same bits, from wherever they come.
+            Features, with the same bits whether they were read or computed.
 
         Raises:
-            ValueError: ``compute`` returns another number of images or another extractor's features than the key says.
+            ValueError: number of images or extractor of the computed features differ from the key.
         """
         kept = self.store.get(key.digest(), lambda: _packed(key, compute()), lambda found: _check(key, found))
         shape = kept.facts["shape"]
@@ -103,7 +96,7 @@ class FeatureCache:
 
 
 def _packed(key: CacheKey, found: Features) -> Kept:
-    """Features that are the key's, as a file holds them."""
+    """Check that features belong to the key, and convert them to the content of a file."""
     if (found.n, found.extractor, found.weights_hash) != (key.n, key.extractor, key.weights_hash):
         raise ValueError(
             f"key: of {key.n} images by '{key.extractor}' ({key.weights_hash[:8]}), got features of {found.n} by "
@@ -115,18 +108,18 @@ def _packed(key: CacheKey, found: Features) -> Kept:
 
 def _check(key: CacheKey, found: Kept) -> None:
     if len(found.tensors["values"]) != key.n or "shape" not in found.facts:
-        raise ValueError("its content is not of its key")
+        raise ValueError("its content does not belong to its key")
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some of a set of images.
+    """A part of a set of images.
 
     Args:
-        examples: the set.
-        index: which of them.
-        name: how they were chosen; part of the cache's key.
+        examples: the whole set.
+        index: positions of the images in the set.
+        name: how the images were chosen; part of the cache's key.
     """
 
     examples: Examples
@@ -134,18 +127,18 @@ class Part:
     name: str
 
     def key(self, extractor: Extractor) -> CacheKey:
-        """What the features of these images are kept under."""
+        """Cache key of the features of these images."""
         return CacheKey.of(extractor, images=self.examples.fingerprint(), n=len(self.index), split=self.name)
 
 
 def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_size: int) -> Features:
-    """Features of some images, from the cache where it has them.
+    """Return features of some images, from the cache if it has them.
 
     Args:
-        cache: None computes them.
-        extractor: of the features.
+        cache: the store; None computes the features.
+        extractor: extractor of the features.
         part: the images.
-        batch_size: images in one forward.
+        batch_size: images in one forward pass.
     """
 
     def compute() -> Features:
@@ -155,13 +148,15 @@ def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_s
 
 
 def know_radii(cache: Store | None, features: Features, key: CacheKey, revisions: Sequence[int], **ks: int) -> None:
-    """Give features their neighbours' radii, from the cache where it has them; metrics refuse too few images.
+    """Store the neighbours' radii with the features, read from the cache if it has them.
+
+    Nothing is done for too few images or features that are not finite: the metrics raise their own error.
 
     Args:
-        cache: None leaves the radii to the metrics.
-        features: of the reference.
-        key: what they are kept under.
-        revisions: of the metrics that use the radii.
+        cache: the store; None leaves the computation of radii to the metrics.
+        features: features of the reference.
+        key: cache key of ``features``.
+        revisions: revisions of the metrics that use the radii.
         **ks: numbers of neighbours, as :func:`ganvas.metrics.comparison.radii_of` takes them.
     """
     if cache is None or features.n <= max(ks.values()) or not features.values.isfinite().all():

@@ -1,12 +1,12 @@
-r"""Calibration rows: what a perfect and a useless generator score, so that a number has a scale.
+r"""Calibration rows: scores of a perfect and of a useless generator, which give a scale for other scores.
 
 .. math:: \text{floor} = \mathrm{score}(\text{held-out}, \text{train}_n), \qquad
     \text{ceiling} = \mathrm{score}(\text{held-out}, \text{worst}_n)
 
-Real training images in the place of generated ones are the floor: no generator is expected below it at the same n.
-Uniform noise, or images of one class only, are ceilings. The same functions, settings and n as the score's own, but for
-one: the kernel distance is the mean over a tenth of the score's subset pairs, the first of them. It is unbiased for any
-number of pairs, and a row needs no more digits than it takes to read a score against it.
+For the floor, real training images take the place of generated images; no generator is expected to score better at the
+same n. For the ceiling, uniform noise or images of one class take their place. Functions, settings and n are those of
+the score, with one exception: the kernel distance is the mean over the first tenth of the score's subset pairs. It is
+unbiased for any number of pairs, and this precision is enough for a comparison with the score.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from ganvas.storage.store import Kept, Store
 from ganvas.types import Shape
 
 REVISION: Final = 1
-"""Raised by every change of this file that moves a row's value."""
+"""Increase it with every change of this file that changes a row's value."""
 
 KID_SHARE: Final = 10
-"""One in so many of the score's subset pairs."""
+"""Divisor of the score's number of subset pairs."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of a stand-in for the generator.
+    """Scores of images that take the place of generated images.
 
     Args:
-        n: images of the stand-in that were scored; where it is below the score's own, so is what the row can say.
-        scores: by key ``score/<extractor>/<metric>``.
+        n: number of these images; if it is below the score's n, the row is less comparable with the score.
+        scores: scores by key ``score/<extractor>/<metric>``.
     """
 
     n: int
@@ -52,20 +52,17 @@ class Row:
 
 
 def floor(held_out: Features, train: Features, n: int, names: Sequence[str], settings: Settings) -> Row:
-    """Real against real: what a generator that draws from the data itself would score.
+    """Score real training images: the result of a generator that draws from the data.
 
     Args:
-        held_out: the reference.
-        train: features of training images; n of them stand in, or all where there are fewer.
-        n: generated images of the score that this row stands beside, at least 1.
+        held_out: features of the reference.
+        train: features of training images; n of them are scored, or all if there are fewer.
+        n: number of generated images of the score to calibrate, at least 1.
         names: metric names.
-        settings: of the metrics; their seed also draws the n images.
-
-    Returns:
-        The row, with the n it has.
+        settings: settings of all metrics; their seed also draws the n images.
 
     Raises:
-        ValueError: n below 1, or too few images for a metric.
+        ValueError: n is below 1, or a metric needs more images.
     """
     if n < 1:
         raise ValueError(f"n: expected at least 1, got {n}; give the number of generated images")
@@ -74,21 +71,18 @@ def floor(held_out: Features, train: Features, n: int, names: Sequence[str], set
 
 
 def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], settings: Settings) -> Row:
-    """A useless generator: noise, or one that has collapsed to one class.
+    """Score a useless generator: noise, or one that has collapsed to one class.
 
     Args:
-        held_out: the reference.
-        worst: features of :func:`uniform_noise`, or of the images of one class; drawn with replacement where there are
-            fewer than n, as a collapsed generator repeats itself.
-        n: generated images of the score that this row stands beside, at least 1.
+        held_out: features of the reference.
+        worst: features of :func:`uniform_noise`, or of the images of one class; drawn with replacement if there are
+            fewer than n, as a collapsed generator repeats images.
+        n: number of generated images of the score to calibrate, at least 1.
         names: metric names.
-        settings: of the metrics; their seed also draws the n images.
-
-    Returns:
-        The row.
+        settings: settings of all metrics; their seed also draws the n images.
 
     Raises:
-        ValueError: n below 1, or too few images for a metric.
+        ValueError: n is below 1, or a metric needs more images.
     """
     if n < 1:
         raise ValueError(f"n: expected at least 1, got {n}; give the number of generated images")
@@ -101,12 +95,12 @@ def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], s
 
 
 def uniform_noise(n: int, shape: Shape, seed: int) -> UInt8[Tensor, "n c h w"]:
-    """Images whose pixels are independent and uniform.
+    """Draw images with independent, uniform pixels.
 
     Args:
-        n: how many.
+        n: number of images.
         shape: ``(c, h, w)``.
-        seed: of the pixels; the global random state is not used.
+        seed: seed of the pixels; the global random state is not used.
 
     Returns:
         ``uint8`` in [0, 255].
@@ -120,16 +114,16 @@ def _row(real: Features, fake: Features, names: Sequence[str], settings: Setting
 
 
 def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> dict[str, tuple[Row, Part]]:
-    """The rows that can be had, each with the images that stand in the generator's place.
+    """Compute floor and ceiling of a score, each with the images that take the place of generated images.
 
     Args:
-        material: of the score that the rows stand beside.
-        names: of metrics from features.
-        cache: has the rows of earlier measurements: neither images nor features are touched then.
+        material: material of the score to calibrate.
+        names: names of metrics from features.
+        cache: store of rows; a row in it needs neither images nor features. None computes the rows.
 
     Returns:
-        Rows by ``floor`` and ``ceiling``; none where only moments of the reference are known, and no floor where the
-        only training images are the reference.
+        Rows by ``floor`` and ``ceiling``. There are no rows if only moments of the reference are known, and there is no
+        floor if the only training images are the reference.
     """
     real = material.real()
     if not isinstance(real, Features):
@@ -147,7 +141,7 @@ def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> 
 
 
 def _worst(material: Gathered) -> Part:
-    """Noise, or images of one class."""
+    """Choose the images of the ceiling: noise, or images of one class."""
     seed = material.settings.seed
     if material.ceiling == "one_mode":
         examples, index, label = material.one_mode()
@@ -157,7 +151,7 @@ def _worst(material: Gathered) -> Part:
 
 
 def _kept(material: Gathered, names: Sequence[str], part: Part, cache: Store | None, compute: Callable[[], Row]) -> Row:
-    """A row, from the cache where it has it."""
+    """Read the row from the cache, or compute and store it."""
     if cache is None:
         return compute()
     asked, settings, extractor = [metrics()[name] for name in expand(names)], material.settings, material.extractor()

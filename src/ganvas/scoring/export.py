@@ -1,4 +1,4 @@
-"""The reference's mean and covariance as a file, with or without something to score."""
+"""Writes mean and covariance of the reference's features to a file, with or without a source to score."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
     """Write the moments of the reference's features to ``cfg.export_reference``.
 
     Args:
-        cfg: root of ``conf/score.yaml``.
-        reference: images; a file of statistics is one already.
-        extractor: of the features.
+        cfg: the config, composed from ``conf/score.yaml``.
+        reference: reference with images.
+        extractor: extractor of the features.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        ConfigError: no extractor, or no images.
+        ConfigError: there is no extractor, or the reference is already a file of statistics.
     """
     path = Path(cfg.export_reference)
     if extractor is None or reference.statistics is not None:
         raise ConfigError(
-            f"export_reference={path}: needs images and an extractor, reference={reference.name} has not both; "
+            f"export_reference={path}: needs an extractor and images, reference={reference.name} lacks one of them; "
             "write reference=DATASET|FOLDER|FILE.npz extractor=inception"
         )
     examples = reference.examples(reference.split, "export_reference")
@@ -47,16 +47,16 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
 
 
 def export_only(cfg: DictConfig, reference: Reference, extractor: Extractor | None, output: Path) -> dict[str, Any]:
-    """The export where there is nothing to score.
+    """Export the reference if there is no source to score.
 
     Args:
-        cfg: root of ``conf/score.yaml``.
-        reference: images.
-        extractor: of the features.
+        cfg: the config, composed from ``conf/score.yaml``.
+        reference: reference with images.
+        extractor: extractor of the features.
         output: folder for ``result.json``.
 
     Returns:
-        What ``result.json`` holds.
+        The content of ``result.json``.
     """
     path = export_reference(cfg, reference, extractor)
     result = {"reference": reference.name, "split": reference.split, "exported": str(path.absolute())}

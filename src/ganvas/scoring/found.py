@@ -1,4 +1,4 @@
-"""The result of a measurement: scores, what they are read against, how each was measured, and what looks wrong."""
+"""The result of a measurement: scores, calibration, the protocol of each score, and findings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ganvas.scoring.protocol import Protocol
 @final
 @dataclass(frozen=True)
 class Found:
-    """Scores of one subject, by key ``score/<kind>/<name>``, and what belongs to them.
+    """Scores of one subject and their context; mappings have the keys ``score/<kind>/<name>``.
 
     Args:
-        scores: in the order of the table.
+        scores: scores in the order of the table.
         protocols: how each score was measured.
-        floor: what real images score, where that is known.
-        ceiling: what noise, or a generator with one mode, scores.
-        stand_ins: what stood in the generator's place on these rows, by ``floor`` and ``ceiling``.
-        findings: on the health of the model and its samples.
-        notes: what a reader should know before believing the scores.
-        files: pictures and arrays that were written.
+        floor: scores of real images, if known.
+        ceiling: scores of noise, or of a generator with one mode, if known.
+        stand_ins: description of the images scored for ``floor`` and ``ceiling``, by these two names.
+        findings: findings about the health of the model and its samples.
+        notes: warnings for the reader of the scores, one sentence each.
+        files: written pictures and arrays.
     """
 
     scores: dict[str, Score] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Found:
     files: tuple[Path, ...] = ()
 
     def __add__(self, other: Found) -> Found:
-        """Both together."""
+        """Combine two results."""
         return Found(
             *(
                 getattr(self, name) + getattr(other, name)
@@ -50,15 +50,15 @@ class Found:
         )
 
     def fingerprints(self) -> dict[str, str]:
-        """Twelve hexadecimal digits for each score, which decide what it compares with."""
+        """Fingerprints by key; scores are comparable if their fingerprints, twelve hexadecimal digits, are equal."""
         return {key: protocol.fingerprint() for key, protocol in self.protocols.items()}
 
     def values(self) -> dict[str, float]:
-        """The numbers alone."""
+        """Values of the scores by key."""
         return {key: score.value for key, score in self.scores.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """The shape of ``result.json``, of ``ganvas train`` as of ``ganvas score``."""
+        """Convert to the entries of ``result.json`` that ``ganvas train`` and ``ganvas score`` share."""
         return {
             "scores": values_and_intervals(self.scores),
             "uncertainty": {key: s.sd_over for key, s in self.scores.items() if s.sd_over},
@@ -71,9 +71,5 @@ class Found:
 
 
 def values_and_intervals(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
-    """Scores as ``result.json`` holds them.
-
-    Args:
-        scores: by key.
-    """
+    """Convert scores to the entries of ``result.json``."""
     return {key: {"value": s.value, "interval": s.interval} for key, s in scores.items()}

@@ -1,4 +1,4 @@
-"""Everything that metrics may ask of one subject and one reference, computed when the first of them asks, and once."""
+"""Inputs of metrics from one subject and one reference; features are computed once, at the first request."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from ganvas.storage.store import Store
 from ganvas.types import Batch, BoundsEvidence
 
 BATCH = 250
-"""Images in one forward of the extractor, where nothing else is asked for."""
+"""Default number of images in one forward pass of the extractor."""
 CEILINGS = ("noise", "one_mode")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything about a measurement that is neither subject nor reference.
+    """Options of a measurement.
 
     Args:
-        settings: of all metrics.
-        n: samples drawn from a model; images from files are scored all.
-        seed: of the samples.
-        batch_size: images in one forward of the extractor.
-        calibration: whether floor and ceiling are measured beside the scores from features.
+        settings: settings of all metrics.
+        n: number of samples drawn from a model; images from files are all scored.
+        seed: seed of the samples.
+        batch_size: images in one forward pass of the extractor.
+        calibration: whether floor and ceiling of the scores from features are measured.
         ceiling: ``noise``, or ``one_mode``: real images of one class.
-        output: folder for pictures and arrays; None keeps none.
+        output: folder for pictures and arrays; None writes none.
     """
 
     settings: Settings
@@ -60,11 +60,11 @@ class Gathered(Material):
     """Material of one subject and one reference.
 
     Args:
-        subject: what is scored.
-        reference: what it is compared with.
-        extractor: of features; None scores no images.
+        subject: the scored model or images.
+        reference: the images, points or moments that the subject is compared with.
+        extractor: extractor of features; None if no metric needs features.
         asked: settings, numbers of images, calibration.
-        cache: store of what depends on references alone; None computes it each time.
+        cache: store of features that depend on the reference only; None computes them each time.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Gathered(Material):
             raise ValueError("metrics: scores from features need an extractor; write extractor=inception, or mnist")
         if len(self.shape) != 3:
             raise ValueError(
-                f"extractor={self._extractor.name} reads images, {self.subject} makes points of shape "
+                f"extractor={self._extractor.name} reads images, but {self.subject} makes points of shape "
                 f"{self.shape}; write metrics=[modes]"
             )
         return self._extractor
@@ -117,12 +117,12 @@ class Gathered(Material):
         return self._reference.source
 
     def one_mode(self) -> tuple[Examples, Tensor, int]:
-        """See :meth:`Material.one_mode`; of the training split where there is one."""
+        """See :meth:`Material.one_mode`; the examples are those of the training split if there is one."""
         split = "train" if self.has("train") else self.split
         examples = self.examples(split, "ceiling=one_mode")
         if examples.labels is None:
             raise ValueError(
-                f"ceiling=one_mode needs classes, which reference={self.reference} does not know; write ceiling=noise"
+                f"ceiling=one_mode needs classes, and reference={self.reference} has none; write ceiling=noise"
             )
         label = int(examples.labels.bincount().argmax())
         members = (examples.labels == label).nonzero().squeeze(1)
@@ -133,7 +133,7 @@ class Gathered(Material):
         """See :meth:`Material.bound_model`."""
         model = self.bounds_evidence()
         if model is None:
-            raise ValueError(f"metrics: {metric} needs a VAE, {self.subject} is none; leave {metric} out")
+            raise ValueError(f"metrics: {metric} needs a VAE, and {self.subject} is not one; leave {metric} out")
         if not self._reference.own:
             raise ValueError(
                 f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"
@@ -154,18 +154,14 @@ class Gathered(Material):
         return subject.data.transform.describe()
 
     def bounds_evidence(self) -> BoundsEvidence | None:
-        """The model, where it bounds the evidence."""
+        """The model if it bounds the evidence, else None."""
         model = self._subject.model if isinstance(self._subject, ModelSubject) else None
         return model if isinstance(model, BoundsEvidence) else None
 
-    # Images and their features, from the cache where it has them.
+    # Images and their features, from the cache if it has them.
 
     def cached(self, part: Part) -> Features:
-        """Features of some images.
-
-        Args:
-            part: the images.
-        """
+        """Return the features of some images, from the cache if it has them."""
         return kept_features(self._cache, self.extractor(), part, self._asked.batch_size)
 
     @cached_property
@@ -180,17 +176,17 @@ class Gathered(Material):
         return self.cached(self.whole(self.split, "a score from features"))
 
     def whole(self, split: str, metric: str) -> Part:
-        """All images of a split.
+        """Select all images of a split of the reference.
 
         Args:
-            split: of the reference.
-            metric: that asks, for the message.
+            split: name of the split.
+            metric: name of the metric that needs the images, for the message.
         """
         examples = self.examples(split, metric)
         return Part(examples, torch.arange(len(examples)), split)
 
     def some(self, split: str, metric: str) -> Part:
-        """As many images of a split as are scored, or all; see :meth:`whole`."""
+        """Draw ``n`` images of a split, or select all if there are not more; see :meth:`whole`."""
         examples = self.examples(split, metric)
         if self.n >= len(examples):
             return self.whole(split, metric)

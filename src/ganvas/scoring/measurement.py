@@ -1,7 +1,7 @@
-"""The one way to a score, for ``train``, ``score``, papers and Python: a subject against a reference.
+"""Measures a subject against a reference; ``train``, ``score``, papers and the Python API all use it.
 
-A :class:`Measurement` gives the metrics what they ask for (:mod:`ganvas.scoring.material`) and turns what they find
-into :class:`~ganvas.scoring.found.Found`: scores by key, each with its own protocol, and calibration beside them.
+A :class:`Measurement` gives the metrics their inputs (:mod:`ganvas.scoring.material`) and collects the results in
+:class:`~ganvas.scoring.found.Found`: scores by key, each with its protocol, and their calibration.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ganvas.storage.store import Store
 
 @final
 class Measurement:
-    """One subject measured against one reference; the arguments are those of :class:`Gathered`."""
+    """A measurement of one subject against one reference; the arguments are those of :class:`Gathered`."""
 
     def __init__(
         self, subject: Subject, reference: Reference, extractor: Extractor | None, asked: Asked, cache: Store | None
@@ -43,13 +43,13 @@ class Measurement:
         self._material = Gathered(subject, reference, extractor, asked, cache)
 
     def of(self, names: Sequence[str] | None = None) -> Found:
-        """Measure what is asked for.
+        """Compute the requested metrics.
 
         Args:
-            names: of metrics and groups; None takes the standard ones.
+            names: names of metrics and groups; None takes the standard metrics.
 
         Raises:
-            ValueError: a metric that this subject, reference or extractor cannot serve.
+            ValueError: a metric does not apply to this subject, reference or extractor.
         """
         names = self.standard() if names is None else list(dict.fromkeys(names))
         known = metrics()
@@ -61,7 +61,7 @@ class Measurement:
         return found
 
     def of_trained(self) -> Found:
-        """Measure what every training ends with: the standard metrics, of points none but a bound."""
+        """Compute the scores at the end of a training: the standard metrics, but for points only the ELBO."""
         return self.of(names) if (names := self._standard()) else Found()
 
     def _standard(self) -> list[str]:
@@ -73,10 +73,10 @@ class Measurement:
         return names
 
     def standard(self) -> list[str]:
-        """Names of what is measured where nothing is asked for.
+        """Names of the metrics that are computed by default.
 
         Raises:
-            ValueError: there is nothing standard to measure.
+            ValueError: there are none.
         """
         names = ([] if len(self._subject.shape) == 3 else ["modes"]) + self._standard()
         if not names:
@@ -85,7 +85,7 @@ class Measurement:
             )
         return names
 
-    # From features to scores.
+    # Computation of scores.
 
     def _from_features(self, names: Sequence[str]) -> Found:
         material = self._material
@@ -109,7 +109,7 @@ class Measurement:
         )
 
     def _know_radii(self, real: Features) -> None:
-        """Give the reference the radii that precision, recall, density and coverage share."""
+        """Store with the reference's features the radii that precision, recall, density and coverage share."""
         material, s = self._material, self._asked.settings
         part = material.whole(material.split, "radii")
         revisions = [metrics()[name].revision for name in GROUPS["prdc"]]
@@ -133,7 +133,7 @@ class Measurement:
         )
 
     def _other(self, metric: Metric) -> Found:
-        """What a metric finds that is no function of two sets of features."""
+        """Compute a metric that is not a function of two sets of features."""
         measured: Measured = metric.compute(self._material)
         kind = metric.kind or self._material.extractor().name
         protocol = self._protocol(metric, measured)
@@ -170,7 +170,7 @@ class Measurement:
         return self._reference.examples(self._reference.split, "a score").fingerprint()
 
     def _files(self, measured: Measured) -> Iterator[Path]:
-        """What a metric leaves beside its scores, in the output folder."""
+        """Write the metric's arrays and pictures to the output folder, and yield the paths."""
         if self._asked.output is None:
             return
         for name, arrays in measured.arrays.items():
@@ -182,10 +182,10 @@ class Measurement:
             Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path)
             yield path
 
-    # Refusals.
+    # Checks.
 
     def _require_channels(self) -> None:
-        """Refuse grey against colour before any extractor is run, which may itself take only one of them."""
+        """Raise if subject and reference have different numbers of channels, before the extractor reads any image."""
         if self._reference.statistics is not None:
             return
         real, made = self._reference.examples(self._reference.split, "a score").shape, self._subject.shape
@@ -196,11 +196,11 @@ class Measurement:
             )
 
     def _require_variety(self, real: Features | Statistics, fake: Features) -> None:
-        """Refuse files of one image over and over, which is no data; a model that has collapsed so far is scored."""
+        """Raise if all images from files are equal; a model that has collapsed to one image is scored."""
         sides = {self._reference.name: real, self._subject.name: fake if self._subject.weights == "images" else None}
         for name, side in sides.items():
             if isinstance(side, Features) and side.n > 1 and bool((side.values == side.values[0]).all()):
-                raise ValueError(f"{name}: all {side.n} images are equal to the extractor; check how they were made")
+                raise ValueError(f"{name}: all {side.n} images have equal features; check how they were made")
 
 
 def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]:
@@ -211,4 +211,4 @@ def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]
 def _short(rows: Mapping[str, tuple[Row, Part]], n: int) -> tuple[str, ...]:
     if "floor" not in rows or rows["floor"][0].n >= n:
         return ()
-    return (f"the floor is of {rows['floor'][0].n} training images, all there are, against {n} generated ones",)
+    return (f"the floor uses all {rows['floor'][0].n} training images, the score {n} generated images",)

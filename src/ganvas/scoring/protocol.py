@@ -1,15 +1,16 @@
-r"""How one score was measured, and a fingerprint of all that decides whether two scores may be compared.
+r"""Protocol of a score: how it was measured, with a fingerprint that decides whether two scores are comparable.
 
 .. math:: \text{fingerprint} = \text{first 12 hexadecimal digits of } \mathrm{SHA256}(\text{canonical JSON})
 
-The conditions decide. Of a score from features they are: the metric and its revision; extractor, its weights and
-preprocessing; the content of the reference set, the split and both sample counts; raw or averaged (EMA) weights of the
-model; the metric's own settings; the library that computed the metric, to its minor version. Of a bound on the
-evidence: the metric and its revision, the content of the data, the split, the transform and its arguments, draws and
-seeds. Nothing of another metric is among them: a new metric or setting moves no other fingerprint.
+The fingerprint is computed from the conditions. For a score from features they are: the metric and its revision; the
+extractor, its weights and preprocessing; the content of the reference set, the split and both sample counts; raw or
+averaged (EMA) weights of the model; the metric's own settings; the library that computed the metric, with its minor
+version. For a bound on the evidence: the metric and its revision, the content of the data, the split, the transform and
+its arguments, draws and seeds. The conditions contain nothing of other metrics, so a new metric or setting does not
+change other fingerprints.
 
-Recorded beside them, and not deciding: the name of the reference set (its content decides), the seed of the samples
-(seeds of one model are what gets compared), and the full versions of libraries.
+The protocol also records, without effect on the fingerprint: the name of the reference set (its content is a
+condition), the seed of the samples (samples of different seeds are meant to be compared), and full library versions.
 """
 
 from __future__ import annotations
@@ -24,34 +25,34 @@ from ganvas.metrics.base import Metric, Settings
 from ganvas.storage.digest import digest
 
 FINAL: Final = "torch-fidelity"
-"""Library of the scores that are reported."""
+"""Library of the reported scores."""
 STREAMED: Final = "torchmetrics"
 """Library of the scores that :class:`ganvas.scoring.streaming.StreamingScores` computes in training."""
 
 INCEPTION_LEAST: Final = 2048
-"""Features of the 2015 Inception: from fewer images their covariance is singular."""
+"""Number of features of the 2015 Inception; their covariance from fewer images is singular."""
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of all libraries that a score passes through."""
+    """Versions of all libraries that take part in the computation of a score."""
     return {name: version(name) for name in ("torch", FINAL, STREAMED, "numpy", "scipy")}
 
 
 @final
 @dataclass(frozen=True)
 class Protocol:
-    """All that a reader needs to get one number back.
+    """Everything that is needed to reproduce a score.
 
     Args:
-        conditions: what decides comparability, ready for JSON.
-        recorded: what is good to know besides.
+        conditions: facts that decide comparability; values that JSON can hold.
+        recorded: further facts, which do not affect comparability.
     """
 
     conditions: Mapping[str, Any]
     recorded: Mapping[str, Any]
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits; scores with different ones are never ranked together.
+        """Twelve hexadecimal digits; scores with different fingerprints are never ranked together.
 
         Returns:
             The beginning of the SHA-256 of the conditions as canonical JSON (sorted keys, no spaces, UTF-8).
@@ -59,7 +60,7 @@ class Protocol:
         return digest(self.conditions)[:12]
 
     def as_dict(self) -> dict[str, Any]:
-        """Fingerprint, conditions and what is recorded, ready for JSON."""
+        """Convert to fingerprint, conditions and recorded facts for JSON."""
         return {
             "fingerprint": self.fingerprint(),
             "conditions": dict(self.conditions),
@@ -68,11 +69,7 @@ class Protocol:
 
     @staticmethod
     def read(content: Mapping[str, Any]) -> Protocol:
-        """The protocol that :meth:`as_dict` wrote.
-
-        Args:
-            content: of ``protocols`` in ``result.json``.
-        """
+        """Make a protocol from the result of :meth:`as_dict`, an entry of ``protocols`` in ``result.json``."""
         return Protocol(content["conditions"], content["recorded"])
 
 
@@ -90,23 +87,23 @@ def feature_protocol(
     sample_seed: int | None,
     library: str = FINAL,
 ) -> Protocol:
-    """The protocol of a score from features, with the libraries that are installed.
+    """Make the protocol of a score from features, with the versions of the installed libraries.
 
     Args:
-        extractor: of the features.
-        metric: the score's.
-        settings: of all metrics.
+        extractor: extractor of the features.
+        metric: metric of the score.
+        settings: settings of all metrics.
         reference: name of the reference data set, as in ``data=``.
         reference_fingerprint: content hash of the reference images.
         split: split of the reference that was used.
-        n_real: reference images used, at least 1; None where an imported file of statistics does not say.
-        n_fake: generated images scored, at least 1.
-        weights: ``raw`` or ``ema``: which weights of the model drew the samples; ``images`` where they came as files.
-        sample_seed: seed of the samples; None where they came as files.
-        library: :data:`FINAL` or :data:`STREAMED`, who computed the metric.
+        n_real: number of reference images, at least 1; None if an imported file of statistics does not say.
+        n_fake: number of scored images, at least 1.
+        weights: weights of the model that drew the samples, ``raw`` or ``ema``; ``images`` if they came from files.
+        sample_seed: seed of the samples; None if they came from files.
+        library: library that computed the metric, :data:`FINAL` or :data:`STREAMED`.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of range.
     """
     _require(weights, {"n_real": n_real, "n_fake": n_fake})
     versions = library_versions()
@@ -140,13 +137,13 @@ def _require(weights: str, counts: Mapping[str, int | None]) -> None:
 
 
 def require_comparable(protocols: Iterable[Protocol]) -> None:
-    """Refuse to put scores of different protocols into one table or ranking.
+    """Check that scores have equal conditions, before they enter one table or ranking.
 
     Args:
-        protocols: of all scores that would stand together.
+        protocols: protocols of all the scores.
 
     Raises:
-        ValueError: naming every field that differs, with both values.
+        ValueError: conditions differ; the message has every field that differs, with both values.
     """
     first, *others = [dict(leaves(protocol.conditions)) for protocol in protocols] or [{}]
     for other in others:
@@ -158,11 +155,11 @@ def require_comparable(protocols: Iterable[Protocol]) -> None:
 
 
 def leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Conditions by dotted name, so that a message names the setting and not all settings.
+    """Yield conditions by dotted name, so that a message can name a single setting.
 
     Args:
-        fields: conditions, mappings among them.
-        prefix: of the names.
+        fields: conditions, which may contain mappings.
+        prefix: beginning of the names.
     """
     for name, value in fields.items():
         if isinstance(value, Mapping):
@@ -172,14 +169,7 @@ def leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def warnings_for(protocol: Protocol) -> list[str]:
-    """What a reader of a score from features should know before believing it; nothing of other scores.
-
-    Args:
-        protocol: of the score.
-
-    Returns:
-        One sentence each, none where there is nothing to say.
-    """
+    """Warnings for the reader of a score from features, one sentence each; none for other scores."""
     stated = protocol.conditions
     if "n_real" not in stated:
         return []
@@ -188,8 +178,8 @@ def warnings_for(protocol: Protocol) -> list[str]:
     said = {
         f"n={n} is below {INCEPTION_LEAST}, the Inception's number of features: the covariance is singular and the FID "
         "far above its value at 10,000 or more images": stated["extractor"] == "inception" and n < INCEPTION_LEAST,
-        f"{n_fake} generated images against {n_real} real ones: papers that fix both at one number "
-        "do not compare": n_real not in (None, n_fake),
+        f"{n_fake} generated images against {n_real} real ones: the score is not comparable with "
+        "papers that use equal numbers": n_real not in (None, n_fake),
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",
     }
     return [sentence for sentence, holds in said.items() if holds]

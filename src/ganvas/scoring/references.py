@@ -1,4 +1,4 @@
-"""What is scored against: a data set by name, images, or a file of statistics."""
+"""References, against which images are scored: a data set by name, images, or a file of statistics."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
 NEED_PATH = frozenset({"folder", "npz"})
-"""Data sets that stand for nothing without ``data.path``."""
+"""Data sets that need ``data.path``."""
 
 
 class Reference:
-    """One side of the comparison.
+    """The data that a subject is compared with.
 
     Args:
-        name: as in ``data=``, or a path.
-        split: which part is compared with.
-        source: of all splits; None where only one set of images, or only statistics, are at hand.
-        images: where there is no source: the images.
-        statistics: where there are no images: the file of moments.
-        config: that the data set was described by, with its extractor.
-        own: whether it is the data that the subject was trained on.
-        load: reads a split; None reads it from the source.
+        name: name as in ``data=``, or a path.
+        split: the split that the subject is compared with.
+        source: the data set with all its splits; None if the reference is one set of images, or statistics.
+        images: the images, if there is no source.
+        statistics: the file of moments, if there are no images.
+        config: config of the data set, with its extractor.
+        own: whether the subject was trained on this data set.
+        load: function that reads a split; None reads it from the source.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class Reference:
         self._loaded = {} if images is None else {split: images}
 
     def has(self, split: str) -> bool:
-        """Whether there are images of a split."""
+        """Tell whether there are images of a split."""
         return split in self._loaded or (self.source is not None and split in self.source.splits)
 
     def examples(self, split: str, metric: str) -> Examples:
-        """Images of a split, read once.
+        """Return the images of a split, which are read once.
 
         Args:
-            split: which.
-            metric: that asks, for the message.
+            split: name of the split.
+            metric: name of the metric that needs the images, for the message.
 
         Raises:
-            ConfigError: there are none.
+            ConfigError: there are no images of this split.
         """
         if not self.has(split):
             raise ConfigError(
@@ -78,15 +78,15 @@ class Reference:
 
 
 def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
-    """What ``cfg.reference`` names, or the data of the model.
+    """Open the reference that ``cfg.reference`` names; None takes the data that the model was trained on.
 
     Args:
-        cfg: root of ``conf/score.yaml``.
-        subject: what is scored; None where only a reference is asked for.
+        cfg: the config, composed from ``conf/score.yaml``.
+        subject: the scored model or images; None if the reference is only exported.
 
     Raises:
-        ConfigError: images without a reference, or a name of nothing.
-        DataError: images that cannot be read.
+        ConfigError: images are scored without a reference, or the reference does not exist.
+        DataError: images cannot be read.
     """
     if cfg.reference in data_sets() or (cfg.reference in NEED_PATH and "path" in cfg.data):
         described = _described(cfg)
@@ -112,7 +112,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
         return Reference(cfg.reference, "all", images=read_folder(path))
     if path.suffix not in ARRAYS or not path.exists():
         raise ConfigError(
-            f"reference={cfg.reference} is no data set, folder or .npz{closest(cfg.reference, data_sets())} "
+            f"reference={cfg.reference} is not a data set, folder or .npz{closest(cfg.reference, data_sets())} "
             f"Data sets are {', '.join(data_sets())}"
         )
     if _holds_statistics(path):
@@ -121,12 +121,12 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
 
 
 def data_sets() -> list[str]:
-    """Names that stand for a data set without further arguments."""
+    """Names of the data sets that need no further arguments."""
     return sorted(set(choices("data")) - NEED_PATH)
 
 
 def _described(cfg: DictConfig) -> DictConfig:
-    """The data set as ``ganvas train data=NAME`` would have it, with the keys of ``data`` in place of its own."""
+    """Compose the config of ``ganvas train data=NAME``, with the data set's keys overridden by ``cfg.data``."""
     described = compose("train", [f"data={cfg.reference}", f"paths.data='{cfg.paths.data}'", "paths.output=''"])
     known = [str(key) for key in described.data if not str(key).startswith("_") and key != "name"]
     for key in map(str, cfg.data):
@@ -139,11 +139,11 @@ def _described(cfg: DictConfig) -> DictConfig:
 
 
 def own_reference(subject: ModelSubject, split: str | None = None) -> Reference:
-    """The data that a model was trained on.
+    """Make a reference from the data that a model was trained on.
 
     Args:
-        subject: the model.
-        split: None takes the one that models are reported on.
+        subject: the trained model.
+        split: name of the split; None takes the split on which models are reported.
     """
     chosen = _chosen(subject.data.source, split)
     source, load = subject.data.source, subject.data.examples

@@ -1,4 +1,4 @@
-"""Settings of metrics as a config states them: only what differs from the shipped values need be written."""
+"""Settings of metrics from a config, which only has to state values that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ganvas.metrics.registry import all_settings, settings_of
 
 
 def settings_from(cfg: DictConfig) -> Settings:
-    """All settings: those below ``settings``, and below the groups of single metrics, as ``likelihood.k``.
+    """Read all settings: those below ``settings``, and those in groups of single metrics, for example ``likelihood.k``.
 
     Args:
-        cfg: with a node ``settings``; groups that it lacks have the shipped values.
+        cfg: config with a node ``settings``; missing groups have the default values.
 
     Raises:
-        ConfigError: a name that no metric has, or a value out of range.
+        ConfigError: no metric has a setting of this name, or a value is out of range.
     """
     groups = dict.fromkeys(s.name.partition(".")[0] for s in all_settings() if "." in s.name)
     stated = _plain("settings", cfg.settings)

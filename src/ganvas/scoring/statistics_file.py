@@ -1,8 +1,8 @@
-"""Reference statistics as a file: mean and covariance in pytorch-fid's layout, so that they travel between tools.
+"""Files of reference statistics: mean and covariance in pytorch-fid's layout, which other tools can read and write.
 
 The file is a ``.npz`` with ``mu (d,)`` and ``sigma (d, d)`` in float64; ganvas adds ``n``, ``extractor``,
-``weights_hash``, ``preprocessing`` and ``images`` (content fingerprint), which other tools ignore. Nothing in it is
-ever unpickled. Moments serve the Fréchet distances alone.
+``weights_hash``, ``preprocessing`` and ``images`` (content fingerprint), which other tools ignore. Nothing in the
+file is unpickled. Moments are enough for the Fréchet distances only.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from ganvas.storage.atomic import write_atomically
 
 _UNREADABLE: Final = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError)
 _ASYMMETRY: Final = 1e-6
-"""Largest asymmetry of a covariance, relative to its largest entry, that is rounding (of a float32 file)."""
+"""Largest accepted asymmetry of a covariance, relative to its largest entry; allows for float32 rounding."""
 
 
 def save_statistics(path: Path, features: Features, *, preprocessing: str, images: str) -> None:
     """Write the moments of a set of features.
 
     Args:
-        path: ends with ``.npz``; replaced whole or not at all.
-        features: at least 2 images.
-        preprocessing: the extractor's own words.
+        path: ends with ``.npz``; written atomically.
+        features: features of at least 2 images.
+        preprocessing: the extractor's description of its preprocessing.
         images: content fingerprint of the images.
 
     Raises:
-        ValueError: another suffix, too few images or features that are not finite.
+        ValueError: the path has another suffix, there are too few images, or features are not finite.
     """
     if path.suffix != ".npz":
         raise ValueError(f"path: expected a file that ends with .npz, got {path.name}; write {path.stem}.npz")
@@ -57,17 +57,17 @@ def save_statistics(path: Path, features: Features, *, preprocessing: str, image
 
 
 def load_statistics(path: Path, extractor: Extractor) -> Statistics:
-    """Read moments written by ganvas, pytorch-fid or any tool of that layout.
+    """Read moments written by ganvas, pytorch-fid or any tool with the same layout.
 
     Args:
-        path: the file.
-        extractor: the one whose features the generated images will have.
+        path: path of the file.
+        extractor: extractor of the generated images' features.
 
     Returns:
-        Statistics; where the file names no extractor, ``extractor`` is taken at the user's word, with a warning.
+        Statistics; if the file does not name an extractor, it is assumed to be ``extractor``, with a warning.
 
     Raises:
-        ValueError: unreadable, not of that layout, of another extractor, or not the moments of anything.
+        ValueError: the file is unreadable, has another layout, is of another extractor, or holds no valid moments.
     """
     arrays = _arrays(path)
     moments = _moments(path, arrays["mu"], arrays["sigma"], extractor.num_features)
@@ -94,19 +94,19 @@ def load_statistics(path: Path, extractor: Extractor) -> Statistics:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of the file, read without unpickling."""
+    """Read all arrays of the file without unpickling."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (*_UNREADABLE, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: is no readable .npz of reference statistics ({error})") from error
+        raise ValueError(f"{path}: cannot be read as .npz of reference statistics ({error})") from error
     if not {"mu", "sigma"} <= arrays.keys():
         raise ValueError(f"{path}: expected arrays mu and sigma, got {sorted(arrays)}; is it a file of images?")
     return arrays
 
 
 def _moments(path: Path, mu: np.ndarray, sigma: np.ndarray, d: int) -> Moments:
-    """Checked moments: the right size, finite, symmetric, with variances that are not negative."""
+    """Check the moments: size, finite values, symmetry, no negative variances."""
     if mu.shape != (d,) or sigma.shape != (d, d):
         raise ValueError(
             f"{path}: expected mu ({d},) and sigma ({d}, {d}) of this extractor, got {mu.shape} and {sigma.shape}; "

@@ -1,12 +1,12 @@
-r"""Scores during training, batch by batch, by torchmetrics over the same extractor as the final scores.
+r"""Scores during training, accumulated over batches, by torchmetrics with the same extractor as the final scores.
 
-Each batch passes the extractor once; torchmetrics gets the features and logits in place of images. The real side is
-accumulated once and kept. torchmetrics shuffles with the global random state, so that is forked, seeded with the
-stated seed, and given back: scoring leaves training untouched. The Fréchet distance is that of the final scores up to
-rounding; ``is`` and ``kid`` differ from them by their shuffles.
+Each batch passes the extractor once; torchmetrics gets the features and logits instead of images. The real side is
+accumulated once and kept. torchmetrics shuffles with the global random state. This state is forked, seeded with the
+seed of the settings, and restored, so scoring does not change the training. The Fréchet distance equals that of the
+final scores up to rounding; ``is`` and ``kid`` differ from them by their shuffles.
 
-In a distributed run each process takes its part of the images, the parts in the order of the ranks; computing gathers
-sums of moments (float64) and features, in the order in which one process would have them.
+In a distributed run each process takes its part of the images, in the order of the ranks. To compute scores, sums of
+moments (float64) and features are gathered in the order in which a single process would have them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ganvas.metrics.registry import frechet_name, key
 
 @final
 class _Given(nn.Module):
-    """The identity: torchmetrics asks it for features and gets those already computed."""
+    """The identity, used by torchmetrics as its feature extractor, since the features are already computed."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class _Given(nn.Module):
 
 @final
 class _ClassCounts(Metric):
-    """How often each class is predicted, on either side."""
+    """Counts of predicted classes on the real and the fake side."""
 
     real: Tensor
     fake: Tensor
@@ -71,7 +71,7 @@ class _ClassCounts(Metric):
 
 @contextmanager
 def _own_random_state(seed: int) -> Iterator[None]:
-    """Draw from a fresh CPU stream; only the CPU's generator is touched, since torchmetrics permutes there."""
+    """Seed the CPU's generator inside the block and restore it afterwards; torchmetrics permutes on the CPU only."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -79,13 +79,13 @@ def _own_random_state(seed: int) -> Iterator[None]:
 
 @final
 class StreamingScores(nn.Module):
-    """Fréchet distance, Inception Score (where there are logits) and kernel distance, accumulated over batches.
+    """Fréchet distance, Inception Score (if there are logits) and kernel distance, accumulated over batches.
 
-    Keep it out of the trained model's submodules, or the extractor's weights go into every checkpoint.
+    It must not be a submodule of the trained model, or the extractor's weights are saved in every checkpoint.
 
     Args:
-        extractor: shared with the final scores.
-        settings: those of the final scores.
+        extractor: extractor of the final scores.
+        settings: settings of the final scores.
     """
 
     def __init__(self, extractor: Extractor, settings: Settings) -> None:
@@ -107,23 +107,23 @@ class StreamingScores(nn.Module):
 
     @property
     def n_real(self) -> int:
-        """Real images seen so far, by this process."""
+        """Number of real images seen so far by this process."""
         return int(self.frechet.real_features_num_samples)
 
     @property
     def n_fake(self) -> int:
-        """Generated images seen since the last reset, by this process."""
+        """Number of generated images seen since the last reset by this process."""
         return int(self.frechet.fake_features_num_samples)
 
     def update(self, images: Tensor, *, real: bool) -> None:
-        """Take one batch.
+        """Add one batch of images.
 
         Args:
             images: ``uint8 (n, c, h, w)`` in [0, 255].
             real: True for reference images, which are kept across resets, False for generated ones.
 
         Raises:
-            ValueError: images that the extractor refuses.
+            ValueError: the extractor cannot read the images.
         """
         values, logits = self.extractor(images)
         # Clones made outside inference mode are ordinary tensors, which torchmetrics may keep and change.
@@ -135,18 +135,21 @@ class StreamingScores(nn.Module):
             self.classes.update(logits, real)
 
     def compute(self) -> dict[str, Score]:
-        """Scores of what was taken so far, by all processes, under the same keys as the final ones.
+        """Compute the scores of all images so far, of all processes, under the keys of the final scores.
 
         Returns:
             Scores by key ``score/<extractor>/<metric>``.
 
         Raises:
-            ValueError: fewer than 2 images a side, or than two images a split.
+            ValueError: a side has fewer than 2 images, or a split of the Inception Score has fewer than 2.
         """
         name = self.extractor.name
         with self._gathered(), _own_random_state(self.settings.seed):
             self._require_images()
-            sizes = self.n_real, self.n_fake  # now: a metric that has computed holds its own process' state again
+            sizes = (
+                self.n_real,
+                self.n_fake,
+            )  # read them now: compute() returns each metric to the state of its own process
             found = {key(name, frechet_name(name)): Score(float(self.frechet.compute()), sd=None, sd_over="")}
             if self.inception is not None:
                 found[key(name, "is")] = self._inception_score(self.inception)
@@ -154,7 +157,7 @@ class StreamingScores(nn.Module):
         return found
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether the generated images have all classes; nothing where the real ones lack one, or without logits."""
+        """Judge whether the generated images have all classes; none if real images lack a class, or without logits."""
         if self.classes is None:
             return ()
         with self.classes.sync_context():
@@ -172,7 +175,7 @@ class StreamingScores(nn.Module):
 
     @contextmanager
     def _gathered(self) -> Iterator[None]:
-        """All processes' states inside the block; without a distributed run, the states as they are."""
+        """Gather the states of all processes inside the block; a single process keeps its state."""
         self._one_tensor_each()
         with ExitStack() as stack:
             for metric in (self.frechet, self.kernel, self.inception):
@@ -181,8 +184,8 @@ class StreamingScores(nn.Module):
             yield
 
     def _one_tensor_each(self) -> None:
-        # torchmetrics gathers lists entry by entry: processes with unequal numbers of batches would wait for each other
-        # for ever, and the order would not be that of the images.
+        # torchmetrics gathers lists entry by entry. With unequal numbers of batches the processes would wait for each
+        # other forever, and the order would not be that of the images.
         features = self.extractor.num_features
         self.kernel.real_features = _joined(self.kernel.real_features, features, self.extractor.device)
         self.kernel.fake_features = _joined(self.kernel.fake_features, features, self.extractor.device)
@@ -201,7 +204,7 @@ class StreamingScores(nn.Module):
             )
 
     def _inception_score(self, metric: InceptionScore) -> Score:
-        # torchmetrics divides by splits - 1, torch-fidelity by splits; with one split the former warns, with no value.
+        # torchmetrics divides by splits - 1, torch-fidelity by splits; with one split torchmetrics warns and gives NaN.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*degrees of freedom")
             mean, sd = metric.compute()

@@ -1,4 +1,4 @@
-"""What is scored: a model, or images that somebody made."""
+"""Subjects of scoring: a trained model, or images from files."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Subject(ABC):
-    """Whatever examples can be drawn from.
+    """Abstract: a source of examples to score.
 
     Attributes:
-        name: as it was written on the command line.
-        shape: of one example.
-        weights: ``raw`` or ``ema`` of a model, ``images`` of files.
+        name: name on the command line.
+        shape: shape of one example.
+        weights: ``raw`` or ``ema`` for a model, ``images`` for files.
     """
 
     name: str
@@ -41,28 +41,28 @@ class Subject(ABC):
 
     @abstractmethod
     def count(self, n: int) -> int:
-        """How many examples are scored where ``n`` are asked for."""
+        """Number of examples that are scored if ``n`` are requested."""
 
     @abstractmethod
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
-        """``count(n)`` examples at rest: ``uint8`` images, or ``float32`` points."""
+        """Yield ``count(n)`` examples in batches: ``uint8`` images, or ``float32`` points."""
 
     def draw(self, n: int, seed: int, batch_size: int) -> Tensor:
-        """The batches as one tensor."""
+        """Concatenate the batches of :meth:`batches`."""
         return torch.cat(list(self.batches(n, seed, batch_size)))
 
 
 @final
 class ModelSubject(Subject):
-    """A trained model with what it was trained on.
+    """A trained model with its training data.
 
     Args:
         name: run id or path.
-        model: on the device where it is evaluated.
-        data: that it was trained on.
-        images_seen: by the model.
-        config: that it was trained by; None where nobody asks for it.
-        run_id: of its run in MLflow, or None.
+        model: the model, on the device of the evaluation.
+        data: the data that the model was trained on.
+        images_seen: number of training images seen by the model.
+        config: the config of the training; None if it is not needed.
+        run_id: id of the MLflow run, or None.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ModelSubject(Subject):
         self.shape, self.weights = tuple(model.shape), model.weights
 
     def count(self, n: int) -> int:
-        """As many as are asked for."""
+        """Return ``n``."""
         return n
 
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
@@ -90,19 +90,14 @@ class ModelSubject(Subject):
 
 @final
 class ImagesSubject(Subject):
-    """Images from a folder or an array.
-
-    Args:
-        name: path.
-        examples: the images.
-    """
+    """Images from a folder or an array file; ``name`` is its path."""
 
     def __init__(self, name: str, examples: Examples) -> None:
         self.name, self.examples = name, examples
         self.shape, self.weights = tuple(examples.shape), "images"
 
     def count(self, n: int) -> int:
-        """All there are, whatever is asked for."""
+        """Return the number of all images, whatever ``n`` is."""
         return len(self.examples)
 
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
@@ -111,24 +106,24 @@ class ImagesSubject(Subject):
 
 
 def device_of(name: str | None) -> torch.device:
-    """Where a model is to be evaluated.
+    """Device of the evaluation.
 
     Args:
-        name: as torch has it; None takes a GPU where there is one.
+        name: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
     """
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def open_subject(source: str | None, device: torch.device) -> Subject:
-    """Find what ``source`` names.
+    """Open the model or the images that ``source`` names.
 
     Args:
         source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
-        device: where a model is to be evaluated.
+        device: device on which a model is evaluated.
 
     Raises:
-        ConfigError: nothing is named.
-        DataError: images that cannot be read.
+        ConfigError: ``source`` is None.
+        DataError: images cannot be read.
     """
     if source is None:
         raise ConfigError("no SOURCE; give a run id, a checkpoint, a folder or .npz of images")
@@ -141,15 +136,15 @@ def open_subject(source: str | None, device: torch.device) -> Subject:
 
 
 def open_model(source: str, device: torch.device) -> ModelSubject:
-    """Build the model that a checkpoint holds, with its data.
+    """Build the model of a checkpoint, with its data.
 
     Args:
         source: run id, checkpoint, or folder with a checkpoint.
-        device: where the model is to be evaluated.
+        device: device on which the model is evaluated.
 
     Raises:
-        CheckpointError: no checkpoint of ganvas.
-        ConfigError: a checkpoint without a config.
+        CheckpointError: there is no checkpoint of ganvas.
+        ConfigError: the checkpoint holds no config.
     """
     checkpoint = read(checkpoint_path(source))
     if "config" not in checkpoint:

@@ -1,4 +1,4 @@
-"""Scores as a table for the terminal: value, uncertainty and over what, and what real images and noise score."""
+"""Prints scores as a table in the terminal: value, uncertainty and what it is over, floor and ceiling."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ganvas.scoring.found import Found
 
 
 def print_scores(title: str, found: Found, console: Console) -> None:
-    """One row a score; below it the findings and what a reader should know.
+    """Print one row for each score, and below the table the findings and notes.
 
     Args:
-        title: what was scored, against what.
-        found: its scores.
-        console: where to.
+        title: names of subject and reference.
+        found: result of the measurement.
+        console: prints the table.
     """
     protocols = ", ".join(f"{key.rpartition('/')[2]} {digits}" for key, digits in found.fingerprints().items())
     table = Table(title=title, title_justify="left", caption=f"protocols: {protocols}", caption_justify="left")

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, and kept by their content."""
+"""Files: atomic writes, checkpoints, and a cache whose file names are content hashes."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: temporary file beside the target, fsync, rename."""
+"""Atomic writes, so that no file is ever half written: temporary file beside the target, fsync, rename."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace or create a file; a crash at any moment leaves the old content or the new one, on disk.
+    """Create or replace a file; a crash at any moment leaves either the old or the new content on disk.
 
     Args:
         path: the target; its folder is made if absent.
-        content: all of it.
+        content: the whole content of the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile's: that one is readable by its owner alone, whatever the umask says.
+    # tempfile would make a file that only its owner can read, whatever the umask is.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with beside.open("xb") as file:
@@ -32,11 +32,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a ``result.json`` or its like, for programs and people; what JSON does not know is written as text.
+    """Write an indented JSON file atomically; values that JSON cannot hold are written as text.
 
     Args:
         path: the target; its folder is made if absent.
-        content: all of it.
+        content: the whole content of the file.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
     write_atomically(path, f"{text}\n".encode())

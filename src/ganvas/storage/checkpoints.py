@@ -1,4 +1,4 @@
-"""Checkpoint files: what they are called, and how one is read."""
+"""Checkpoint files: their names, and how to read one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ BEST: Final = "best.ckpt"
 
 
 class CheckpointError(ValueError):
-    """There is no checkpoint where one was said to be, or the file is none of ganvas."""
+    """A checkpoint is missing, or the file is not a checkpoint of ganvas."""
 
     exit_code = 2
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU; nothing in it is executed.
-
-    Args:
-        path: of the file.
+    """Read a checkpoint onto the CPU, without running code from the file.
 
     Raises:
         CheckpointError: it is not a checkpoint of ganvas.
@@ -31,5 +28,5 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a last.ckpt of ganvas") from error
     if "images_seen" not in checkpoint:
-        raise CheckpointError(f"{path} is no checkpoint of ganvas: it does not say how many images it has seen")
+        raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain images_seen")
     return checkpoint

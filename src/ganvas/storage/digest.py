@@ -1,4 +1,4 @@
-"""The name of what depends on some facts and on nothing else."""
+"""Hash of a set of facts, used as the name of whatever depends on these facts only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def digest(fields: Mapping[str, Any]) -> str:
-    """SHA-256 of the fields as canonical JSON: the name of what depends on them and on nothing else.
+    """SHA-256 of the fields as canonical JSON (sorted keys, no spaces), in hexadecimal digits.
 
     Args:
-        fields: ready for JSON.
+        fields: values that JSON can hold.
     """
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,8 +1,9 @@
-r"""Computed things by content, in files: written whole or not at all, verified when they are read, shared by processes.
+r"""Cache of computed tensors in files named by content hashes; several processes can share it.
 
-A file is safetensors: tensors, facts (JSON) and a checksum of both; reading one runs no code. A damaged one is computed
-again with a warning. A process that wants what another is computing waits for it. A folder that cannot be written costs
-a warning and the computation, never the run.
+Files are written atomically and verified when read. A file is safetensors: tensors, facts (JSON) and a checksum of
+both; reading it runs no code. If a file is damaged, its content is computed again, with a warning. If another process
+is computing the same content, this one waits for it. If the folder cannot be written, the content is computed each
+time, with a warning, and the run continues.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from torch import Tensor
 from ganvas.storage.atomic import write_atomically
 
 _STATED: Final = "ganvas"
-"""One entry of the file's metadata: safetensors writes several in no fixed order, and equal content is equal bytes."""
+"""The only key of the file's metadata: with several keys safetensors has no fixed order, and bytes would differ."""
 _UNUSABLE: Final = (OSError, NotImplementedError)
-"""What a folder without space, rights or locks raises."""
+"""Errors that a folder without space, permissions or file locks raises."""
 _DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
 
 
 @final
 @dataclass(frozen=True)
 class Kept:
-    """What one file holds.
+    """Content of one file.
 
     Args:
-        tensors: by name, on the CPU.
-        facts: ready for JSON.
+        tensors: tensors by name, on the CPU.
+        facts: values that JSON can hold.
     """
 
     tensors: dict[str, Tensor]
@@ -50,22 +51,22 @@ class Store:
     """A folder of files named by :func:`ganvas.storage.digest.digest`.
 
     Args:
-        folder: made when the first file is written; may be deleted at any time.
+        folder: made at the first use; may be deleted at any time.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, name: str, compute: Callable[[], Kept], check: Callable[[Kept], None] = lambda _: None) -> Kept:
-        """What is kept under a name, or what is computed and then kept there.
+        """Read the content stored under a name, or compute and store it.
 
         Args:
             name: a :func:`ganvas.storage.digest.digest`.
-            compute: called where the folder has no such file, or a damaged one.
-            check: raises ValueError for what cannot be under that name.
+            compute: called if the folder has no such file, or a damaged one.
+            check: raises ValueError if content cannot belong to the name.
 
         Returns:
-            The same bits, from wherever they come.
+            The content, with the same bits whether it was read or computed.
         """
         path = self.folder / f"{name}.safetensors"
         with ExitStack() as lock:
@@ -86,14 +87,14 @@ class Store:
 
 
 def _read(path: Path, check: Callable[[Kept], None]) -> Kept | None:
-    """Verified content, or None with a warning where the file is damaged."""
+    """Read and verify a file; None, with a warning, if it is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             stated = json.loads(file.metadata()[_STATED])
         found = Kept(tensors, stated["facts"])
         if stated["sha256"] != _checksum(found):
-            raise ValueError("its content is not what its checksum says")
+            raise ValueError("its content does not match its checksum")
         check(found)
     except _DAMAGED as error:
         warnings.warn(f"cache file {path.name} is damaged ({error}); computing its content again", stacklevel=4)
@@ -113,14 +114,14 @@ def _write(path: Path, found: Kept) -> None:
 
 def _warn_unusable(folder: Path, error: Exception) -> None:
     warnings.warn(
-        f"the cache {folder} cannot be written ({error}): what it would keep is computed each time; "
-        "write paths.cache=DIR with a folder that can",
+        f"the cache {folder} cannot be written ({error}), so its content is computed each time; "
+        "write paths.cache=DIR with a folder that can be written",
         stacklevel=3,
     )
 
 
 def _checksum(found: Kept) -> str:
-    """SHA-256 of the facts, and of names, types, sizes and bytes."""
+    """SHA-256 of the facts and of the tensors' names, types, sizes and bytes."""
     hashed = hashlib.sha256(json.dumps(found.facts).encode())
     for name, x in sorted(found.tensors.items()):
         hashed.update(f"{name} {x.dtype} {tuple(x.shape)}\n".encode())
