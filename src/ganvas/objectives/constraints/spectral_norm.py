@@ -53,9 +53,6 @@ class SpectralNorm(Reparametrisation):
     def prepare(self, critic: nn.Module) -> None:
         """Normalise every linear and convolutional layer, in place.
 
-        Args:
-            critic: the network.
-
         Raises:
             ValueError: the network has no such layer.
         """
