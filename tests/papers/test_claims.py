@@ -36,7 +36,7 @@ def test_what_is_not_said_has_its_meaning():
         ({"kind": "se_test"}, "give both"),
         ({"seeds": 0}, "at least 1"),
         ({"band": {"low": 2, "high": 1}}, "at most"),
-        ({"scale": "full"}, "minutes says nothing"),
+        ({"scale": "full"}, "no entry in minutes"),
     ],
 )
 def test_a_claim_that_is_not_well_formed_is_refused(entry, message):

@@ -1,7 +1,7 @@
-"""Distributions over latents, as values: priors and posteriors, the divergence between them, and what latents do.
+"""Priors and posteriors of latents, the divergence between them, and the activity of latents.
 
-A prior has ``sample`` and ``log_prob``, and its divergence from a posterior where a closed form is known. An encoder
-returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch, or one's own.
+A prior has ``sample``, ``log_prob`` and, if a closed form is known, the divergence of a posterior from it. An encoder
+returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch or your own.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity

@@ -1,4 +1,4 @@
-r"""Which latents a VAE uses: a unit whose posterior mean does not move with the image carries nothing.
+r"""Activity of a VAE's latents: a latent whose posterior mean is the same for all images carries no information.
 
 .. math:: A_u = \operatorname{Var}_x \big( \mathbb{E}_{q(u \mid x)}[u] \big) > 0.01, \qquad
     \mathrm{KL}_u = \mathbb{E}_x \, \mathrm{KL} \big( q(u \mid x) \,\|\, N(0, 1) \big)
@@ -15,17 +15,17 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 ACTIVE_VARIANCE: Final = 0.01
-"""Burda et al. 2016, section 5.3: the variances fall into two groups, and this value is between them."""
+"""Variance above which a unit is active; it lies between two groups of variances (Burda et al. 2016, section 5.3)."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class LatentActivity:
-    """What each latent does over a data set.
+    """Variance and divergence of each latent over a data set.
 
     Args:
-        variance: of the posterior mean over the images (divided by n), ``float64 (d,)``.
-        kl: divergence of the posterior from the prior, mean over the images, nats, ``float64 (d,)``.
+        variance: variance of the posterior mean over the images (divided by n), ``float64 (d,)``.
+        kl: divergence of the posterior from N(0, 1), mean over the images, nats, ``float64 (d,)``.
         n: number of images.
     """
 
@@ -35,19 +35,19 @@ class LatentActivity:
 
     @property
     def active(self) -> Bool[Tensor, " d"]:
-        """Which units are active."""
+        """Whether each latent is active, ``(d,)``."""
         return self.variance > ACTIVE_VARIANCE
 
     @property
     def active_units(self) -> int:
-        """How many units are active."""
+        """Number of active latents."""
         return int(self.active.sum())
 
 
 def latent_activity(
     posteriors: Iterable[tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]],
 ) -> LatentActivity:
-    r"""Activity and divergence of every latent, from moments merged in float64: batch sizes do not matter.
+    r"""Compute the activity of each latent from moments in float64; the result does not depend on the batch size.
 
     .. math:: \operatorname{Var}_x(\mu_u), \qquad
         \frac1n \sum_x \tfrac12 (\mu_u^2 + \sigma_u^2 - 1) - \log \sigma_u

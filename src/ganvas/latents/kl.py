@@ -1,6 +1,6 @@
-r"""Divergence (Kullback-Leibler) of a posterior from a prior: in closed form, or estimated from draws.
+r"""Kullback-Leibler divergence of a posterior from a prior, in closed form or estimated from draws.
 
-Of a diagonal normal from the standard normal, coordinate by coordinate,
+For a diagonal normal and the standard normal it is, for each coordinate,
 
 .. math::
     \mathrm{KL}\big(N(\mu_j, \sigma_j^2) \,\|\, N(0, 1)\big) = \tfrac{1}{2}(\mu_j^2 + \sigma_j^2 - 1) - \log \sigma_j.
@@ -16,24 +16,24 @@ from ganvas.types import widen
 
 
 def normal_kl(mean: Float[Tensor, "n d"], std: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """Analytic KL of each latent coordinate, not summed: free bits act on single ones.
+    """Compute the closed form for each latent coordinate; it is not summed, because free bits need each coordinate.
 
     Reference:
         Kingma and Welling 2014, appendix B, https://arxiv.org/abs/1312.6114
 
     Args:
-        mean: shape ``(n, d)``.
-        std: positive, shape ``(n, d)``.
+        mean: means of the posterior, shape ``(n, d)``.
+        std: standard deviations of the posterior, positive, shape ``(n, d)``.
 
     Returns:
-        Nats, zero or more, shape ``(n, d)``.
+        Nats, at least 0, shape ``(n, d)``.
     """
     mean, std = widen(mean), widen(std)
     return (mean.square() + std.square() - 1) / 2 - torch.log(std)
 
 
 def estimated_kl(log_qz_x: Float[Tensor, "k n"], log_pz: Float[Tensor, "k n"]) -> Float[Tensor, "n 1"]:
-    r"""Unbiased estimate from draws of the posterior, for all coordinates together; single ones may be negative.
+    r"""Estimate the divergence without bias from draws of the posterior, for all coordinates together.
 
     .. math:: \widehat{\mathrm{KL}} = \frac{1}{k} \sum_{i=1}^{k} \log q(z_i \mid x) - \log p(z_i),
         \qquad z_i \sim q(z \mid x)
@@ -43,6 +43,6 @@ def estimated_kl(log_qz_x: Float[Tensor, "k n"], log_pz: Float[Tensor, "k n"]) -
         log_pz: log density of the draws under the prior, nats.
 
     Returns:
-        Nats.
+        Nats, one column; an estimate may be negative.
     """
     return (log_qz_x - log_pz).mean(dim=0)[:, None]

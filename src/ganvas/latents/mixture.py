@@ -1,10 +1,10 @@
-r"""A Gaussian mixture as prior: equal normals on a circle in the plane of the first two coordinates.
+r"""A Gaussian mixture as prior: normals of equal weight on a circle in the plane of the first two coordinates.
 
 .. math:: p(z) = \frac{1}{K} \sum_{k=0}^{K-1} N(z; \mu_k, \sigma^2 I), \qquad
     \mu_k = r \, (\cos \tfrac{2 \pi k}{K}, \; \sin \tfrac{2 \pi k}{K}, \; 0, \dots, 0)
 
-With one latent the means lie evenly on :math:`[-r, r]`. The divergence of a normal from it has no closed form: a bound
-estimates it from its draws.
+With one latent the means are evenly spaced on :math:`[-r, r]`. The divergence of a normal from the mixture has no
+closed form, so the objective estimates it from draws.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from ganvas.types import Posterior
 @final
 @dataclass(frozen=True)
 class GaussianMixture:
-    r"""Equal components :math:`N(\mu_k, \sigma^2 I)` on a circle.
+    r"""Mixture of components :math:`N(\mu_k, \sigma^2 I)` of equal weight on a circle.
 
     Reference: Makhzani et al. 2015, section 2.3 and Figure 4, https://arxiv.org/abs/1511.05644 (a mixture as prior)
 
     Args:
         dim: dimension of the latent, at least 1.
         components: :math:`K`, at least 1.
-        radius: :math:`r`, 0 or more.
-        sigma: :math:`\sigma` of each component, positive.
+        radius: :math:`r`, at least 0.
+        sigma: :math:`\sigma`, standard deviation of each component, positive.
 
     Raises:
         ValueError: an argument out of range.
@@ -55,7 +55,7 @@ class GaussianMixture:
 
     @cached_property
     def means(self) -> Float[Tensor, "components d"]:
-        """Centres of the components."""
+        """Means of the components, ``(K, dim)``."""
         means = torch.zeros(self.components, self.dim)
         if self.dim == 1:
             means[:, 0] = torch.linspace(-self.radius, self.radius, self.components)
@@ -70,9 +70,9 @@ class GaussianMixture:
         """Draw ``n`` latents.
 
         Args:
-            n: how many.
-            device: where they are drawn.
-            generator: on ``device``; without one the global one is used.
+            n: number of latents.
+            device: device of the latents.
+            generator: random generator on ``device``; None uses the global one.
 
         Returns:
             ``float32``.
@@ -82,32 +82,29 @@ class GaussianMixture:
         return self.means.to(device)[component] + self.sigma * noise
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
-        """Log density.
+        """Compute the log density, nats.
 
         Args:
-            z: latents, any leading dimensions.
-
-        Returns:
-            Nats.
+            z: latents, with any leading dimensions.
         """
         distance = ((z[..., None, :] - self.means.to(z)) / self.sigma).square().sum(-1)
         constant = self.dim * log(self.sigma * (2 * pi) ** 0.5) + log(self.components)
         return torch.logsumexp(-0.5 * distance, dim=-1) - constant
 
     def kl(self, posterior: Posterior) -> None:
-        """None: no closed form is known."""
+        """Return None, because no closed form is known."""
 
     @property
     def reach(self) -> float:
-        """The radius and three standard deviations."""
+        """Radius plus three standard deviations."""
         return self.radius + 3 * self.sigma
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
-        """The straight line, which leaves a component only to reach the other.
+        """Interpolate on the straight line.
 
         Args:
-            a: where it begins.
-            b: where it ends.
+            a: latent at t = 0.
+            b: latent at t = 1.
             t: positions in [0, 1].
         """
         return torch.lerp(a, b, t[:, None])

@@ -1,6 +1,6 @@
 r"""Posteriors: the diagonal normal that most encoders return, and its moments.
 
-The encoder's last linear layer gives location and log-variance:
+The encoder's last linear layer gives the mean and the log-variance :math:`s`:
 
 .. math:: q(z \mid x) = \prod_j N(z_j; \mu_j(x), \sigma_j^2(x)), \qquad \sigma_j = \exp(s_j / 2).
 """
@@ -18,37 +18,33 @@ from ganvas.types import Posterior
 
 
 def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
-    r"""The normal whose location is the first half of ``parameters`` and whose log-variance is the second.
+    r"""Make the normal from ``parameters``: the first half is the mean, the second half the log-variance.
 
     Reference: Kingma & Welling 2013, appendix C.2, https://arxiv.org/abs/1312.6114
 
     Args:
-        parameters: :math:`(\mu, s)`, unbounded. Half precision is widened: a bound in nats does not survive it.
+        parameters: :math:`(\mu, s)`, unbounded. Half precision becomes float32, since it is too coarse for a bound.
 
     Returns:
         Batch shape ``(n,)``, event shape ``(d,)``.
     """
     mean, log_variance = parameters.to(torch.promote_types(parameters.dtype, torch.float32)).chunk(2, dim=-1)
-    # The arguments are finite by construction of the layer; checking them would cost a synchronisation a step.
+    # Validating the arguments would cost a device synchronisation at each step.
     return Independent(Normal(mean, (0.5 * log_variance).exp(), validate_args=False), 1, validate_args=False)
 
 
 def as_normal(posterior: Posterior) -> Normal | None:
-    """The normal of each coordinate, or None where the posterior is no diagonal normal.
-
-    Args:
-        posterior: of any kind.
-    """
+    """Return the normals of the coordinates; None if the posterior is not a diagonal normal."""
     inner = posterior.base_dist if isinstance(posterior, Independent) else posterior
     return inner if isinstance(inner, Normal) else None
 
 
 def moments(posterior: Any) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """Mean and standard deviation of each coordinate.
+    """Return the mean and the standard deviation of each coordinate.
 
     Args:
         posterior: a diagonal normal, or another distribution with ``mean`` and ``stddev``.
     """
     normal = as_normal(posterior)
-    # Independent.stddev squares the scale and takes the root again, which rounds.
+    # Independent.stddev squares the scale and takes the root again, which adds a rounding error.
     return (posterior.mean, posterior.stddev) if normal is None else (normal.loc, normal.scale)

@@ -19,7 +19,7 @@ from ganvas.types import Posterior
 
 
 def check_dim(dim: int) -> None:
-    """Refuse a dimension below one."""
+    """Raise a ValueError if the dimension is below 1."""
     if dim < 1:
         raise ValueError(f"argument `dim` is {dim}; expected >= 1. Fix: set prior.dim.")
 
@@ -30,10 +30,10 @@ class Normal:
     """Standard normal.
 
     Args:
-        dim: dimension of the latent.
+        dim: dimension of the latent, at least 1.
 
     Raises:
-        ValueError: a dimension below one.
+        ValueError: ``dim`` is below 1.
     """
 
     dim: int
@@ -49,9 +49,9 @@ class Normal:
         """Draw ``n`` latents.
 
         Args:
-            n: how many.
-            device: where they are drawn.
-            generator: on ``device``; without one the global one is used.
+            n: number of latents.
+            device: device of the latents.
+            generator: random generator on ``device``; None uses the global one.
 
         Returns:
             ``float32``.
@@ -59,36 +59,33 @@ class Normal:
         return torch.randn(n, self.dim, device=device, generator=generator, dtype=torch.float32)
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
-        """Log density.
+        """Compute the log density, nats.
 
         Args:
-            z: latents, any leading dimensions.
-
-        Returns:
-            Nats.
+            z: latents, with any leading dimensions.
         """
         return -0.5 * (z.square().sum(-1) + self.dim * log(2 * pi))
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
-        r"""The way from one draw to another on which every point has the prior's distribution.
+        r"""Interpolate on a path from one draw to another on which every point has the prior's distribution.
 
         .. math:: z_t = \cos(\tfrac\pi2 t) \, a + \sin(\tfrac\pi2 t) \, b \sim N(0, I)
             \quad \text{for independent } a, b \sim N(0, I)
 
-        A straight line would pass through norms that the prior never draws.
+        On a straight line, norms would be smaller than those of almost all draws.
 
         Reference: White 2016, section 2.1, https://arxiv.org/abs/1609.04468.
 
         Args:
-            a: where it begins.
-            b: where it ends.
+            a: latent at t = 0.
+            b: latent at t = 1.
             t: positions in [0, 1].
         """
         angle = t[:, None] * (pi / 2)
         return angle.cos() * a + angle.sin() * b
 
     def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
-        """Divergence of a diagonal normal by coordinate, see :func:`~ganvas.latents.kl.normal_kl`; else None."""
+        """Compute the divergence of a diagonal normal by coordinate, nats; None for any other posterior."""
         normal = as_normal(posterior)
         return None if normal is None else normal_kl(normal.loc, normal.scale)
 
@@ -96,14 +93,14 @@ class Normal:
 @final
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform on the cube of half-width ``bound``.
+    """Uniform distribution on the cube [-bound, bound]^dim.
 
     Args:
-        dim: dimension of the latent.
-        bound: half-width; sqrt(3) gives unit variance.
+        dim: dimension of the latent, at least 1.
+        bound: half the side of the cube, positive; sqrt(3) gives unit variance.
 
     Raises:
-        ValueError: a dimension below one, or a bound that is not positive.
+        ValueError: ``dim`` is below 1, or ``bound`` is not positive.
     """
 
     dim: int
@@ -121,9 +118,9 @@ class Uniform:
         """Draw ``n`` latents.
 
         Args:
-            n: how many.
-            device: where they are drawn.
-            generator: on ``device``; without one the global one is used.
+            n: number of latents.
+            device: device of the latents.
+            generator: random generator on ``device``; None uses the global one.
 
         Returns:
             ``float32`` in [-bound, bound).
@@ -132,13 +129,10 @@ class Uniform:
         return (2 * unit - 1) * self.bound
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
-        """Log density, minus infinity outside the cube.
+        """Compute the log density, nats; minus infinity outside the cube.
 
         Args:
-            z: latents, any leading dimensions.
-
-        Returns:
-            Nats.
+            z: latents, with any leading dimensions.
         """
         inside = (z.abs() <= self.bound).all(-1)
         density = z.new_full(inside.shape, -self.dim * log(2 * self.bound))
@@ -146,18 +140,18 @@ class Uniform:
 
     @property
     def reach(self) -> float:
-        """Half the width of the cube."""
+        """Half the side of the cube."""
         return self.bound
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
-        """The straight line, which does not leave the cube.
+        """Interpolate on the straight line, which stays inside the cube.
 
         Args:
-            a: where it begins.
-            b: where it ends.
+            a: latent at t = 0.
+            b: latent at t = 1.
             t: positions in [0, 1].
         """
         return torch.lerp(a, b, t[:, None])
 
     def kl(self, posterior: Posterior) -> None:
-        """None: a posterior that reaches beyond the cube is infinitely far from it."""
+        """Return None: a posterior with density outside the cube has an infinite divergence."""

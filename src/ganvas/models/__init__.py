@@ -1,4 +1,4 @@
-"""The Lightning modules :class:`GAN`, :class:`WGAN` and :class:`VAE`, and the schedules of their numbers."""
+"""The Lightning modules :class:`GAN`, :class:`WGAN` and :class:`VAE`, and schedules of their numbers."""
 
 from ganvas.models.base import Model
 from ganvas.models.gan import GAN

@@ -1,13 +1,14 @@
-r"""The alternation that GAN and WGAN share: ``n_critic`` critic updates for each generator update.
+r"""The base of GAN and WGAN: ``n_critic`` critic updates for each generator update.
 
-A batch of real examples makes one critic update; every ``n_critic``-th batch also makes one generator update, on the
-fakes that the critic has just been shown, scored anew by the updated critic. One forward pass of the generator serves
-both, as in the DCGAN programs in common use, and saves a third of the generator's work; Algorithm 1 of Goodfellow et
-al. 2014, https://arxiv.org/abs/1406.2661, draws fresh latents for the generator. The discriminator is called the critic
-throughout.
+Each batch of real examples gives one critic update. Every ``n_critic``-th batch also gives one generator update, with
+the generated examples of the critic update, scored again by the updated critic. One forward pass of the generator
+serves both updates, as in common DCGAN programs, which saves a third of the generator's work; Algorithm 1 of Goodfellow
+et al. 2014, https://arxiv.org/abs/1406.2661, draws new latents for the generator update. A GAN's discriminator is
+called the critic too.
 
-``simultaneous`` updates take both gradients at the same weights, as the programs of the first GAN papers do: the
-generator's turn then comes first, against the critic as it is, and the critic learns from the fakes made before it.
+With ``simultaneous`` updates both gradients are taken at the same weights, as in the programs of the first GAN papers:
+the generator is updated first, against the critic before its update, and the critic is then updated on examples that
+were generated before the generator's update.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ganvas.objectives import Constraint
 from ganvas.types import Batch, Critic, Generator, Prior, Shape
 
 EVIDENCE_BATCH = 100
-"""Examples in one pass of the critic for a health check: with gradients it holds the graph of all of them."""
+"""Largest number of scores in one pass of a health check, since gradients keep the graph of the pass in memory."""
 
 
 class Adversarial(Model):
@@ -38,25 +39,25 @@ class Adversarial(Model):
 
     Args:
         prior: distribution of the latents.
-        generator: latents to examples.
-        critic: examples to scores (logits, for a GAN).
-        objective: losses of critic and generator, from scores; which, the family says in :meth:`check`.
-        constraint: what is asked of the critic besides its loss; which, the family says.
-        n_critic: critic updates for each generator update; >= 1.
-        simultaneous: whether a generator update is against the critic before its own update rather than after it.
-        optimizer: called with a network's parameters.
-        generator_optimizer: arguments in which the generator's optimiser differs from it.
-        critic_optimizer: arguments in which the critic's optimiser differs from it.
-        ema_halflife: memory of the averaged generator in images; None keeps no average.
+        generator: maps latents to examples.
+        critic: maps examples to scores (logits, for a GAN).
+        objective: losses of critic and generator; :meth:`check` says which ones the model accepts.
+        constraint: constraint on the critic; :meth:`check` says which ones the model accepts.
+        n_critic: critic updates for each generator update, at least 1.
+        simultaneous: whether the generator is updated against the critic before its update instead of after it.
+        optimizer: makes an optimiser from a network's parameters.
+        generator_optimizer: arguments of ``optimizer`` that differ for the generator.
+        critic_optimizer: arguments of ``optimizer`` that differ for the critic.
+        ema_halflife: half-life of the averaged generator weights, images; None keeps no average.
         gradient_clip: largest L2 norm of either network's gradient; None clips nothing.
-        schedule: of both learning rates.
-        schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+        schedule: schedule of both learning rates.
+        schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
 
     Raises:
         ValueError: the parts do not fit each other.
     """
 
-    # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
+    # Each is an nn.Module and a Generator or Critic; Python has no type for the intersection of both.
     generator: Any
     critic: Any
     players: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -94,7 +95,7 @@ class Adversarial(Model):
     @staticmethod
     @abstractmethod
     def check(objective: AdversarialObjective, constraint: Constraint) -> None:
-        """Refuse an objective or a constraint that does not belong to the family."""
+        """Raise a ValueError for an objective or a constraint that the model does not accept."""
 
     @property
     def shape(self) -> Shape:
@@ -102,16 +103,16 @@ class Adversarial(Model):
         return self.generator.shape
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The generator's optimiser, then the critic's."""
+        """Make the generator's optimiser and the critic's, in this order."""
         networks = zip((self.generator, self.critic), self._differences, strict=True)
         return [self._make_optimizer(network.parameters(), **differences) for network, differences in networks]
 
     def bearers(self) -> dict[str, Any]:
-        """Objective and constraint."""
+        """Return objective and constraint by name."""
         return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One critic update and, every ``n_critic``-th time, one generator update; fakes have the batch's classes."""
+        """Update the critic and, every ``n_critic``-th time, the generator; classes are those of the batch."""
         generators_turn = (self.updates + 1) % self.n_critic == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.call(self.generator, self.prior.sample(len(batch), device=self.device), batch.y)
@@ -122,11 +123,11 @@ class Adversarial(Model):
         return {**self.terms, **{name: term for turn in turns for name, term in turn().items()}}
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
-        """Latents, and classes for a conditional generator, to examples in [-1, 1]."""
+        """Generate examples in [-1, 1] from latents, and from classes if the generator is conditional."""
         return self.call(self.part("generator"), z, y)
 
     def _score(self, y: Int64[Tensor, " n"] | None) -> Callable[[Tensor], Tensor]:
-        """The critic as objectives and constraints see it: examples of these classes to scores."""
+        """Return the critic as a function from examples of the given classes to scores."""
         return lambda x: self.call(self.critic, x, y)
 
     def _update_critic(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -144,12 +145,12 @@ class Adversarial(Model):
         return {f"generator/{name}": value for name, value in terms.named().items()}
 
     def _scores(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """The critic's scores of what fills its packs, without a graph."""
+        """Compute scores without a graph; examples that do not fill a pack are left out."""
         with torch.no_grad():
             return torch.cat([self._score(labels)(chunk) for chunk, labels in self._chunks(x, y)])
 
     def _input_gradients(self, real: Batch) -> tuple[InputGradients, ...]:
-        """The critic's gradient norms where the constraint takes them, if it asks for any."""
+        """Compute the gradient norms that the constraint compares with its target; empty if it has no target norm."""
         pairs = zip(self._chunks(real.x, real.y), self._chunks(self._fakes(real), None), strict=True)
         parts = [self.constraint.input_gradients(self._score(y), x, fake) for (x, y), (fake, _) in pairs]
         found = [part for part in parts if part is not None]
@@ -158,7 +159,7 @@ class Adversarial(Model):
         return (InputGradients(torch.cat([part.norms for part in found]), found[0].target, found[0].one_sided),)
 
     def _fakes(self, like: Batch) -> Tensor:
-        """Examples that the critic is trained against: by the raw weights, with the classes of some real ones."""
+        """Generate examples with the raw weights, as the critic sees them in training, with the classes of ``like``."""
         with torch.no_grad():
             z = self.prior.sample(len(like), device=self.device)
             labels = _labels(like.y, EVIDENCE_BATCH)
@@ -171,7 +172,7 @@ class Adversarial(Model):
 
 
 def _labels(y: Tensor | None, size: int) -> Iterator[Tensor | None]:
-    """Classes in chunks; without classes, None for ever."""
+    """Yield classes in chunks; None without end if there are no classes."""
     return repeat(None) if y is None else iter(y.split(size))
 
 

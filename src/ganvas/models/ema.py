@@ -1,11 +1,12 @@
-r"""Exponential moving average of a network's weights, its memory stated in images.
+r"""Exponential moving average of a network's weights, with a half-life in images.
 
 After a step that showed :math:`b` images, with half-life :math:`h` images,
 
 .. math:: \bar\theta \leftarrow \beta \bar\theta + (1 - \beta)\, \theta, \qquad \beta = 2^{-b / \min(h,\; s / 20)},
 
-where :math:`s` is images seen: early in training the memory is a twentieth of the past, so that the average forgets the
-initial weights. Reference: Karras et al. 2020, the ``ema_rampup`` of https://arxiv.org/abs/2006.06676 (their code).
+where :math:`s` is the number of images seen. Early in training the half-life is a twentieth of that number, so that the
+average forgets the initial weights. Reference: Karras et al. 2020, https://arxiv.org/abs/2006.06676, ``ema_rampup`` in
+their code.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ RAMP_UP = 0.05
 
 
 class EMA(nn.Module):
-    """A copy of ``source`` whose weights and floating buffers follow it slowly.
+    """A copy of ``source`` with averaged weights and floating-point buffers.
 
     Args:
-        source: the network in training; copied, never changed.
-        halflife: :math:`h`, images after which a weight's influence has halved; > 0.
+        source: network in training; it is copied and never changed.
+        halflife: :math:`h`, number of images after which a weight's influence has halved; positive.
     """
 
     def __init__(self, source: nn.Module, halflife: int) -> None:
@@ -36,12 +37,12 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self, source: nn.Module, images: int, images_seen: int) -> None:
-        """One step of the average.
+        """Update the average.
 
         Args:
-            source: the network in training.
-            images: :math:`b`, images shown since the last update.
-            images_seen: :math:`s`, images shown in all, this step's included.
+            source: network in training.
+            images: :math:`b`, images seen since the last update.
+            images_seen: :math:`s`, images seen in all, including this step.
         """
         beta = 0.5 ** (images / max(min(self.halflife, images_seen * RAMP_UP), 1e-8))
         torch._foreach_lerp_(list(self.module.parameters()), list(source.parameters()), 1.0 - beta)
@@ -50,7 +51,7 @@ class EMA(nn.Module):
 
 
 def _follow(mine: Tensor, theirs: Tensor, weight: float) -> None:
-    # BatchNorm counts its batches in an integer buffer, which has no average.
+    # BatchNorm counts its batches in an integer buffer, for which an average makes no sense.
     if mine.is_floating_point():
         mine.lerp_(theirs, weight)
     else:

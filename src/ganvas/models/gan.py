@@ -1,9 +1,9 @@
-r"""The generative adversarial network: a discriminator estimates a divergence, which the generator lowers.
+r"""The generative adversarial network: the discriminator estimates a divergence, and the generator minimises it.
 
 .. math:: \min_G \max_D \; E_{x}[\log D(x)] + E_{z}[\log(1 - D(G(z)))]
 
-is the original game (Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661); the objective says which losses
-are really minimised. The critic's score is the discriminator's logit.
+is the original game (Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661). The objective determines the
+losses. The critic's score is the discriminator's logit.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ganvas.objectives import Constraint, Divergence, Projection
 from ganvas.types import Batch
 
 RECENT = 50
-"""Logged updates, a quarter of them at the default ``log.every``, over which the discriminator is judged."""
+"""Number of last logged updates that judge the discriminator: a quarter of a run at the default ``log.every``."""
 
 
 @final
 class GAN(Adversarial):
-    """A discriminator (the critic) and a divergence: minimax, non-saturating, least squares or hinge.
+    """A GAN with a divergence as its objective: minimax, non-saturating, least squares, hinge or relativistic.
 
-    Regularisers of the discriminator are welcome (R1, DRAGAN, gradient penalty, spectral norm), projections of its
-    weights are not. Arguments: those of :class:`~ganvas.models.adversarial.Adversarial`.
+    The constraint can be a regulariser of the discriminator (R1, DRAGAN, gradient penalty, spectral norm), but not a
+    projection of its weights. The arguments are those of :class:`~ganvas.models.adversarial.Adversarial`.
     """
 
     headline = ("critic/total", "generator/total")
@@ -37,22 +37,21 @@ class GAN(Adversarial):
 
     @staticmethod
     def check(objective: AdversarialObjective, constraint: Constraint) -> None:
-        """Refuse what is no divergence, and a projection.
+        """Check that the objective is a divergence, and that the constraint is not a projection.
 
         Raises:
-            ValueError: naming both sides and a fix.
+            ValueError: one of them does not belong to a GAN.
         """
         if not isinstance(objective, Divergence):
             raise ValueError(
                 f"GAN needs a divergence as its objective, got {type(objective).__name__}; "
-                "write objective=non_saturating (or minimax, least_squares, hinge), or model=wgan_gp for Wasserstein"
+                "write objective=non_saturating (or minimax, least_squares, hinge, relativistic), or model=wgan_gp"
             )
         projections = [part for part in constraint.flat() if isinstance(part, Projection)]
         if projections:
             raise ValueError(
                 f"GAN and {type(projections[0]).__name__} do not go together: projecting a discriminator's weights "
-                "bounds its logits, and its divergence with them; write constraint=none (or r1, spectral_norm), or "
-                "model=wgan"
+                "bounds its logits and so the divergence; write constraint=none (or r1, spectral_norm), or model=wgan"
             )
 
     def own_evidence(
@@ -61,7 +60,7 @@ class GAN(Adversarial):
         held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
-        """The discriminator's recent loss against chance, and its input gradient where the constraint asks for one."""
+        """Return the discriminator's recent loss, its chance level and, if the constraint has a target, gradients."""
         gradients = self._input_gradients(train)
         if "critic/total" not in history:
             return gradients

@@ -1,8 +1,8 @@
-"""The numbers of a model that schedules move, by name: the one mechanism for all of them.
+"""Scheduled numbers of a model, by name.
 
-``optimizer.lr``, ``optimizer.betas`` and ``optimizer.momentum`` are those of every player, ``critic_optimizer.lr`` is
-that of one; ``constraint.weight``, ``constraint.parts.r1.weight`` and ``objective.beta`` are fields of these values;
-``ema_halflife`` is the memory of the averaged weights.
+``optimizer.lr``, ``optimizer.betas`` and ``optimizer.momentum`` belong to all optimisers, ``critic_optimizer.lr`` to
+one. ``constraint.weight``, ``constraint.parts.r1.weight`` and ``objective.beta`` are fields of constraint and
+objective. ``ema_halflife`` is the half-life of the averaged weights.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from ganvas.models.schedules import Schedule
 
 
 class ScheduleError(ValueError):
-    """A schedule names a number that the model does not have."""
+    """Raised if a schedule does not fit the model's numbers."""
 
 
 @final
 class Scheduled:
-    """Schedules, by the name of the number that each moves.
+    """Schedules, by the name of the number that each sets.
 
     Args:
-        named: schedules, nested or by dotted name, as ``{"constraint": {"weight": WarmUp(1000)}}``.
+        named: schedules, nested or by dotted name, such as ``{"constraint": {"weight": WarmUp(1000)}}``.
     """
 
     def __init__(self, named: Mapping[str, Any]) -> None:
         self._by_name = dict(_flat(named))
 
     def check(self, parts: Mapping[str, Any]) -> None:
-        """Refuse names that no part bears, and values of another shape than the part's.
+        """Check that each schedule belongs to a number of the model and has the shape of that number.
 
         Args:
-            parts: by the first word of their numbers' names: values, or parameter groups of an optimiser.
+            parts: objectives, constraints or parameter groups, by the first word of their numbers' names.
 
         Raises:
-            ScheduleError: naming the schedule and the numbers there are.
+            ScheduleError: the model has no such number, or the schedule gives another number of values.
         """
         known = {word: dict(_numbers(word, part)) for word, part in parts.items()}
         for name, schedule in self._by_name.items():
@@ -49,24 +49,24 @@ class Scheduled:
             _check_shape(name, schedule, numbers[name])
 
     def moved(self, word: str, base: Any, images_seen: int) -> Any:
-        """Copy a part with its numbers moved; without a schedule for them, return the part itself.
+        """Copy a part with its scheduled numbers set; return the part itself if none of them has a schedule.
 
         Args:
             word: first word of the numbers' names.
-            base: the part as the config states it.
-            images_seen: by the model.
+            base: the part as in the config.
+            images_seen: images seen by the model.
         """
         for path, schedule in self._of(word):
             base = _replaced(base, path, schedule, images_seen)
         return base
 
     def move_groups(self, word: str, groups: Sequence[dict[str, Any]], images_seen: int) -> None:
-        """Move numbers of an optimiser, which keeps what the config states under ``initial_<key>``.
+        """Set the scheduled numbers of an optimiser, which keeps their values from the config under ``initial_<key>``.
 
         Args:
             word: first word of the numbers' names.
             groups: parameter groups, changed in place.
-            images_seen: by the model.
+            images_seen: images seen by the model.
         """
         for (key,), schedule in self._of(word):
             for group in groups:
@@ -88,14 +88,14 @@ def _flat(named: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Sch
 
 
 def _inside(part: Any) -> Mapping[str, Any]:
-    """Names and values one level below a part."""
+    """Return names and values one level below a part."""
     if isinstance(part, Mapping):
         return {name: value for name, value in part.items() if name != "params"}
     return {field.name: getattr(part, field.name) for field in fields(part)} if is_dataclass(part) else {}
 
 
 def _numbers(name: str, part: Any) -> Iterator[tuple[str, Any]]:
-    """Yield names and stated values of all numbers of a part; whole ones of a value, as ``every``, stay whole."""
+    """Yield names and values of a part's numbers, except integer fields such as ``every``: they have no schedule."""
     if isinstance(part, int | float | list | tuple) and not isinstance(part, bool):
         yield name, part
     whole = {field.name for field in fields(part) if field.type in ("int", int)} if is_dataclass(part) else ()
@@ -105,7 +105,7 @@ def _numbers(name: str, part: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_shape(name: str, schedule: Any, stated: Any) -> None:
-    """Refuse what is no schedule, and one that gives another number of values than is stated."""
+    """Check that ``schedule`` is a schedule and gives as many values as the config."""
     if not isinstance(schedule, Schedule):
         fix = f"write +schedule@schedules.{name}=warm_up, or ramp"
         raise ScheduleError(f"schedules.{name}: got {schedule!r}, expected a schedule; {fix}")
@@ -125,7 +125,7 @@ def _replaced(part: Any, path: Sequence[str], schedule: Schedule, images_seen: i
     inner = _replaced(_inside(part)[path[0]], path[1:], schedule, images_seen)
     if isinstance(part, Mapping):
         return {**part, path[0]: inner}
-    # Not dataclasses.replace: a schedule may take a weight to 0, which a config may not state.
+    # dataclasses.replace would validate: a schedule may set a weight to 0, a config may not.
     moved = copy.copy(part)
     object.__setattr__(moved, path[0], inner)
     return moved

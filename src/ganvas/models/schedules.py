@@ -1,10 +1,10 @@
-r"""Schedules: how a number of a model moves with the images seen, :math:`s`.
+r"""Schedules: numbers of a model as functions of the number of images seen, :math:`s`.
 
-A :class:`Factor` multiplies the number that the config states. Constant :math:`f = 1`; linear decay
+A :class:`Factor` multiplies the number in the config. Constant :math:`f = 1`; linear decay
 :math:`f = \max(0, 1 - s / S)` (WGAN-GP App. F); cosine :math:`f = (1 + \cos(\pi \min(s / S, 1))) / 2`, with :math:`S`
 the budget in images; the stages of the IWAE; the exponential decay of the first GAN; linear warm-up. A :class:`Ramp`
-goes from one stated value to another. Counting images, not optimiser steps, makes a schedule mean the same at any batch
-size and number of critic updates, and leaves nothing to restore when a run is resumed.
+goes linearly from one value to another. Because schedules count images and not optimiser steps, they mean the same for
+any batch size and number of critic updates, and a resumed run has no state of a schedule to restore.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from typing import Any, final
 
 
 def _require_positive(argument: str, received: int) -> None:
-    """Refuse a length of 0 images: the schedule would divide by it, or never end."""
+    """Raise a ValueError unless the length in images is positive; else a schedule would divide by 0 or never end."""
     if not received > 0:
         raise ValueError(f"{argument}: got {received}, expected more than 0 images. Write schedule=constant for none.")
 
 
 class Schedule(ABC):
-    """Abstract: the value of one number, by images seen."""
+    """Abstract: a number as a function of the images seen."""
 
     @abstractmethod
     def value(self, base: Any, images_seen: int) -> Any:
         """Return the number after ``images_seen`` images.
 
         Args:
-            base: what the config states: a number or several, as Adam's betas.
-            images_seen: by the model, 0 or more.
+            base: value in the config: a number, or several such as Adam's betas.
+            images_seen: images seen by the model, at least 0.
         """
 
 
 class Factor(Schedule):
-    """Abstract: a factor on what the config states."""
+    """Abstract: a factor on the value in the config."""
 
     @abstractmethod
     def __call__(self, images_seen: int) -> float:
         """Return the factor after ``images_seen`` images."""
 
     def value(self, base: Any, images_seen: int) -> Any:
-        """Return the number, or each of several, times the factor."""
+        """Multiply the number, or each of several, by the factor."""
         factor = self(images_seen)
         return [each * factor for each in base] if isinstance(base, Sequence) else base * factor
 
@@ -66,7 +66,7 @@ class LinearDecay(Factor):
     Reference: Gulrajani et al. 2017, Appendix F, https://arxiv.org/abs/1704.00028.
 
     Args:
-        images: :math:`S`, images after which the rate is zero.
+        images: :math:`S`, images after which the factor is 0; positive.
     """
 
     images: int
@@ -87,7 +87,7 @@ class CosineDecay(Factor):
     Reference: Loshchilov and Hutter 2017, eq. 5 with one cycle and a minimum of 0, https://arxiv.org/abs/1608.03983.
 
     Args:
-        images: :math:`S`, images after which the rate is zero.
+        images: :math:`S`, images after which the factor is 0; positive.
     """
 
     images: int
@@ -108,7 +108,7 @@ class Stages(Factor):
     Reference: Burda et al. 2016, section 5, https://arxiv.org/abs/1509.00519.
 
     Args:
-        epoch: images of the training set.
+        epoch: number of images in the training set.
     """
 
     epoch: int
@@ -134,9 +134,9 @@ class ExponentialDecay(Factor):
     (``ExponentialDecay`` of pylearn2).
 
     Args:
-        decay: :math:`d`, by which the rate is divided every batch.
-        batch: :math:`b`, images of one batch.
-        floor: :math:`f_0`.
+        decay: :math:`d`, divisor of the number after each batch.
+        batch: :math:`b`, number of images in a batch.
+        floor: :math:`f_0`, smallest factor.
     """
 
     decay: float
@@ -154,13 +154,13 @@ class ExponentialDecay(Factor):
 @final
 @dataclass(frozen=True)
 class WarmUp(Factor):
-    r""":math:`f(s) = \min(1, s / S)`: from nothing to what the config states.
+    r""":math:`f(s) = \min(1, s / S)`, a linear increase from 0 to the value in the config.
 
     Reference: Bowman et al. 2016, section 3.1, https://arxiv.org/abs/1511.06349 (the weight of the KL); linear as in
     Sønderby et al. 2016, section 2.3, https://arxiv.org/abs/1602.02282.
 
     Args:
-        images: :math:`S`, images after which the number is what the config states; positive.
+        images: :math:`S`, images after which the number has its value in the config; positive.
     """
 
     images: int
@@ -176,17 +176,17 @@ class WarmUp(Factor):
 @final
 @dataclass(frozen=True)
 class Ramp(Schedule):
-    r""":math:`v(s) = v_0 + \min(s / S, 1) (v_1 - v_0)`, in place of what the config states.
+    r""":math:`v(s) = v_0 + \min(s / S, 1) (v_1 - v_0)`, which replaces the value in the config.
 
     Reference: ``MomentumAdjustor`` of pylearn2, with which Goodfellow et al. 2014 raise the momentum.
 
     Args:
-        start: :math:`v_0`, a number or several, as Adam's betas.
-        end: :math:`v_1`, as many.
+        start: :math:`v_0`, a number, or several such as Adam's betas.
+        end: :math:`v_1`, as many numbers as ``start``.
         images: :math:`S`, images after which the end is reached; positive.
 
     Raises:
-        ValueError: no images, or another number of values at the end.
+        ValueError: ``images`` is not positive, or ``start`` and ``end`` have different lengths.
     """
 
     start: Any
@@ -199,7 +199,7 @@ class Ramp(Schedule):
             raise ValueError(f"start and end: got {self.start} and {self.end}, expected as many numbers in both")
 
     def value(self, base: Any, images_seen: int) -> Any:
-        """Return the number after ``images_seen`` images; ``base`` is not read."""
+        """Return the number after ``images_seen`` images; ``base`` is not used."""
         share = min(images_seen / self.images, 1.0)
         if isinstance(self.start, Sequence):
             return [a + share * (b - a) for a, b in zip(self.start, self.end, strict=True)]
@@ -207,5 +207,5 @@ class Ramp(Schedule):
 
 
 def _length(value: Any) -> int | None:
-    """Return how many numbers a value has, or None for a single one."""
+    """Return the length of a sequence; None for a single number."""
     return len(value) if isinstance(value, Sequence) else None

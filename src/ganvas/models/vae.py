@@ -1,9 +1,9 @@
-r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :math:`p(x \mid z)` raise a bound.
+r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :math:`p(x \mid z)` maximise a bound.
 
 .. math:: \log p(x) \ge E_{q(z \mid x)}[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))
 
-Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114. The objective says which bound (ELBO,
-beta-ELBO, importance-weighted); terms are sums over pixels and means over images, in nats.
+Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114. The objective is the ELBO, the
+beta-ELBO or the importance-weighted bound; its terms are sums over pixels and means over images, in nats.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ganvas.types import Batch, Decoder, Encoder, Posterior, Prior, Shape
 
 @final
 class VAE(Model):
-    """Encoder, decoder, likelihood and a bound.
+    """A variational autoencoder: encoder, decoder, likelihood and bound.
 
     Args:
-        prior: distribution of the latents; where it has no closed form of the KL, the bound estimates it.
-        encoder: examples to the approximate posterior.
-        decoder: latents to the location of the likelihood.
+        prior: distribution of the latents; if the KL has no closed form, the bound estimates it.
+        encoder: maps examples to the approximate posterior.
+        decoder: maps latents to the location of the likelihood.
         likelihood: Bernoulli, Gaussian or discretised logistic.
-        objective: the bound to raise, with its number of latent samples.
-        optimizer: called with the parameters of encoder, decoder and, where it is learned, the scale.
-        ema_halflife: memory of the averaged encoder and decoder in images; None keeps no average.
+        objective: the bound to maximise, with its number of latent samples.
+        optimizer: makes the optimiser from the parameters of encoder, decoder and, if learned, the scale.
+        ema_halflife: half-life of the averaged weights of encoder and decoder, images; None keeps no average.
         gradient_clip: largest L2 norm of the gradient; None clips nothing.
-        schedule: of the learning rate.
-        schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+        schedule: schedule of the learning rate.
+        schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -48,7 +48,7 @@ class VAE(Model):
 
     headline = ("elbo", "reconstruction", "kl")
     players: ClassVar[tuple[str, ...]] = ("vae",)
-    # Each is an nn.Module as well as what its name promises, which Python's types cannot say together.
+    # Each is an nn.Module and an Encoder or Decoder; Python has no type for the intersection of both.
     encoder: Any
     decoder: Any
 
@@ -80,43 +80,43 @@ class VAE(Model):
         return self.decoder.shape
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One optimiser for everything that learns."""
+        """Make one optimiser for all learned parameters."""
         return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
 
     def bearers(self) -> dict[str, Any]:
-        """The objective."""
+        """Return the objective by name."""
         return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One update of encoder and decoder."""
+        """Update encoder and decoder once."""
         terms = self.objective(self._draws(batch, self.encoder, self.decoder, self.objective.samples))
         self.update("vae", terms.total)
         return terms.named()
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
-        r"""Latents, and classes for a conditional decoder, to the mean of :math:`p(x \mid z)`, in [-1, 1]."""
+        r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
         return self.likelihood.mean(self.call(self.part("decoder"), z, y))
 
     def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
-        """Reconstructions, in [-1, 1], of examples from the posterior's mean."""
+        """Reconstruct examples from the posterior's mean, in [-1, 1]."""
         with torch.no_grad(), evaluating(self):
             return self.decode(self.call(self.part("encoder"), batch.x, batch.y).mean, batch.y)
 
     def evaluate(self, batch: Batch) -> BoundTerms:
-        """The objective's terms on held-out examples, in nats, by the weights the model is judged by."""
+        """Compute the objective's terms in nats, with the averaged weights if there are any."""
         parts = (self.part("encoder"), self.part("decoder"))
         with torch.no_grad(), evaluating(self):
             return self.objective(self._draws(batch, *parts, self.objective.samples))
 
     def posterior(self, batch: Batch) -> Posterior:
-        r"""The approximate posterior :math:`q(z \mid x)` of examples, by the weights the model is judged by."""
+        r"""Compute the approximate posterior :math:`q(z \mid x)`, with the averaged weights if there are any."""
         with torch.no_grad(), evaluating(self):
             return self.call(self.part("encoder"), batch.x, batch.y)
 
     def posterior_moments(
         self, batches: Iterable[Batch]
     ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
-        """Means and standard deviations of the posterior, batch by batch; see :meth:`posterior`.
+        """Yield means and standard deviations of the posterior for each batch, see :meth:`posterior`.
 
         Args:
             batches: examples, on any device.
@@ -124,7 +124,7 @@ class VAE(Model):
         return (moments(self.posterior(batch.to(self.device))) for batch in batches)
 
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
-        r"""Log importance weights of fresh draws from the posterior, by the weights the model is judged by.
+        r"""Compute log importance weights of new draws from the posterior, with the averaged weights if there are any.
 
         .. math:: \log w_i = \log p(x \mid z_i) + \log p(z_i) - \log q(z_i \mid x), \qquad z_i \sim q(z \mid x)
 
@@ -132,7 +132,7 @@ class VAE(Model):
 
         Args:
             batch: examples, on the device of the model.
-            k: draws an example, at least 1.
+            k: draws for each example, at least 1.
 
         Returns:
             Nats.
@@ -147,15 +147,15 @@ class VAE(Model):
         held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
-        """The posterior of held-out examples; of training ones where there are no others."""
+        """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
         return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
 
     def _draws(self, batch: Batch, encoder: Any, decoder: Any, k: int) -> Draws:
-        """K draws of the latents of each example, with their densities."""
+        """Draw k latents for each example and compute their log densities."""
         posterior: Posterior = self.call(encoder, batch.x, batch.y)
-        kl = self.prior.kl(posterior)  # before the draws: gradients are added in the order of operations
+        kl = self.prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
         z = posterior.rsample((k,))
         location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
@@ -166,7 +166,7 @@ class VAE(Model):
 def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
     if not likelihood.learned_scale:
         return None
-    # One scale a channel: a scale for each pixel lets a VAE collapse it where a pixel never changes.
+    # One scale for each channel: a scale for each pixel would go to 0 for pixels that never change.
     broadcast = (shape[0],) + (1,) * (len(shape) - 1)
     return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
@@ -183,8 +183,8 @@ def _bound(objective: Bound | AdversarialObjective) -> Bound:
 def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
     if not prior.everywhere:
         raise ValueError(
-            f"VAE needs a prior whose density is positive everywhere, got {type(prior).__name__}: a posterior that "
-            "reaches beyond it is infinitely far from it; write prior=normal or mixture"
+            f"VAE needs a prior whose density is positive everywhere, got {type(prior).__name__}: the KL of a "
+            "posterior that reaches beyond the prior is infinite; write prior=normal or mixture"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

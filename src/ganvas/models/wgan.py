@@ -1,9 +1,9 @@
-r"""The Wasserstein GAN: a 1-Lipschitz critic estimates the earth mover's distance, which the generator lowers.
+r"""The Wasserstein GAN: a 1-Lipschitz critic estimates the Wasserstein-1 distance, and the generator minimises it.
 
 .. math:: W(P_r, P_g) = \sup_{\|f\|_L \le 1} E_{x \sim P_r}[f(x)] - E_{x \sim P_g}[f(x)]
 
-Reference: Arjovsky, Chintala and Bottou 2017, eq. 2, https://arxiv.org/abs/1701.07875. The critic's loss, with its sign
-turned, is the estimate, up to the critic's Lipschitz constant; it is logged as ``critic/wasserstein``.
+Reference: Arjovsky, Chintala and Bottou 2017, eq. 2, https://arxiv.org/abs/1701.07875. The negative
+loss of the critic estimates the distance times the critic's Lipschitz constant; it is logged as ``critic/wasserstein``.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from ganvas.types import Batch
 
 @final
 class WGAN(Adversarial):
-    """A critic, the Wasserstein objective and a Lipschitz constraint.
+    """A WGAN with the Wasserstein objective and a Lipschitz constraint.
 
-    The constraint is a gradient penalty, weight clipping or spectral norm, or a sum with one of them. Arguments: those
-    of :class:`~ganvas.models.adversarial.Adversarial`.
+    The constraint is a gradient penalty, weight clipping or spectral norm, or a sum with one of them. The arguments are
+    those of :class:`~ganvas.models.adversarial.Adversarial`.
     """
 
     headline = ("critic/wasserstein", "generator/total")
 
     @staticmethod
     def check(objective: AdversarialObjective, constraint: Constraint) -> None:
-        """Refuse another objective, and a constraint that bounds no Lipschitz constant.
+        """Check that the objective is the Wasserstein one, and that the constraint bounds the Lipschitz constant.
 
         Raises:
-            ValueError: naming both sides and a fix.
+            ValueError: one of them does not belong to a WGAN.
         """
         if not isinstance(objective, Wasserstein):
             raise ValueError(
@@ -56,7 +56,7 @@ class WGAN(Adversarial):
         held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
-        """The critic's scores of training, held-out and generated examples, and its input gradient where penalised."""
+        """Return the critic's scores of training, held-out and generated examples and, if penalised, gradient norms."""
         gradients = self._input_gradients(train)
         if held_out is None:
             return gradients

@@ -36,7 +36,9 @@ class Critic(nn.Module):
         self.shape = image_shape("article", shape)
         inputs, height, width = self.shape
         if not channels:
-            raise ValueError("network 'article': argument `channels` is empty. Fix: give one width a convolution.")
+            raise ValueError(
+                "network 'article': argument `channels` is empty. Fix: give one width for each convolution."
+            )
         stack: list[nn.Module] = []
         for outputs in channels:
             stack += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(slope), nn.Dropout(dropout)]

@@ -88,8 +88,8 @@ class Critic(nn.Module):
         shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
         hidden: widths of the maxout layers, example side first.
         pieces: number of affine maps of which a unit takes the maximum, at least 2.
-        dropout: probability of dropping an input of each layer, in [0, 1). There is one more than hidden layers; the
-            first is for the example itself.
+        dropout: probability of dropping an input of each layer, in [0, 1), one more than there
+            are hidden layers; the first is for the example itself.
         init: fills each weight in place; biases start at 0.
 
     Raises:
@@ -106,7 +106,7 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         if len(dropout) != len(hidden) + 1:
-            expected = f"{len(hidden) + 1}: one a layer's input, the output layer included"
+            expected = f"{len(hidden) + 1}: one for each layer, the output layer included"
             raise ValueError(f"network 'maxout': argument `dropout` has {len(dropout)} values; expected {expected}")
         self.shape = any_shape(NAME, shape)
         widths = [prod(self.shape), *hidden]

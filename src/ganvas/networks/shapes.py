@@ -89,7 +89,9 @@ def halvings(network: str, shape: Sequence[int], stages: int) -> list[Size]:
     _, height, width = image_shape(network, shape)
     smallest = 2**stages
     if stages < 1:
-        raise ValueError(f"network '{network}': argument `channels` is empty. Fix: give one width a stride-two stage.")
+        raise ValueError(
+            f"network '{network}': argument `channels` is empty. Fix: give one width for each stride-two stage."
+        )
     if min(height, width) < smallest:
         serves = f"images of at least {smallest}x{smallest} with {stages} stages"
         raise refusal(network, shape, serves, "give fewer `channels`, or take network=mlp")

@@ -1,4 +1,4 @@
-"""Objectives: frozen values that turn scores, critics and densities into named terms. Tensors in, scalars out."""
+"""Objectives: frozen values that map tensors (scores, examples, log densities) to named scalar terms."""
 
 from __future__ import annotations
 

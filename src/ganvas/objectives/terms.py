@@ -1,4 +1,4 @@
-r"""What an objective returns: a total to descend, and the named numbers it is made of.
+r"""Terms, the return value of an objective: a total to minimise, and named numbers to log.
 
 .. math:: \text{total} = L(\theta), \qquad \text{named} = \{\text{name} \mapsto \text{value without gradient}\}.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Terms(ABC):
-    """Abstract: every field is a scalar with a name; only ``total`` is meant to be differentiated.
+    """Abstract: scalars by name. Only ``total`` is differentiated; the other fields are logged.
 
     Args:
         total: scalar to minimise.
@@ -33,11 +33,11 @@ class Terms(ABC):
 @final
 @dataclass(frozen=True, eq=False)
 class CriticTerms(Terms):
-    """The critic's loss with the mean scores it gave.
+    """The critic's loss, and its mean scores of real and of generated examples.
 
     Args:
         total: scalar to minimise over the critic's parameters.
-        real_score: mean raw score (a logit where the critic is a discriminator) of real examples.
+        real_score: mean raw score of real examples; a logit if the critic is a discriminator.
         fake_score: mean raw score of generated examples.
     """
 
@@ -48,7 +48,7 @@ class CriticTerms(Terms):
 @final
 @dataclass(frozen=True, eq=False)
 class GeneratorTerms(Terms):
-    """The generator's loss with the mean score its examples got.
+    """The generator's loss, and the critic's mean score of its examples.
 
     Args:
         total: scalar to minimise over the generator's parameters.
@@ -59,10 +59,10 @@ class GeneratorTerms(Terms):
 
 
 def numbers(terms: Mapping[str, Tensor]) -> dict[str, float]:
-    """Read terms from their device, with one synchronisation for all of them.
+    """Convert terms to Python floats, with one device synchronisation for all of them.
 
     Args:
-        terms: by name, each of one element, all on one device.
+        terms: tensors of one element, by name, all on the same device.
     """
     if not terms:
         return {}

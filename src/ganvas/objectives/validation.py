@@ -1,20 +1,20 @@
-"""How a wrong field of an objective is reported: which argument, what came, what was expected, how to mend it."""
+"""One form for errors about a field of an objective: the argument, its value, the expected values and a fix."""
 
 from __future__ import annotations
 
 
 def require(holds: bool, argument: str, received: object, expected: str, fix: str) -> None:
-    """Refuse a value at construction.
+    """Raise an error about an argument, unless a condition holds.
 
     Args:
-        holds: whether the value is fine.
-        argument: name of the argument as the config spells it.
-        received: the value that came.
-        expected: what is accepted, in words.
-        fix: what to write instead.
+        holds: the condition.
+        argument: name of the argument, as in the config.
+        received: the argument's value.
+        expected: the accepted values, in words.
+        fix: a suggestion in words, as a sentence.
 
     Raises:
-        ValueError: unless ``holds``.
+        ValueError: ``holds`` is false.
     """
     if not holds:
         raise ValueError(f"{argument}: got {received!r}, expected {expected}. {fix}")

@@ -174,7 +174,7 @@ def parse(name: str, content: Mapping[str, Any]) -> Paper:
     if unknown := set(top["minutes"]) - set(SCALES):
         raise ValueError(f"{name}: unknown scale {', '.join(sorted(unknown))}; known are {', '.join(SCALES)}")
     if unserved := {claim.scale for claim in claims} - set(top["minutes"]):
-        raise ValueError(f"{name}: claims at scale {', '.join(sorted(unserved))}, for which minutes says nothing")
+        raise ValueError(f"{name}: claims at scale {', '.join(sorted(unserved))}, which have no entry in minutes")
     minutes = {scale: float(value) for scale, value in top["minutes"].items()}
     return Paper(**{**top, "claims": claims, "minutes": minutes})
 

@@ -44,11 +44,11 @@ class Trained:
         return open_model(str(self.folder / LAST), device_of(None))
 
     def measured(self, metric: str, split: str) -> Found:
-        """Scores of the final weights on the data they were trained on, by a metric that needs no extractor.
+        """Measure scores of the final weights, by a metric that needs no extractor.
 
         Args:
-            metric: as ``elbo``.
-            split: of the data.
+            metric: name of the metric, such as ``elbo``.
+            split: split of the run's own data.
         """
         subject, asked = self.subject, Asked(settings_of({}), n=0, seed=0)
         return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])

@@ -1,8 +1,8 @@
 """Runs of a study from MLflow as one tidy table, a row for each seed of each configuration.
 
-The store is asked in pages of a thousand runs, never run by run. What a run came to (``outcome``) is ``finished`` or
-one of ``nan``, ``error``, ``pruned``, ``interrupted``, ``running``, with a reason. A seed that was trained twice (a
-retry) is one row: the one that finished last, else the last one; ``attempts`` counts them.
+The store is queried in pages of a thousand runs, never run by run. A run's ``outcome`` is ``finished`` or one of
+``nan``, ``error``, ``pruned``, ``interrupted``, ``running``, with a reason. A seed that was trained several times has
+one row, that of the last run that finished, else that of the last run; ``attempts`` is the number of runs.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _OUTCOMES = {"FINISHED": "finished", "KILLED": "interrupted", "RUNNING": "runnin
 
 
 class StudyError(ValueError):
-    """There is no such study, or nothing in it that can be reported."""
+    """Raised if there is no such study, or if it has nothing to report."""
 
     exit_code = 2
 
 
 def study_runs(client: MlflowClient, study: str) -> list[Run]:
-    """Every run that carries the study's tag, of any role and in any experiment, the oldest first.
+    """Find all runs with the study's tag, of any role and in any experiment, the oldest first.
 
     Args:
-        client: of the store.
-        study: its name.
+        client: client of the MLflow store.
+        study: name of the study.
 
     Raises:
         StudyError: a name that MLflow cannot search for.
@@ -62,16 +62,16 @@ def study_runs(client: MlflowClient, study: str) -> list[Run]:
 
 
 def tidy(runs: list[Run]) -> pd.DataFrame:
-    """One row a seed run.
+    """Make the tidy table, one row for each seed of each configuration.
 
     Args:
-        runs: of one study, of any role.
+        runs: runs of one study, of any role.
 
     Returns:
         Columns ``run_id``, ``study``, ``configuration``, ``label``, ``seed``, ``outcome``, ``reason``, ``model``,
         ``images``, ``wall_seconds``, ``protocol``, ``start``, ``attempts``; a column for each score (``score/...``,
         ``best/...``, ``selection/...``, last ``val/...``), gap (``gap/...``) and cost (``cost/...``); a column
-        ``param/<key>`` for each key whose value differs among configurations. Empty where there is no seed run.
+        ``param/<key>`` for each key whose value differs among configurations. Empty without a seed run.
     """
     table = pd.DataFrame([_row(run) for run in runs if run.data.tags.get(ROLE) not in (STUDY, CONFIGURATION)])
     if table.empty:
@@ -87,10 +87,10 @@ def tidy(runs: list[Run]) -> pd.DataFrame:
 
 
 def protocol_fingerprint(table: pd.DataFrame, score: str) -> pd.Series:
-    """Fingerprint of one score for each row, None where a run has none.
+    """Return the protocol fingerprint of one score for each row; None if a run has none.
 
     Args:
-        table: as :func:`tidy` returns it.
+        table: tidy table, as :func:`tidy` returns it.
         score: key of the score.
     """
     return pd.Series([digits.get(score) for digits in table["protocol"]], index=table.index)
@@ -132,7 +132,7 @@ def _asked(run: Run) -> str:
 
 
 def _configuration(run: Run) -> str:
-    """Of a run that no sweep has labelled: a hash of its parameters but the seed and what decides nothing."""
+    """Identify the configuration of a run outside sweeps by a hash of the parameters that can change a score."""
     facts = {key: value for key, value in sorted(run.data.params.items()) if decides(key)}
     facts = facts or {"overrides": _asked(run), "model": run.data.tags.get("ganvas.model", "")}
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
@@ -150,18 +150,18 @@ def _outcome(run: Run) -> str:
 
 
 def _images(run: Run) -> int:
-    # MLflow gives the step of a last value through its entities only, not through the dictionary of values.
+    # Only the metric entities have the step of a last value; the dictionary of values does not.
     return max((metric.step for metric in run.data._metric_objs), default=0)
 
 
 def _protocols(tags: dict[str, str]) -> dict[str, str]:
-    """Fingerprint by score; no score has that of another."""
+    """Return the fingerprints by score."""
     prefix = f"{PROTOCOL_TAG}."
     return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}
 
 
 def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:
-    """Two runs of one seed are one observation: counting both would make intervals too short."""
+    """Keep one run for each seed, since counting two runs of a seed would make intervals too short."""
     identity = ["study", "configuration", "seed"]
     table["attempts"] = table.groupby(identity)["run_id"].transform("count")
     table["_done"] = table["outcome"] == "finished"

@@ -1,4 +1,4 @@
-"""Protocol of a ranking's scores, read from a run that has it: one line for the page, and how two differ."""
+"""Protocol of a ranking's scores: reading it from a run, one line of text about it, and differences of protocols."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from ganvas.scoring.protocol import Protocol, leaves, require_comparable
 from ganvas.tracking.log_scores import FOLDER
 
 _TOLD = ("metric", "revision", "weights", "split", "preprocessing")
-"""Conditions that the line says in words, or that are too long for it; so are hashes."""
+"""Conditions that :func:`protocol_line` says in words, or that are too long for it, as hashes are."""
 _HASH = 64
 _FILES = ("result.json", f"{FOLDER}/result.json")
-"""Of ``ganvas train`` and of ``ganvas score``."""
+"""Files among a run's artifacts that hold protocols: of ``ganvas train``, and of ``ganvas score``."""
 
 
 def protocol_of(client: MlflowClient, ranking: Ranking) -> Protocol | None:
-    """How the scores of a ranking were measured.
+    """Read the protocol of a ranking's scores from its best configuration.
 
     Args:
-        client: of the store.
-        ranking: of one protocol.
+        client: client of the MLflow store.
+        ranking: ranking of the scores of one protocol.
 
     Returns:
-        None where no run's ``result.json`` holds a protocol of that fingerprint.
+        The protocol; None if no ``result.json`` of that run holds it.
     """
     if not ranking.ranked:
         return None
     run_id = str(ranking.ranked[0].scored["run_id"].iloc[0])
-    score = ranking.score.replace("best/", "score/", 1)  # the best checkpoint is measured as the final weights are
+    score = ranking.score.replace("best/", "score/", 1)  # best/ and score/ share one protocol
     found = (_protocol(_read(client, run_id, path), score) for path in _FILES)
     return next((p for p in found if p is not None and p.fingerprint() == ranking.fingerprint), None)
 
 
 def protocol_line(protocol: Protocol) -> str:
-    """The protocol as a sentence's length allows; the page holds the whole beside it."""
+    """Describe the protocol in one line; the page also shows the whole protocol."""
     stated, recorded = protocol.conditions, protocol.recorded
     weights = f"{stated['weights']} weights"
     if "n_real" not in stated:
@@ -57,12 +57,12 @@ def protocol_line(protocol: Protocol) -> str:
 
 
 def how_they_differ(protocols: list[Protocol]) -> str:
-    """What keeps scores of several protocols from being ranked together: the fields, with both values."""
+    """Name the conditions in which protocols differ, with both values."""
     try:
         require_comparable(protocols)
     except ValueError as error:
         return str(error)
-    return "scores of different protocols do not compare"
+    return "scores of different protocols cannot be compared"
 
 
 def _read(client: MlflowClient, run_id: str, path: str) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def dimension(override: Any) -> Dimension:
         made = read(override)
         _ = made.distribution
     except (ValueError, SweepError) as error:
-        raise SweepError(f"{override.input_line}: {error}; write tag(log, interval(1e-4, 1e-2)), say") from error
+        raise SweepError(f"{override.input_line}: {error}; write for example tag(log, interval(1e-4, 1e-2))") from error
     return made
 
 

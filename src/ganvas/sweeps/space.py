@@ -177,5 +177,5 @@ def _seeds(override: Any, given: Any) -> tuple[int, ...]:
     except ValueError as error:
         raise SweepError(f"seeds must be whole numbers, got {values}; write seed=1,2,3 or seeds: 3") from error
     if not seeds:
-        raise SweepError(f"seeds: {given} leaves none; write seeds: 3")
+        raise SweepError(f"seeds: {given} gives no seed; write seeds: 3")
     return seeds

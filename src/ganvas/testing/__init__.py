@@ -1,14 +1,14 @@
-"""Contract suites: what every part of a kind must keep, as pytest classes over parts of ganvas and of one's own.
+"""Contract suites: pytest classes with the tests that every part of a kind must pass, in ganvas or in your own package.
 
-A suite is used by deriving a test class that says in a fixture what is tested:
+To use a suite, derive a test class from it, with a fixture that makes the part under test:
 
 >>> class TestMyLoss(AdversarialContract):
 ...     @pytest.fixture
 ...     def objective(self):
 ...         return MyLoss(margin=1.0)
 
-ganvas's own tests run the same suites over all parts that it ships. This package needs pytest, which ganvas itself does
-not install.
+The tests of ganvas run the same suites on all parts that it ships. This package needs pytest, which an installation of
+ganvas does not include.
 """
 
 import pytest
@@ -21,7 +21,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.objectives",
 )
 
-from ganvas.testing.data import SourceContract  # noqa: E402  (after their assertions are made to show values)
+from ganvas.testing.data import SourceContract  # noqa: E402  (after assertion rewriting is registered)
 from ganvas.testing.latents import PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402

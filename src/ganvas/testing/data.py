@@ -1,4 +1,4 @@
-"""Contract of data sets."""
+"""Contract of data sources."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import torch
 from ganvas.data.source import SPLITS, DataError, Source
 
 Build = Callable[[], Source]
-"""Makes the source under test, anew at each call."""
+"""Makes a new source under test at each call."""
 
 
 class SourceContract:
-    """Promises of a data set. Derive a class with a fixture ``build``."""
+    """Contract of a data source. Derive a class with a fixture ``build``."""
 
     @pytest.fixture
     def build(self) -> Build:
-        """A function that makes the source under test."""
+        """Return a function that makes the source under test."""
         raise NotImplementedError("override the fixture `build`")
 
     def test_examples_have_the_stated_shape_and_type(self, build: Build) -> None:
-        """Splits in order; images are ``uint8``, points ``float32``, labels one an example."""
+        """Splits are in order; images are ``uint8``, points ``float32``; each example has one label, if any."""
         source = build()
         assert isinstance(source, Source)
         assert source.splits == tuple(split for split in SPLITS if split in source.splits) != ()
@@ -36,7 +36,7 @@ class SourceContract:
             assert examples.labels is None or examples.labels.shape == (len(examples),)
 
     def test_labels_are_indices_of_its_classes(self, build: Build) -> None:
-        """A source that names classes has in every split one label an example, each the index of a class."""
+        """If a source names classes, the label of each example is the index of a class; else there are no labels."""
         source = build()
         for split in source.splits:
             examples = source.load(split)
@@ -48,7 +48,7 @@ class SourceContract:
             assert int(labels.min()) >= 0 and int(labels.max()) < len(source.classes) == len(set(source.classes))
 
     def test_batches_follow_the_index(self, build: Build) -> None:
-        """A batch holds the examples at the positions asked for, in that order, repeats too."""
+        """A batch holds the examples at the given positions, in the given order, with repetitions."""
         examples = build().load("train")
         index = torch.tensor([3, 0, 3, len(examples) - 1])
         batch = examples.batch(index)
@@ -57,7 +57,7 @@ class SourceContract:
         assert batch[0].equal(batch[2]) and not batch[0].equal(batch[1])
 
     def test_building_twice_gives_the_same_content(self, build: Build) -> None:
-        """The content is a function of the arguments, and the fingerprint is of the content."""
+        """Two sources with the same arguments have equal examples and equal fingerprints."""
         first, second = build(), build()
         for split in first.splits:
             a, b = first.load(split), second.load(split)
@@ -66,7 +66,7 @@ class SourceContract:
             assert a.batch(everything).equal(b.batch(everything))
 
     def test_splits_differ_and_share_no_example(self, build: Build) -> None:
-        """No example of one split is in another, so that a score on held-out data is one."""
+        """No example of one split is in another, so that held-out data are really held out."""
         source = build()
         loaded = [source.load(split) for split in source.splits]
         assert len({examples.fingerprint() for examples in loaded}) == len(loaded)
@@ -74,13 +74,13 @@ class SourceContract:
         assert sum(map(len, seen)) == len(set().union(*seen))
 
     def test_unknown_split_is_refused_with_the_known_ones(self, build: Build) -> None:
-        """The message names the splits there are."""
+        """The error message names the splits of the source."""
         source = build()
         with pytest.raises(DataError, match=f"split='valid'.*{', '.join(source.splits)}"):
             source.load("valid")
 
     def test_examples_travel_to_workers(self, build: Build) -> None:
-        """Pickled examples are the same."""
+        """Examples are equal after pickling."""
         examples = build().load("train")
         copy = pickle.load(io.BytesIO(pickle.dumps(examples)))
         assert copy.batch(torch.tensor([1, 2])).equal(examples.batch(torch.tensor([1, 2])))

@@ -12,15 +12,15 @@ from ganvas.types import Prior
 
 
 class PriorContract:
-    """Promises of a distribution over latents. Derive a class with a fixture ``prior``."""
+    """Contract of a prior over latents. Derive a class with a fixture ``prior``."""
 
     @pytest.fixture
     def prior(self) -> Prior:
-        """The prior under test."""
+        """Return the prior under test."""
         raise NotImplementedError("override the fixture `prior`")
 
     def test_draws_are_a_function_of_the_generator(self, prior: Prior) -> None:
-        """``float32`` draws that depend on the generator alone and leave the global random state untouched."""
+        """Draws are ``float32``, depend only on the generator, and leave the global random state unchanged."""
         assert isinstance(prior, Prior)
         before = torch.get_rng_state()
         z, again, other = (prior.sample(6, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
@@ -29,14 +29,14 @@ class PriorContract:
         assert torch.equal(before, torch.get_rng_state())
 
     def test_draws_have_finite_log_densities(self, prior: Prior) -> None:
-        """One number for each latent, for any shape of the batch."""
+        """``log_prob`` returns one finite number for each latent, for any leading dimensions."""
         z = prior.sample(6, generator=torch.Generator().manual_seed(0))
         log_prob = prior.log_prob(z)
         assert log_prob.shape == (6,) and log_prob.isfinite().all()
         torch.testing.assert_close(prior.log_prob(z.unflatten(0, (2, 3))), log_prob.unflatten(0, (2, 3)))
 
     def test_a_path_leads_from_one_draw_to_the_other(self, prior: Prior) -> None:
-        """At 0 a path is at its first end, at 1 at its second, and between them where the density is not 0."""
+        """The path is at its first end for t = 0 and at its second for t = 1; the density is positive along it."""
         a, b = prior.sample(2, generator=torch.Generator().manual_seed(0))
         way = prior.between(a, b, torch.tensor([0.0, 0.5, 1.0]))
         torch.testing.assert_close(way[0], a, atol=1e-5, rtol=0)
@@ -45,7 +45,7 @@ class PriorContract:
         assert math.isfinite(prior.reach) and prior.reach > 0
 
     def test_divergence_in_closed_form_is_that_of_the_densities(self, prior: Prior) -> None:
-        """Where the KL divergence of a normal is known, its mean over many draws agrees within five standard errors."""
+        """The closed form of the KL divergence, if any, agrees with an estimate within five standard errors."""
         mean, sd = torch.linspace(-0.2, 0.2, prior.dim)[None], torch.linspace(0.05, 0.1, prior.dim)[None]
         posterior = Independent(Normal(mean, sd), 1)
         known = prior.kl(posterior)

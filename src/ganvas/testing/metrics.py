@@ -1,4 +1,4 @@
-"""Contract of metrics that are functions of two sets of features."""
+"""Contract of metrics that compare two sets of features."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ EXTRACTOR = "synthetic"
 
 
 class MetricContract:
-    """Promises of a metric from features. Derive a class with a fixture ``metric``."""
+    """Contract of a metric on features. Derive a class with a fixture ``metric``."""
 
     @pytest.fixture
     def metric(self) -> Metric:
-        """The metric under test."""
+        """Return the metric under test."""
         raise NotImplementedError("override the fixture `metric`")
 
     @pytest.fixture
     def settings(self, metric: Metric) -> Settings:
-        """Shipped values of all settings, those of the metric under test among them."""
+        """Return the shipped values of all settings, including those of the metric under test."""
         return Settings({**settings_of({}), **{setting.name: setting.value for setting in metric.settings}})
 
     def test_registration(self, metric: Metric) -> None:
-        """A name without dots, a direction for it, a revision, a line for the docs, settings that take their values."""
+        """The registration is complete, and every setting accepts its shipped value and refuses one below its range."""
         assert isinstance(metric, Metric) and metric.from_features
         assert metric.name in metric.lower_is_better and "." not in metric.name and "/" not in metric.name
         assert metric.revision >= 1 and metric.says and "\n" not in metric.says
@@ -41,7 +41,7 @@ class MetricContract:
                     setting.check(setting.least - 1)
 
     def test_a_score_is_a_function_of_the_features(self, metric: Metric, settings: Settings) -> None:
-        """The same finite score twice, and the global random state untouched."""
+        """The score is finite and the same in two calls, and the global random state does not change."""
         torch.manual_seed(3)
         before = torch.get_rng_state()
         first, second = (metric.compute(_pair(0.0, settings)) for _ in range(2))
@@ -52,13 +52,13 @@ class MetricContract:
     def test_samples_like_the_reference_score_better_than_samples_unlike_it(
         self, metric: Metric, settings: Settings
     ) -> None:
-        """The stated direction is the right one."""
+        """By the metric's stated direction, samples like the reference have the better score."""
         near, far = (metric.compute(_pair(shift, settings)).value for shift in (0.0, 6.0))
         lower = metric.lower_is_better[metric.name]
         assert lower is None or (near < far if lower else near > far)
 
     def test_features_that_are_not_finite_give_no_score(self, metric: Metric, settings: Settings) -> None:
-        """NaN among the features is an error, never a number."""
+        """NaN among the features gives a ValueError or a score that is not finite."""
         pair = _pair(0.0, settings)
         pair.fake.values[3] = math.nan
         if pair.fake.logits is not None:
@@ -71,7 +71,7 @@ class MetricContract:
 
 
 def _pair(shift: float, settings: Settings) -> Comparison:
-    """Normal features of both sides, those of the samples shifted; the further, the less sure of more classes."""
+    """Make normal features for both sides; with the shift of the samples their classes become less certain."""
     return Comparison(_side(1, 0.0), _side(2, shift), settings)
 
 

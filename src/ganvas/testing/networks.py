@@ -1,4 +1,4 @@
-"""Contracts of networks: generators, critics, encoders and decoders without conditions."""
+"""Contracts of networks: generators, critics, encoders and decoders, none of them conditional on a class."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ganvas.types import Critic, Decoder, Encoder, Generator
 
 BATCH = 3
 Build = Callable[[], Any]
-"""Makes the network under test, an ``nn.Module``, from the global random state."""
+"""Makes the network under test, an ``nn.Module``, with weights drawn from the global random state."""
 
 
 class NetworkContract:
-    """Promises of any network. Derive from the contract of its kind, with a fixture ``build``."""
+    """Contract of any network. Derive a class from the contract of the network's kind, with a fixture ``build``."""
 
     protocol: ClassVar[type]
 
     @pytest.fixture
     def build(self) -> Build:
-        """A function that makes the network under test."""
+        """Return a function that makes the network under test."""
         raise NotImplementedError("override the fixture `build`")
 
     def examples(self, net: Any, n: int, seed: int) -> Tensor:
-        """Inputs that the network takes; here, examples in [-1, 1]."""
+        """Draw inputs for the network; by default examples in [-1, 1]."""
         return torch.rand(n, *net.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
     def check_output(self, net: Any, output: Any) -> None:
-        """Assert what holds for the output of :data:`BATCH` examples."""
+        """Check the output for :data:`BATCH` inputs."""
         raise NotImplementedError
 
     @final
@@ -59,10 +59,10 @@ class NetworkContract:
             assert parameter.grad.abs().max() > 0, key
 
     def test_evaluation_treats_examples_one_by_one(self, build: Build) -> None:
-        """In evaluation mode an example has the same output alone as in a batch."""
+        """In evaluation mode the output of an example does not depend on the other examples of the batch."""
         net = self.made(build, seed=0)
         with torch.no_grad():
-            net(self.examples(net, BATCH, seed=1))  # running statistics leave their start
+            net(self.examples(net, BATCH, seed=1))  # moves running statistics from their initial values
             net.eval()
             x = self.examples(net, BATCH, seed=3)
             together = tensors(net(x))
@@ -70,7 +70,7 @@ class NetworkContract:
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
     def test_seed_decides_the_start_and_a_state_dict_restores_it(self, build: Build) -> None:
-        """Two networks of one seed are equal, two of different seeds are not until one takes the other's state."""
+        """Equal seeds give equal networks; a network with another seed becomes equal by loading the state dict."""
         net, twin, other = self.made(build, seed=0), self.made(build, seed=0), self.made(build, seed=7)
         states = zip(net.state_dict().values(), twin.state_dict().values(), strict=True)
         assert all(torch.equal(a, b) for a, b in states)
@@ -83,7 +83,7 @@ class NetworkContract:
 
 
 def tensors(output: Any) -> Tensor:
-    """An output as one tensor: a posterior's means beside its standard deviations."""
+    """Convert an output to one tensor; a posterior becomes its means and standard deviations, concatenated."""
     return torch.cat([output.mean, output.stddev], 1) if isinstance(output, Independent) else output
 
 
@@ -92,63 +92,63 @@ def _latents(net: Any, n: int, seed: int) -> Tensor:
 
 
 class GeneratorContract(NetworkContract):
-    """Promises of a generator. Derive a class with a fixture ``build``."""
+    """Contract of a generator. Derive a class with a fixture ``build``."""
 
     protocol = Generator
 
     def examples(self, net: Any, n: int, seed: int) -> Tensor:
-        """Latents."""
+        """Draw latents."""
         return _latents(net, n, seed)
 
     def check_output(self, net: Any, output: Any) -> None:
-        """Examples; images are in [-1, 1]."""
+        """Check shape and range: images are in [-1, 1]."""
         assert output.shape == (BATCH, *net.shape)
         assert len(net.shape) == 1 or output.abs().max() <= 1
 
     def test_images_stay_in_range_for_any_latent(self, build: Build) -> None:
-        """Images are in [-1, 1] by the network's form, not because its first weights are small."""
+        """Images stay in [-1, 1] for large latents too, not only because the initial weights are small."""
         net = self.made(build, seed=0)
         with torch.no_grad():
             self.check_output(net, net(1000 * self.examples(net, BATCH, seed=1)))
 
 
 class DecoderContract(NetworkContract):
-    """Promises of a decoder. Derive a class with a fixture ``build``."""
+    """Contract of a decoder. Derive a class with a fixture ``build``."""
 
     protocol = Decoder
 
     def examples(self, net: Any, n: int, seed: int) -> Tensor:
-        """Latents."""
+        """Draw latents."""
         return _latents(net, n, seed)
 
     def check_output(self, net: Any, output: Any) -> None:
-        """A location for each value of each example."""
+        """Check that there is a location for each coordinate of each example."""
         assert output.shape == (BATCH, *net.shape)
 
 
 class EncoderContract(NetworkContract):
-    """Promises of an encoder with a normal posterior. Derive a class with a fixture ``build``."""
+    """Contract of an encoder with a normal posterior. Derive a class with a fixture ``build``."""
 
     protocol = Encoder
 
     def check_output(self, net: Any, output: Any) -> None:
-        """An independent normal for each example, not validated at each step."""
+        """Check that each example has an independent normal, without argument validation, which would cost time."""
         assert isinstance(output, Independent) and isinstance(output.base_dist, Normal)
         assert output.batch_shape == (BATCH,) and output.event_shape == (net.latent_dim,)
         assert output.stddev.min() > 0 and not output._validate_args and not output.base_dist._validate_args
 
 
 class CriticContract(NetworkContract):
-    """Promises of a critic. Derive a class with a fixture ``build``."""
+    """Contract of a critic. Derive a class with a fixture ``build``."""
 
     protocol = Critic
 
     def check_output(self, net: Any, output: Any) -> None:
-        """One score for each example."""
+        """Check that there is one score for each example."""
         assert output.shape == (BATCH,)
 
     def test_is_twice_differentiable(self, build: Build) -> None:
-        """A penalty on the gradient by the input reaches the weights."""
+        """A penalty on the gradient with respect to the input has a gradient with respect to the weights."""
         net = self.made(build, seed=0).eval()
         x = self.examples(net, BATCH, seed=1).requires_grad_()
         (gradient,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)

@@ -25,7 +25,7 @@ from ganvas.objectives import (
 )
 
 SHAPES = [(2,), (1, 8, 8), (3, 8, 8)]
-"""Shapes of examples that constraints and likelihoods are tried on: points, grey images, colour images."""
+"""Shapes of examples for the tests of constraints and likelihoods: points, grey images, colour images."""
 
 
 def assert_value(part: Any) -> None:
@@ -38,7 +38,7 @@ def assert_value(part: Any) -> None:
 
 
 def assert_terms(terms: Terms) -> None:
-    """Assert that terms are finite scalars, of which the total alone has a gradient."""
+    """Assert that terms are finite scalars, that the total has a gradient, and that the logged values have none."""
     assert isinstance(terms, Terms) and dataclasses.is_dataclass(terms)
     assert terms.total.shape == () and terms.total.dtype == torch.float32 and terms.total.requires_grad
     assert terms.named().keys() == {field.name for field in dataclasses.fields(terms)}
@@ -53,20 +53,20 @@ class _Seeded:
 
 
 class AdversarialContract(_Seeded):
-    """Promises of the two losses of a game. Derive a class with a fixture ``objective``."""
+    """Contract of an adversarial objective. Derive a class with a fixture ``objective``."""
 
     @pytest.fixture
     def objective(self) -> Adversarial:
-        """The objective under test."""
+        """Return the objective under test."""
         raise NotImplementedError("override the fixture `objective`")
 
     def test_is_a_frozen_value(self, objective: Adversarial) -> None:
-        """A value that equals its copy and cannot be changed."""
+        """The part is a frozen dataclass and equals its copy."""
         assert_value(objective)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
     def test_terms_are_finite_float32_and_differentiable(self, objective: Adversarial, dtype: torch.dtype) -> None:
-        """Finite terms in float32, with gradients, for scores of single and of half precision."""
+        """Terms are finite, in float32 and differentiable, for scores in single and in half precision."""
         real, fake = (torch.randn(n).to(dtype).requires_grad_() for n in _sizes(objective))
         critic, generator = objective.critic_terms(real, fake), objective.generator_terms(fake, _other(objective, real))
         assert_terms(critic)
@@ -75,14 +75,14 @@ class AdversarialContract(_Seeded):
             assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
 
     def test_critic_separates_and_generator_follows(self, objective: Adversarial) -> None:
-        """The critic's loss falls as it scores real above generated, the generator's as its scores rise."""
+        """The critic's loss falls as real scores rise or generated ones fall; the generator's as the latter rise."""
         real, fake = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
         up, down = torch.autograd.grad(objective.critic_terms(real, fake + 0.5).total, (real, fake))
         (generator,) = torch.autograd.grad(objective.generator_terms(fake, _other(objective, real)).total, fake)
         assert (up < 0).all() and (down > 0).all() and (generator < 0).all()
 
     def test_losses_are_means_over_the_batch(self, objective: Adversarial) -> None:
-        """A batch repeated has the same terms."""
+        """Repeating the batch does not change the terms."""
         real, fake = (torch.randn(n) for n in _sizes(objective))
         more, many = (3, 3) if objective.paired else (3, 7)
         one, repeated = objective.critic_terms(real, fake), objective.critic_terms(real.repeat(more), fake.repeat(many))
@@ -91,7 +91,7 @@ class AdversarialContract(_Seeded):
         torch.testing.assert_close(objective.generator_terms(fake, _other(objective, real)).total, whole)
 
     def test_chance_is_the_loss_of_the_best_constant_score(self, objective: Adversarial) -> None:
-        """``chance`` of a divergence is the smallest loss of a critic that gives all examples one score."""
+        """``chance`` of a divergence is the smallest loss of a critic that gives all examples the same score."""
         if isinstance(objective, Divergence):
             scores = torch.linspace(-4, 4, 8001)
             losses = [float(objective.critic_terms(s.reshape(1), s.reshape(1)).total) for s in scores]
@@ -99,12 +99,12 @@ class AdversarialContract(_Seeded):
 
 
 def _sizes(objective: Adversarial) -> tuple[int, int]:
-    """Numbers of real and of generated scores: any, but in pairs where the objective compares pairs."""
+    """Choose numbers of real and of generated scores, which must be equal if the objective compares pairs."""
     return (5, 5) if objective.paired else (6, 4)
 
 
 def _other(objective: Adversarial, real: Tensor) -> Tensor | None:
-    """The real scores that a generator's loss reads, if it reads any."""
+    """Return the real scores if the generator's loss reads them, else None."""
     return real if objective.paired else None
 
 
@@ -136,22 +136,22 @@ def make_critic(shape: tuple[int, ...], pack: int = 1) -> nn.Module:
 
 
 class ConstraintContract(_Seeded):
-    """Promises of what is asked of a critic besides its loss. Derive a class with a fixture ``constraint``."""
+    """Contract of a constraint on a critic. Derive a class with a fixture ``constraint``."""
 
     @pytest.fixture
     def constraint(self) -> Constraint:
-        """The constraint under test."""
+        """Return the constraint under test."""
         raise NotImplementedError("override the fixture `constraint`")
 
     def test_is_a_frozen_value(self, constraint: Constraint) -> None:
-        """A value that equals its copy and cannot be changed."""
+        """The part is a frozen dataclass and equals its copy."""
         assert_value(constraint)
 
     @pytest.mark.parametrize("shape", SHAPES)
     @pytest.mark.parametrize("pack", [1, 2])
     @pytest.mark.parametrize("autocast", [False, True])
     def test_a_critics_step(self, constraint: Constraint, shape: tuple[int, ...], pack: int, autocast: bool) -> None:
-        """Gradients are finite and reach the critic only; nothing but ``project`` changes a weight."""
+        """Gradients are finite and reach the critic only; the penalty does not change the weights."""
         critic = make_critic(shape, pack)
         constraint.prepare(critic)
         real, fake = torch.randn(6, *shape), torch.randn(6, *shape, requires_grad=True)
@@ -170,7 +170,7 @@ class ConstraintContract(_Seeded):
         assert all(torch.isfinite(p).all() for p in critic.parameters())
 
     def test_does_what_its_kinds_say(self, constraint: Constraint) -> None:
-        """A reparametrisation prepares, a penalty penalises, a projection projects, and none does more."""
+        """A constraint changes the network, adds a penalty or projects weights only if it is of that kind."""
         critic = make_critic((2,))
         keys = list(critic.state_dict())
         constraint.prepare(critic)
@@ -185,7 +185,7 @@ class ConstraintContract(_Seeded):
         assert isinstance(constraint.lipschitz, bool)
 
     def test_shown_gradient_norms_are_those_of_the_penalty(self, constraint: Constraint) -> None:
-        """The penalty is the mean squared excess of the norms that ``input_gradients`` shows."""
+        """The penalty is the weighted mean squared distance to the target of the norms from ``input_gradients``."""
         critic, (real, fake) = make_critic((1, 8, 8)), torch.rand(2, 16, 1, 8, 8)
         torch.manual_seed(1)
         shown = constraint.input_gradients(critic, real, fake)
@@ -202,15 +202,15 @@ class ConstraintContract(_Seeded):
 
 
 class LikelihoodContract(_Seeded):
-    """Promises of a density of examples given a decoder's output. Derive a class with a fixture ``likelihood``."""
+    """Contract of a likelihood. Derive a class with a fixture ``likelihood``."""
 
     @pytest.fixture
     def likelihood(self) -> Likelihood:
-        """The likelihood under test."""
+        """Return the likelihood under test."""
         raise NotImplementedError("override the fixture `likelihood`")
 
     def test_is_a_frozen_value(self, likelihood: Likelihood) -> None:
-        """A value that equals its copy and cannot be changed."""
+        """The part is a frozen dataclass and equals its copy."""
         assert_value(likelihood)
 
     @pytest.mark.parametrize("shape", SHAPES)
@@ -219,7 +219,7 @@ class LikelihoodContract(_Seeded):
     def test_log_densities(
         self, likelihood: Likelihood, shape: tuple[int, ...], k: int | None, dtype: torch.dtype
     ) -> None:
-        """One float32 number for each example and draw, with finite gradients to all that is learned."""
+        """Each example and draw has one float32 number, with finite gradients to location and learned scale."""
         x = torch.rand(5, *shape).round() * 2 - 1
         location = torch.randn(*([] if k is None else [k]), 5, *shape).to(dtype).requires_grad_()
         start = torch.full((shape[0],), likelihood.initial_log_scale) if likelihood.learned_scale else None
@@ -233,7 +233,7 @@ class LikelihoodContract(_Seeded):
         assert likelihood.mean(location).shape == location.shape
 
     def test_an_example_does_not_depend_on_its_neighbours(self, likelihood: Likelihood) -> None:
-        """An example has the same density alone as in a batch."""
+        """The density of an example does not depend on the other examples of the batch."""
         x, location = torch.rand(6, 1, 4, 4) * 2 - 1, torch.randn(2, 6, 1, 4, 4)
         log_scale = torch.zeros(1) if likelihood.learned_scale else None
         whole = likelihood.log_prob(x, location, log_scale)
@@ -242,7 +242,7 @@ class LikelihoodContract(_Seeded):
         torch.testing.assert_close(whole[1], likelihood.log_prob(x, location[1], log_scale))
 
     def test_is_highest_where_its_mean_is_the_example(self, likelihood: Likelihood) -> None:
-        """Of many locations the one with the highest density has the example as its mean."""
+        """Among many locations, the one with the highest density has a mean equal to the example."""
         x = torch.full((1, 1, 4, 4), 0.6)
         candidates = torch.linspace(-3, 3, 121).reshape(-1, 1, 1, 1, 1).expand(-1, 1, 1, 4, 4)
         log_scale = torch.full((1,), -3.0) if likelihood.learned_scale else None
@@ -251,20 +251,20 @@ class LikelihoodContract(_Seeded):
 
 
 class BoundContract(_Seeded):
-    """Promises of a bound on the evidence. Derive a class with a fixture ``bound``."""
+    """Contract of a bound on the evidence. Derive a class with a fixture ``bound``."""
 
     @pytest.fixture
     def bound(self) -> Bound:
-        """The bound under test."""
+        """Return the bound under test."""
         raise NotImplementedError("override the fixture `bound`")
 
     def test_is_a_frozen_value(self, bound: Bound) -> None:
-        """A value that equals its copy and cannot be changed."""
+        """The part is a frozen dataclass and equals its copy."""
         assert_value(bound)
 
     @pytest.mark.parametrize("k", [1, 4])
     def test_terms(self, bound: Bound, k: int) -> None:
-        """Finite terms in nats, of which ELBO, reconstruction and KL agree with the draws."""
+        """Terms are finite, and ELBO, reconstruction and KL agree with the draws."""
         batch = _random_draws(k, 5)
         log_px_z, kl = batch.log_px_z, batch.divergence
         terms = bound(batch)
@@ -276,7 +276,7 @@ class BoundContract(_Seeded):
         assert bound.samples >= 1
 
     def test_a_divergence_without_a_closed_form_is_estimated(self, bound: Bound) -> None:
-        """ELBO and KL from the densities of the draws alone, whatever their sign."""
+        """Without a closed form, the KL is the estimate from the draws, which may be negative."""
         draws = dataclasses.replace(_random_draws(4, 5), kl=None)
         terms = bound(draws)
         assert_terms(terms)
@@ -285,7 +285,7 @@ class BoundContract(_Seeded):
         torch.testing.assert_close(terms.elbo, draws.log_px_z.mean() - estimate)
 
     def test_is_a_mean_over_images(self, bound: Bound) -> None:
-        """The terms of a batch are the means of the terms of its parts."""
+        """Each term of a batch is the mean of that term over parts of equal size."""
         batch = _random_draws(4, 6)
         whole = bound(batch).named()
         a, b, c = batch.log_px_z, batch.log_pz, batch.log_qz_x

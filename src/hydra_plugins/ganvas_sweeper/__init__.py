@@ -1,1 +1,1 @@
-"""Hydra finds the sweeper here by scanning ``hydra_plugins``, a namespace package."""
+"""The plugin that registers the sweeper: Hydra scans the namespace package ``hydra_plugins``."""

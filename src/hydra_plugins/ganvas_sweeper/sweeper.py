@@ -1,4 +1,4 @@
-"""The sweeper as Hydra sees it, and nothing heavy: every Hydra application of this environment imports it."""
+"""The interface of the sweeper to Hydra. It imports little, because every Hydra application here imports it."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from omegaconf import DictConfig
 
 
 class GanvasSweeper(Sweeper):
-    """Hands a multirun to :mod:`ganvas.sweeps`; ``ganvas.config.schema.Sweeper`` is its config."""
+    """Passes a multirun to :mod:`ganvas.sweeps`; its config is ``ganvas.config.schema.Sweeper``."""
 
     def __init__(self, **settings: Any) -> None:
-        """Hydra's hook: the settings are read from the config in :meth:`sweep`."""
+        """Ignore Hydra's arguments: :meth:`sweep` reads the settings from the config."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's hook before :meth:`sweep`."""
+        """Keep Hydra's context for :meth:`sweep`."""
         self._arguments = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the sweep that these overrides of the command line describe."""
+        """Run the sweep that the overrides describe."""
         from ganvas.sweeps.multirun import multirun
 
         return multirun(*self._arguments, arguments)

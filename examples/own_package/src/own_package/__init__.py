@@ -1,4 +1,4 @@
-"""Parts of one's own for ganvas."""
+"""Your own parts for ganvas."""
 
 from own_package.data import Blobs
 from own_package.loss import Logistic

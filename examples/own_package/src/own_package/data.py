@@ -10,9 +10,9 @@ import torch
 from ganvas.data import SPLITS, Examples, Source, TensorExamples
 
 PLACES = 22
-"""Rows, and columns, that a square of 6x6 pixels can start at in an image of 28x28."""
+"""Number of rows, and of columns, at which a square of 6x6 pixels can start in an image of 28x28."""
 SIZES = (300, 84, 100)
-"""Images of each split: together one for each of the 22 x 22 places, so that no split shares an image with another."""
+"""Number of images of each split; together they are the 22 x 22 places, so that no two splits share an image."""
 
 
 @final
@@ -33,7 +33,7 @@ class Blobs(Source):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """All three."""
+        """Return all three splits."""
         return SPLITS
 
     def _load(self, split: str) -> Examples:

@@ -1,4 +1,4 @@
-r"""A game with tempered logits.
+r"""An adversarial loss with tempered logits.
 
 .. math:: L_D = E_x\, \mathrm{softplus}(-s D(x)) + E_z\, \mathrm{softplus}(s D(G(z))), \qquad
     L_G = E_z\, \mathrm{softplus}(-s D(G(z)))
@@ -19,7 +19,7 @@ from ganvas.objectives import CriticTerms, Divergence, GeneratorTerms
 @final
 @dataclass(frozen=True)
 class Logistic(Divergence):
-    """The non-saturating game with logits times a sharpness.
+    """The non-saturating loss with logits times a sharpness.
 
     Args:
         sharpness: s, positive.
@@ -33,7 +33,7 @@ class Logistic(Divergence):
 
     @property
     def chance(self) -> float:
-        """2 log 2, at the score 0."""
+        """2 log 2, for the score 0."""
         return 2 * math.log(2)
 
     def critic_terms(self, real: Tensor, fake: Tensor) -> CriticTerms:
@@ -43,6 +43,6 @@ class Logistic(Divergence):
         return CriticTerms(total, real.mean(), fake.mean())
 
     def generator_terms(self, fake: Tensor, real: Tensor | None = None) -> GeneratorTerms:
-        """Return the cross-entropy of being taken for real, nats."""
+        """Return the cross-entropy for the label real, nats."""
         fake = fake.float()
         return GeneratorTerms(softplus(-self.sharpness * fake).mean(), fake.mean())

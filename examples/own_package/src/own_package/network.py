@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Generator(nn.Module):
-    """Latents to images in [-1, 1].
+    """Generator of images in [-1, 1] from latents.
 
     Args:
         shape: of one image.
@@ -25,12 +25,12 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images from latents."""
+        """Generate images from latents."""
         return self.body(z).unflatten(1, self.shape)
 
 
 class Critic(nn.Module):
-    """Images to scores.
+    """Critic with one score for each image.
 
     Args:
         shape: of one image.
@@ -43,5 +43,5 @@ class Critic(nn.Module):
         self.body = nn.Sequential(nn.Linear(prod(self.shape), width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores of images."""
+        """Score images."""
         return self.body(x.flatten(1)).squeeze(1)

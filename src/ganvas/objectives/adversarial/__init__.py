@@ -1,1 +1,1 @@
-"""Losses of the adversarial game: one objective a file."""
+"""Losses of the adversarial game, one objective in each file."""

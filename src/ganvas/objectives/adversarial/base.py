@@ -1,14 +1,14 @@
-r"""The two sides of an adversarial game, as losses of scores.
+r"""The base of adversarial objectives: a loss for the critic and a loss for the generator, both functions of scores.
 
-A critic :math:`D` gives every example one unbounded score. An adversarial objective names what each side minimises:
+A critic :math:`D` gives every example one unbounded score. The critic and the generator minimise
 
 .. math:: L_D\big(D(x), D(G(z))\big), \qquad L_G\big(D(G(z)), D(x)\big).
 
-Most generators' losses do not read the real scores; ``paired`` says which do, so that a model computes them only then.
+Few generator losses read the real scores. Those that do set ``paired``, and a model computes the scores only for them.
 
-There are two kinds, and a model accepts one of them. A :class:`Divergence` is bounded below for any critic, whose
-optimum is a divergence between the two distributions. The Wasserstein objective is bounded only for critics held to a
-Lipschitz constant, and so needs a constraint beside it.
+There are two kinds of objectives, and each model accepts one kind. In the first, :class:`Divergence`, the critic's loss
+is bounded below for any critic, and the best critic's loss gives a divergence between the two distributions. The second
+is the Wasserstein objective, which is bounded only for Lipschitz critics and therefore needs a constraint.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from ganvas.objectives.terms import Terms
 
 @dataclass(frozen=True)
 class Adversarial(ABC):
-    """Abstract: one loss for each player, both to be minimised, both means over the batch."""
+    """Abstract: a loss for the critic and one for the generator, both minimised, both means over the batch."""
 
     paired: ClassVar[bool] = False
-    """Whether the losses compare real and generated scores in pairs: as many of both, and the generator reads both."""
+    """Whether both losses compare pairs of a real and a generated score; there are then equally many of both."""
 
     @abstractmethod
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Terms:
-        """What the critic minimises.
+        """Compute the critic's loss.
 
         Args:
             real: raw scores of real examples, shape ``(n,)``.
-            fake: raw scores of generated examples, shape ``(m,)``; the generator's graph is cut by the caller.
+            fake: raw scores of generated examples, shape ``(m,)``, without a graph to the generator.
 
         Returns:
-            Terms whose ``total`` is at least ``float32``.
+            Terms with a ``total`` in at least ``float32``.
         """
 
     @abstractmethod
     def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> Terms:
-        """What the generator minimises.
+        """Compute the generator's loss.
 
         Args:
             fake: raw scores of generated examples, shape ``(m,)``, attached to the generator's graph.
-            real: raw scores of as many real examples by the same critic; read where ``paired``, else None.
+            real: raw scores of as many real examples by the same critic; None unless the objective is ``paired``.
 
         Returns:
-            Terms whose ``total`` is at least ``float32``.
+            Terms with a ``total`` in at least ``float32``.
         """
 
 
 @dataclass(frozen=True)
 class Divergence(Adversarial):
-    """Abstract: an objective that is bounded for any discriminator, without a Lipschitz constraint."""
+    """Abstract: an objective that is bounded below for any discriminator, without a Lipschitz constraint."""
 
     @property
     @abstractmethod
     def chance(self) -> float:
-        r"""Loss of the best constant score, :math:`\min_c L_D(c, c)`: of a discriminator that cannot tell; positive."""
+        r"""Smallest loss of a discriminator that gives all examples one score, :math:`\min_c L_D(c, c) > 0`."""

@@ -1,4 +1,4 @@
-r"""The hinge game: the discriminator stops pushing once a margin of one is reached, the generator raises the score.
+r"""The hinge loss: scores beyond a margin of one cost the discriminator nothing; the generator raises its scores.
 
 .. math::
     L_D = \mathbb{E}_x \max(0, 1 - D(x)) + \mathbb{E}_z \max(0, 1 + D(G(z))), \qquad L_G = -\mathbb{E}_z D(G(z)).
@@ -32,15 +32,15 @@ class Hinge(Divergence):
 
     @property
     def chance(self) -> float:
-        """2, at any score within the margins."""
+        """2, for any constant score in [-1, 1]."""
         return 2.0
 
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> CriticTerms:
-        """Return the mean violation of the margin, ``2`` where all scores are zero."""
+        """Return the mean violation of the margin; it is 2 if all scores are 0."""
         real, fake = widen(real), widen(fake)
         return CriticTerms(relu(1 - real).mean() + relu(1 + fake).mean(), real.mean(), fake.mean())
 
     def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
-        """Return minus the mean score."""
+        """Return the negative mean score."""
         fake = widen(fake)
         return GeneratorTerms(-fake.mean(), fake.mean())

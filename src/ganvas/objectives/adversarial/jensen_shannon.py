@@ -1,4 +1,4 @@
-r"""The discriminator's cross-entropy, and the bound on the Jensen-Shannon divergence that it is.
+r"""The discriminator's cross-entropy, and the bound on the Jensen-Shannon divergence that follows from it.
 
 .. math::
     L_D = -\mathbb{E}_x \log \sigma(D(x)) - \mathbb{E}_z \log\big(1 - \sigma(D(G(z)))\big), \qquad
@@ -24,10 +24,10 @@ from ganvas.types import widen
 @final
 @dataclass(frozen=True, eq=False)
 class JensenShannonTerms(Terms):
-    """The discriminator's cross-entropy and what it says about the two distributions.
+    """The discriminator's cross-entropy and the bound on the Jensen-Shannon divergence.
 
     Args:
-        total: cross-entropy in nats, ``2 log 2`` for a discriminator that does not tell the two apart.
+        total: cross-entropy in nats, ``2 log 2`` if all logits are 0.
         real_score: mean logit of real examples.
         fake_score: mean logit of generated examples.
         js_bound: lower bound on the Jensen-Shannon divergence, nats, at most ``log 2``.
@@ -39,7 +39,7 @@ class JensenShannonTerms(Terms):
 
 
 def cross_entropy_terms(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> JensenShannonTerms:
-    r"""Binary cross-entropy of real against generated: the discriminator's side of both original games.
+    r"""Compute the binary cross-entropy of real against generated examples, the loss of the original discriminator.
 
     Reference:
         Goodfellow et al. 2014, eq. 1 and theorem 1, https://arxiv.org/abs/1406.2661
@@ -49,7 +49,7 @@ def cross_entropy_terms(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) ->
         fake: logits of generated examples, shape ``(m,)``.
 
     Returns:
-        Sum of the two halves' means, in nats, with its read-outs.
+        The loss in nats: the mean over the real examples plus the mean over the generated ones.
     """
     real, fake = widen(real), widen(fake)
     total = softplus(-real).mean() + softplus(fake).mean()

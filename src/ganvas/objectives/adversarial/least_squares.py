@@ -1,12 +1,12 @@
-r"""Least squares GAN: scores are regressed on labels, so that examples far on the right side still have a gradient.
+r"""Least squares GAN: squared distances of scores to labels, so that scores beyond the label have a gradient too.
 
 .. math::
     L_D = \tfrac{1}{2} \mathbb{E}_x (D(x) - b)^2 + \tfrac{1}{2} \mathbb{E}_z (D(G(z)) - a)^2, \qquad
     L_G = \tfrac{1}{2} \mathbb{E}_z (D(G(z)) - c)^2.
 
 With :math:`b - c = 1` and :math:`b - a = 2` the generator minimises the Pearson :math:`\chi^2` divergence between
-:math:`p_\text{data} + p_G` and :math:`2 p_G`; with :math:`a = 0, b = c = 1` (0-1 coding) it asks for scores as high
-as those of real examples.
+:math:`p_\text{data} + p_G` and :math:`2 p_G`; with :math:`a = 0, b = c = 1` (0-1 coding) its scores
+are pulled to the label of real examples.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ganvas.types import widen
 @final
 @dataclass(frozen=True)
 class LeastSquares(Divergence):
-    r"""LSGAN in the paper's own symbols: :math:`L_D = \frac12 E(D(x) - b)^2 + \frac12 E(D(G(z)) - a)^2`.
+    r"""LSGAN in the paper's symbols: :math:`L_D = \frac12 E(D(x) - b)^2 + \frac12 E(D(G(z)) - a)^2`.
 
     Reference:
         Mao et al. 2017, eq. 2 (the losses), section 3.2 (Pearson; choice of the labels), https://arxiv.org/abs/1611.04076
 
     Args:
-        a: label the discriminator gives generated examples.
-        b: label the discriminator gives real examples, different from ``a``.
-        c: label the generator wants for its examples.
+        a: the discriminator's label of generated examples.
+        b: the discriminator's label of real examples, different from ``a``.
+        c: the generator's label of its examples.
 
     Raises:
         ValueError: if ``a`` equals ``b``.
@@ -53,7 +53,7 @@ class LeastSquares(Divergence):
         return (self.a - self.b) ** 2 / 4
 
     def critic_terms(self, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> CriticTerms:
-        """Return half the mean squared distance of the scores to their labels."""
+        """Return half the mean squared distances of real scores to ``b`` and of generated ones to ``a``, summed."""
         real, fake = widen(real), widen(fake)
         total = ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
         return CriticTerms(total, real.mean(), fake.mean())

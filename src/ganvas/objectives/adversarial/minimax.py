@@ -1,4 +1,4 @@
-r"""The zero-sum game of the first GAN, whose generator loss saturates where the discriminator wins.
+r"""The zero-sum game of the first GAN. The generator's loss saturates where the discriminator is sure.
 
 .. math::
     L_D = -\mathbb{E}_x \log \sigma(D(x)) - \mathbb{E}_z \log\big(1 - \sigma(D(G(z)))\big), \qquad
@@ -40,6 +40,6 @@ class Minimax(Divergence):
         return cross_entropy_terms(real, fake)
 
     def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
-        """Return the mean log-probability of being recognised, in nats."""
+        """Return the mean log-probability of being classified as generated, in nats."""
         fake = widen(fake)
         return GeneratorTerms(-softplus(fake).mean(), fake.mean())

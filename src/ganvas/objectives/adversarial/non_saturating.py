@@ -1,4 +1,4 @@
-r"""The game GANs are trained with in practice: the generator raises the logit instead of lowering its complement.
+r"""The usual loss of GANs: the generator maximises the log-probability that its examples are classified as real.
 
 .. math::
     L_D = -\mathbb{E}_x \log \sigma(D(x)) - \mathbb{E}_z \log\big(1 - \sigma(D(G(z)))\big), \qquad
@@ -40,6 +40,6 @@ class NonSaturating(Divergence):
         return cross_entropy_terms(real, fake)
 
     def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
-        """Return minus the mean log-probability of being taken for real, in nats."""
+        """Return the negative mean log-probability of being classified as real, in nats."""
         fake = widen(fake)
         return GeneratorTerms(softplus(-fake).mean(), fake.mean())

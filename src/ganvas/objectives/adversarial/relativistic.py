@@ -1,11 +1,12 @@
-r"""The relativistic game of pairs: the critic says which of two examples is the more real one.
+r"""The relativistic loss of pairs: the critic judges which of two examples is more realistic.
 
 .. math::
     L_D = \mathbb{E}_{x, z}\, \mathrm{softplus}\big(-(D(x) - D(G(z)))\big), \qquad
     L_G = \mathbb{E}_{x, z}\, \mathrm{softplus}\big(-(D(G(z)) - D(x))\big).
 
-A constant added to all scores changes nothing. Each generated example is pushed beyond the real one beside it, which
-keeps the generator from leaving modes out: its landscape has no local minima of dropped modes (Sun et al. 2020).
+A constant added to all scores changes nothing. The generator pushes the score of each example above that of the real
+example in its pair. This protects against dropped modes: the loss has no local minima with dropped modes (Sun et al.
+2020).
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from ganvas.types import widen
 @final
 @dataclass(frozen=True)
 class Relativistic(Divergence):
-    r"""Relativistic pairing GAN: :math:`L_D = E\, \mathrm{softplus}(D(G(z)) - D(x))`, reversed for the generator.
+    r"""Relativistic pairing GAN: :math:`L_D = E\, \mathrm{softplus}(D(G(z)) - D(x))`; roles exchange for the generator.
 
     Reference:
-        Jolicoeur-Martineau 2018, eq. 3, https://arxiv.org/abs/1807.00734; with R1 and R2 the R3GAN of
+        Jolicoeur-Martineau 2018, eq. 3, https://arxiv.org/abs/1807.00734. With R1 and R2 it is the R3GAN of
         Huang et al. 2024, section 2, https://arxiv.org/abs/2501.05441
     """
 

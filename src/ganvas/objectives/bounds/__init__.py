@@ -1,1 +1,1 @@
-"""Bounds on the evidence: one objective a file."""
+"""Lower bounds on the log evidence, one objective in each file."""

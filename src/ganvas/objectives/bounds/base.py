@@ -1,10 +1,10 @@
-r"""Lower bounds on the evidence, from draws of the latents and their densities.
+r"""The base of objectives that bound the log evidence from below, computed from draws of the latents.
 
 .. math::
     \log p(x) \ge \mathrm{ELBO}(x) = \mathbb{E}_{q(z \mid x)} \log p(x \mid z) - \mathrm{KL}(q(z \mid x) \,\|\, p(z)).
 
-What a model descends may be something else (another weight of the KL, free bits, more samples); what it reports as
-``elbo`` is always this, so that models are compared by one number.
+The loss may differ from the negative ELBO (a weighted KL, free bits, several draws). The term ``elbo`` is always the
+ELBO above, so that models with different losses can be compared.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ganvas.types import Posterior
 @final
 @dataclass(frozen=True, eq=False)
 class BoundTerms(Terms):
-    """An objective on the evidence with its parts: means over images of sums over pixels, in nats.
+    """The loss with the parts of the ELBO: sums over pixels and means over images, in nats.
 
     Args:
         total: scalar to minimise.
         reconstruction: expected log-likelihood under the encoder; higher is better.
-        kl: divergence of the encoder from the prior, summed over latent coordinates, neither weighted nor floored.
-        elbo: ``reconstruction - kl``, whatever ``total`` weighs.
-        bound: the lower bound on the evidence this objective stands for: the ELBO, or the tighter k-sample one.
+        kl: divergence of the posterior from the prior, summed over latent coordinates, without ``beta`` or free bits.
+        elbo: ``reconstruction - kl``.
+        bound: lower bound on the log evidence: the ELBO, or the tighter k-sample bound.
     """
 
     reconstruction: Float[Tensor, ""]
@@ -44,16 +44,16 @@ class BoundTerms(Terms):
 @final
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Everything that a bound may read of k draws of the latents for each of n images.
+    """Inputs of a bound: k draws of the latents for each of n images, with their log densities.
 
     Args:
         log_px_z: log-likelihood of the images given the draws, summed over pixels, nats.
         log_pz: log density of the draws under the prior, nats.
         log_qz_x: log density of the draws under the posterior, nats.
-        kl: divergence of the posterior from the prior by coordinate, in closed form, nats; None where none is known.
-        z: the draws.
-        posterior: what the encoder returned, with ``rsample``, ``log_prob`` and ``mean``.
-        n_train: images in the training split, for bounds that weigh a batch against the whole of it.
+        kl: divergence of the posterior from the prior by coordinate, in closed form, nats; None if none is known.
+        z: the draws, ``(k, n, d)``.
+        posterior: the encoder's output, with ``rsample``, ``log_prob`` and ``mean``.
+        n_train: number of training images, for bounds that estimate a quantity of the whole data set from a batch.
     """
 
     log_px_z: Float[Tensor, "k n"]
@@ -66,39 +66,33 @@ class Draws:
 
     @property
     def divergence(self) -> Float[Tensor, "n g"]:
-        """Divergence of the posterior from the prior, nats: a column for each coordinate in closed form, else one.
+        """Divergence of the posterior from the prior, nats.
 
-        The one column is the estimate from the draws, which has no bias but may be negative.
+        The closed form has a column for each coordinate. Otherwise there is one column, an unbiased estimate from the
+        draws for all coordinates together, which may be negative.
         """
         return self.kl if self.kl is not None else estimated_kl(self.log_qz_x, self.log_pz)
 
 
 @dataclass(frozen=True)
 class Bound(ABC):
-    """Abstract: log densities of k draws of the latents to an objective.
+    """Abstract: an objective computed from k draws of the latents of each image.
 
     Args:
-        samples: k, how many latents the model draws for each image in training, at least 1.
+        samples: k, the number of draws for each image in training, at least 1.
     """
 
     samples: int
 
     @abstractmethod
     def __call__(self, draws: Draws) -> BoundTerms:
-        """Return the objective of a batch of n images with k draws each, as means over the batch.
-
-        Args:
-            draws: of the model's latents.
-        """
+        """Compute the terms of a batch of n images with k draws each, as means over the batch."""
 
 
 def require_samples(samples: int) -> None:
-    """Refuse a number of draws below one.
-
-    Args:
-        samples: k.
+    """Check the number of draws k.
 
     Raises:
-        ValueError: if it is below 1.
+        ValueError: ``samples`` is below 1.
     """
     require(samples >= 1, "samples", samples, "an integer of at least 1", "Use 1 for an ELBO, 5 or 50 for IWAE.")

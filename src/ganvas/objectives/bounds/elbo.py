@@ -4,7 +4,8 @@ r"""The evidence lower bound, with a weight and a floor for its KL.
     L = -\frac{1}{k} \sum_i \log p(x \mid z_i)
         + \beta \sum_j \max\big(\lambda,\; \mathbb{E}_\text{batch}\, \mathrm{KL}(q(z_j \mid x) \,\|\, p(z_j))\big).
 
-:math:`\beta = 1, \lambda = 0` is minus the ELBO, another :math:`\beta` the beta-VAE, another :math:`\lambda` free bits.
+With :math:`\beta = 1` and :math:`\lambda = 0` it is the negative ELBO. Another :math:`\beta` gives the beta-VAE, and a
+positive :math:`\lambda` gives free bits.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ class ELBO(Bound):
         https://openreview.net/forum?id=Sy2fzU9gl; free bits: Kingma et al. 2016, eq. 15, https://arxiv.org/abs/1606.04934
 
     Args:
-        samples: draws of the latents for each image, at least 1.
-        beta: weight of the KL in what is descended, zero or more.
-        free_bits: :math:`\lambda`, nats of KL each latent coordinate has free (mean over the batch); 0 for none.
+        samples: :math:`k`, draws of the latents for each image, at least 1.
+        beta: :math:`\beta`, weight of the KL in the loss, at least 0.
+        free_bits: :math:`\lambda`, nats of KL (mean over the batch) that cost a latent coordinate nothing; 0 for none.
 
     Raises:
         ValueError: if ``samples`` is below 1, ``beta`` or ``free_bits`` below 0.
@@ -46,7 +47,7 @@ class ELBO(Bound):
         require(self.free_bits >= 0, "free_bits", self.free_bits, "nats, at least 0", "Use 0 for none.")
 
     def __call__(self, draws: Draws) -> BoundTerms:
-        """Return the objective; where the KL has a closed form, only the likelihood is read of the densities."""
+        """Compute the terms; if the KL has a closed form, ``log_pz`` and ``log_qz_x`` are not used."""
         reconstruction, kl = draws.log_px_z.mean(), draws.divergence.mean(dim=0)
         total = self.beta * self._floored(kl, draws).sum() - reconstruction
         elbo = reconstruction - kl.sum()
@@ -54,6 +55,6 @@ class ELBO(Bound):
 
     def _floored(self, kl: Float[Tensor, " g"], draws: Draws) -> Float[Tensor, " g"]:
         if draws.kl is None and self.free_bits == 0:
-            return kl  # an estimate of a small divergence may be negative: a floor at 0 would be a bias
-        # An estimate is one number for all coordinates, and so has the free nats of all of them.
+            return kl  # The estimate of a small divergence may be negative; a floor at 0 would bias it.
+        # An estimate is one number for all coordinates, so its floor is the sum of their free nats.
         return kl.clamp(min=self.free_bits * (draws.z.shape[-1] // len(kl)))

@@ -1,4 +1,4 @@
-r"""Importance weights of latents drawn from the encoder, and the bound their mean gives.
+r"""Importance weights of latents drawn from the posterior, and the bound that follows from their mean.
 
 .. math::
     \log w_i = \log p(x \mid z_i) + \log p(z_i) - \log q(z_i \mid x), \quad z_i \sim q(z \mid x), \qquad
@@ -17,12 +17,12 @@ from torch import Tensor
 def log_weights(
     log_px_z: Float[Tensor, "k n"], log_pz: Float[Tensor, "k n"], log_qz_x: Float[Tensor, "k n"]
 ) -> Float[Tensor, "k n"]:
-    r"""Log of the importance weights, :math:`\log w`; their mean over k is the sampled ELBO.
+    r"""Compute the log importance weights, :math:`\log w`; their mean over k is the sampled ELBO.
 
     Args:
         log_px_z: log-likelihood of the examples, nats, shape ``(k, n)``.
-        log_pz: log density of the latents under the prior.
-        log_qz_x: log density of the latents under the encoder.
+        log_pz: log density of the latents under the prior, nats.
+        log_qz_x: log density of the latents under the posterior, nats.
 
     Returns:
         Nats, shape ``(k, n)``.
@@ -31,7 +31,7 @@ def log_weights(
 
 
 def iwae_bound(log_w: Float[Tensor, "k n"]) -> Float[Tensor, " n"]:
-    r"""The k-sample bound on the evidence, :math:`\log \frac1k \sum_i w_i`; for k = 1 the one-sample ELBO.
+    r"""Compute the k-sample bound, :math:`\log \frac1k \sum_i w_i`; for k = 1 it is the one-sample ELBO.
 
     Reference:
         Burda et al. 2016, eq. 8, https://arxiv.org/abs/1509.00519

@@ -1,9 +1,9 @@
-r"""The importance weighted bound: k draws, weighed against each other, bound the evidence more tightly than one.
+r"""The importance weighted bound, which is tighter for more draws k.
 
 .. math:: L = -\mathbb{E} \log \frac{1}{k} \sum_{i=1}^{k} \frac{p(x \mid z_i)\, p(z_i)}{q(z_i \mid x)}.
 
-The gradient flows through all of :math:`\log w`, the encoder's density included: autograd then weighs each draw's
-gradient by its normalised weight.
+The gradient flows through all parts of :math:`\log w`, including the posterior's density. Each draw's gradient is then
+weighted by its normalised importance weight.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class IWAE(Bound):
         Burda et al. 2016, eq. 8 (the bound) and 14 (its gradient), https://arxiv.org/abs/1509.00519
 
     Args:
-        samples: k, at least 1.
+        samples: k, draws of the latents for each image, at least 1.
 
     Raises:
         ValueError: if ``samples`` is below 1.
@@ -34,7 +34,7 @@ class IWAE(Bound):
         require_samples(self.samples)
 
     def __call__(self, draws: Draws) -> BoundTerms:
-        """Return the objective; the divergence is read for the report only."""
+        """Compute the terms; the KL divergence is logged and does not enter the loss."""
         bound = iwae_bound(log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)).mean()
         reconstruction, divergence = draws.log_px_z.mean(), draws.divergence.sum(dim=1).mean()
         return BoundTerms(-bound, reconstruction, kl=divergence, elbo=reconstruction - divergence, bound=bound)

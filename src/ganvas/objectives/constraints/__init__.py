@@ -1,1 +1,1 @@
-"""What is asked of a critic besides its loss: one constraint a file."""
+"""Constraints on a critic beyond its loss, one constraint in each file."""

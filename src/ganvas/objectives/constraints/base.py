@@ -1,16 +1,16 @@
-r"""What is asked of a critic besides its loss, and the three places where it can be asked.
+r"""The base of constraints on a critic, with a hook for each of the three kinds.
 
-A constraint puts itself on the network once (spectral norm), adds a term to the critic's loss,
+A constraint changes the network once (spectral norm), adds a term to the critic's loss,
 
 .. math:: L_D + \lambda\, \Omega(D; x, G(z)),
 
-or projects the weights after the critic's step (clipping). A concrete constraint does one of the three and derives
-from the abstract class that has the other two empty; a :class:`~ganvas.objectives.Sum` does what its parts do.
-``lipschitz`` says whether it bounds the critic's Lipschitz constant, which a Wasserstein critic needs; the others
-regularise the discriminator's gradient near the data only.
+or projects the weights after the critic's step (clipping). A concrete constraint does one of the three. It derives
+from the abstract class of its kind, in which the other two hooks do nothing. A :class:`~ganvas.objectives.Sum` joins
+several constraints. ``lipschitz`` says whether a constraint bounds the critic's Lipschitz constant, which a Wasserstein
+critic needs; the others only regularise the discriminator's gradient near the data.
 
-A penalty may be lazy: at every :math:`e`-th update it is added with weight :math:`e \lambda`, which has the same mean
-gradient at a fraction of the cost (Karras et al. 2020, appendix B, https://arxiv.org/abs/1912.04958).
+A penalty may be lazy: it is added only at every :math:`e`-th update, with weight :math:`e \lambda`. The mean gradient
+is the same, at a fraction of the cost (Karras et al. 2020, appendix B, https://arxiv.org/abs/1912.04958).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from torch import Tensor, nn
 from ganvas.objectives.validation import require
 
 Score = Callable[[Tensor], Tensor]
-"""A critic as a penalty sees it: examples ``(n, *shape)`` to scores ``(m,)``, ``m`` a divisor of ``n`` if it packs."""
+"""Maps examples ``(n, *shape)`` to scores ``(m,)``; ``m = n``, or a divisor of ``n`` if the critic packs examples."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class CriticSlopes:
-    """Norms of the critic's gradient by its input, where a penalty asks for a norm.
+    """Norms of the critic's gradient with respect to its input, for a penalty on their distance to a target.
 
     Args:
-        norms: where the penalty would take them, at least one, without a graph.
-        target: norm asked for, positive.
-        one_sided: whether norms below the target are free.
+        norms: norms at points as the penalty chooses them, at least one, without a graph.
+        target: target of the norms, positive.
+        one_sided: whether norms below the target cost nothing.
     """
 
     norms: Float[Tensor, " n"]
@@ -47,17 +47,17 @@ class CriticSlopes:
 
 @dataclass(frozen=True)
 class Constraint(ABC):
-    """Abstract: the three hooks a model calls, in this order, around the critic's loss."""
+    """Abstract: a model calls ``prepare`` once, then ``penalty`` and ``project`` at each update of the critic."""
 
     lipschitz: ClassVar[bool]
 
     def flat(self) -> Iterator[Constraint]:
-        """The constraints that this one is made of: itself, or the parts of a sum."""
+        """Yield the constraint itself, or the parts of a sum."""
         yield self
 
     @abstractmethod
     def prepare(self, critic: nn.Module) -> None:
-        """Change the network, once, before the optimiser is made.
+        """Change the network; called once, before the optimiser is made.
 
         Args:
             critic: the network, changed in place.
@@ -67,21 +67,21 @@ class Constraint(ABC):
     def penalty(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"], update: int = 0
     ) -> Float[Tensor, ""] | None:
-        """Return what is added to the critic's loss, already weighted, or None if nothing is.
+        """Compute the weighted term to add to the critic's loss; None if there is none at this update.
 
         Args:
-            critic: examples to scores.
+            critic: maps examples to scores.
             real: real examples, shape ``(n, *shape)``.
             fake: generated examples, same shape; gradients do not reach the generator.
-            update: number of the critic's update, from 0; a lazy penalty is None at most of them.
+            update: number of the critic's update, from 0; a lazy penalty returns None at most updates.
 
         Returns:
-            A scalar of at least ``float32`` with a graph to the critic's parameters, or None.
+            A scalar in at least ``float32`` with a graph to the critic's parameters, or None.
         """
 
     @abstractmethod
     def project(self, critic: nn.Module) -> None:
-        """Bring the weights back into the allowed set, after each of the critic's steps.
+        """Project the weights onto the allowed set; called after each step of the critic.
 
         Args:
             critic: the network, changed in place.
@@ -90,26 +90,26 @@ class Constraint(ABC):
     def input_gradients(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> CriticSlopes | None:
-        """Return the critic's gradient norms where :meth:`penalty` would take them, or None where it asks for none.
+        """Compute the gradient norms that :meth:`penalty` compares with its target; None if it has no target norm.
 
         Args:
-            critic: examples to scores.
-            real: real examples.
-            fake: generated examples, as many.
+            critic: maps examples to scores.
+            real: real examples, shape ``(n, *shape)``.
+            fake: generated examples, same shape.
         """
         return None
 
 
 @dataclass(frozen=True)
 class Penalty(Constraint):
-    r"""Abstract: a term of the loss, nothing else.
+    r"""Abstract: a constraint that only adds a term to the loss.
 
     Args:
         weight: :math:`\lambda`, positive.
-        every: :math:`e`, critic updates from one time that the term is added to the next, at least 1.
+        every: :math:`e`, the term is added at every ``every``-th critic update; at least 1.
 
     Raises:
-        ValueError: a weight that is not positive, or ``every`` below 1.
+        ValueError: ``weight`` is not positive, or ``every`` is below 1.
     """
 
     weight: float
@@ -125,14 +125,14 @@ class Penalty(Constraint):
     def penalty(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"], update: int = 0
     ) -> Float[Tensor, ""] | None:
-        """Return the weighted term at every ``every``-th update, see :meth:`Constraint.penalty`."""
+        """Compute the weighted term at every ``every``-th update, see :meth:`Constraint.penalty`."""
         return None if update % self.every else self.weight * self.every * self.term(critic, real, fake)
 
     @abstractmethod
     def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        r"""Return :math:`\Omega`, without its weight; the arguments are those of :meth:`Constraint.penalty`."""
+        r"""Compute :math:`\Omega` without its weight; the arguments are those of :meth:`Constraint.penalty`."""
 
     def project(self, critic: nn.Module) -> None:
         """Leave the weights as they are."""
@@ -140,7 +140,7 @@ class Penalty(Constraint):
 
 @dataclass(frozen=True)
 class Projection(Constraint):
-    """Abstract: a set the weights are brought back into, nothing else."""
+    """Abstract: a constraint that only projects the weights onto a set."""
 
     def prepare(self, critic: nn.Module) -> None:
         """Leave the network as it is."""
@@ -153,7 +153,7 @@ class Projection(Constraint):
 
 @dataclass(frozen=True)
 class Reparametrisation(Constraint):
-    """Abstract: another parametrisation of the network, nothing else."""
+    """Abstract: a constraint that only changes the parametrisation of the network."""
 
     def penalty(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"], update: int = 0

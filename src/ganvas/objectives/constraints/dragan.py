@@ -4,9 +4,9 @@ r"""DRAGAN: the discriminator's gradient is pulled towards norm one in a neighbo
     \Omega = \lambda\, \mathbb{E}_{\hat x} \big(\|\nabla_{\hat x} D(\hat x)\|_2 - k\big)^2, \qquad
     \hat x = x + \alpha\, c\, s\, u, \quad \alpha \sim U[0, 1], \; u \sim U[0, 1]^d,
 
-:math:`s` the standard deviation of all coordinates of the batch. This is the perturbation of the authors' program;
-the paper's text writes :math:`\hat x = x + \delta` with :math:`\delta \sim N(0, c I)`. The published results are the
-program's, and it is what others rebuilt.
+where :math:`s` is the standard deviation of all coordinates of the batch. This is the perturbation of the authors'
+program; the paper's text writes :math:`\hat x = x + \delta` with :math:`\delta \sim N(0, c I)`. We follow the program,
+because the published results come from it, and other implementations follow it too.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Dragan(Penalty):
 
     Args:
         weight: :math:`\lambda`, positive.
-        every: critic updates from one time that it is added to the next, at least 1.
-        target: :math:`k`, the norm asked for, positive.
+        every: the penalty is added at every ``every``-th critic update; at least 1.
+        target: :math:`k`, target of the gradient's norm, positive.
         noise_scale: :math:`c`, size of the neighbourhood in standard deviations of the batch, positive.
 
     Raises:
-        ValueError: if one of them is not positive.
+        ValueError: ``weight``, ``target`` or ``noise_scale`` is not positive, or ``every`` is below 1.
     """
 
     target: float
@@ -54,13 +54,13 @@ class Dragan(Penalty):
         require(self.noise_scale > 0, "noise_scale", self.noise_scale, "a positive number", "Use 0.5, the authors'.")
 
     def perturb(self, real: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
-        """Far end of each example's neighbourhood: uniform noise on top of it.
+        """Add uniform noise to each example, which gives the far end of its neighbourhood.
 
         Args:
             real: real examples, shape ``(n, *shape)``.
 
         Returns:
-            Examples moved up by at most ``noise_scale`` standard deviations in every coordinate.
+            Examples in which each coordinate is raised by at most ``noise_scale`` standard deviations.
         """
         real = widen(real.detach())
         return real + self.noise_scale * real.std(correction=0) * torch.rand_like(real)
@@ -68,12 +68,12 @@ class Dragan(Penalty):
     def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return the mean squared distance at one random point near each real example; ``fake`` is not read."""
+        """Compute the mean squared distance to the target at a random point near each real example."""
         gradients = input_gradients(critic, interpolate(real, self.perturb(real)))
         return distance_to_target(gradients, self.target)
 
     def input_gradients(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> CriticSlopes:
-        """Return the norms at one random point near each real example; ``fake`` is not read."""
+        """Compute the gradient norm at a random point near each real example."""
         return CriticSlopes(norms_at(critic, interpolate(real, self.perturb(real))), self.target, one_sided=False)

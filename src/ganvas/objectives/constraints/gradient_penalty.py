@@ -4,7 +4,7 @@ r"""Gradient penalty: the critic's gradient is pulled towards norm one on the li
     \Omega = \lambda\, \mathbb{E}_{\hat x} \big(\|\nabla_{\hat x} D(\hat x)\|_2 - t\big)^2, \qquad
     \hat x = x + \epsilon\,(G(z) - x), \quad \epsilon \sim U[0, 1] \text{ for each example}.
 
-One-sided, only what exceeds :math:`t` counts: :math:`\max(0, \|\nabla D\|_2 - t)^2`.
+The one-sided form penalises only norms above :math:`t`: :math:`\max(0, \|\nabla D\|_2 - t)^2`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ganvas.types import widen
 
 
 def interpolate(real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
-    """One point, uniform on the line between each real example and the generated one beside it.
+    """Draw a point uniformly on the line between each real example and the generated one in the same row.
 
     Args:
-        real: shape ``(n, *shape)``.
-        fake: same shape.
+        real: real examples, shape ``(n, *shape)``.
+        fake: generated examples, same shape.
 
     Returns:
-        Points of at least ``float32``, without a graph.
+        Points in at least ``float32``, without a graph.
     """
     real, fake = widen(real.detach()), widen(fake.detach())
     position = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
@@ -51,12 +51,12 @@ class GradientPenalty(Penalty):
 
     Args:
         weight: :math:`\lambda`, positive.
-        every: critic updates from one time that it is added to the next, at least 1.
-        target: :math:`t`, the norm asked for, positive.
-        one_sided: whether norms below the target are free.
+        every: the penalty is added at every ``every``-th critic update; at least 1.
+        target: :math:`t`, target of the gradient's norm, positive.
+        one_sided: whether norms below the target cost nothing.
 
     Raises:
-        ValueError: if ``weight`` or ``target`` is not positive.
+        ValueError: ``weight`` or ``target`` is not positive, or ``every`` is below 1.
     """
 
     target: float
@@ -70,12 +70,12 @@ class GradientPenalty(Penalty):
     def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return the mean squared distance at one random point for each pair, see the class."""
+        """Compute the mean squared distance to the target at a random point between each pair."""
         gradients = input_gradients(critic, interpolate(real, fake))
         return distance_to_target(gradients, self.target, one_sided=self.one_sided)
 
     def input_gradients(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> CriticSlopes:
-        """Return the norms at one random point for each pair."""
+        """Compute the gradient norm at a random point between each pair."""
         return CriticSlopes(norms_at(critic, interpolate(real, fake)), self.target, self.one_sided)

@@ -1,6 +1,6 @@
-r"""The gradient of a critic's scores with respect to its input, itself differentiable.
+r"""Differentiable gradients of a critic's scores with respect to its input, and penalties on their norms.
 
-.. math:: g_i = \nabla_x D(x)\big|_{x = x_i}, \qquad \|g_i\|_2 \text{ over all coordinates of what got one score}.
+.. math:: g_i = \nabla_x D(x)\big|_{x = x_i}, \qquad \|g_i\|_2 \text{ over all coordinates behind one score}.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from ganvas.types import widen
 
 
 def input_gradients(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, "m d"]:
-    """Gradient of every score with respect to the examples it was given for.
+    """Compute the gradient of each score with respect to its examples.
 
-    Computed without autocast, in at least ``float32``: a gradient of half precision would be squared and compared
-    with 1. The critic must not couple examples (no batch normalisation), or a row holds the neighbours' part too.
+    It is computed without autocast in at least ``float32``, because half precision is too coarse for a squared distance
+    to 1. The critic must not couple examples (no batch normalisation); otherwise a row also contains the gradient of
+    other scores.
 
     Args:
-        critic: examples to ``m`` scores; one that packs ``n / m`` examples into a score packs consecutive ones.
-        x: where to take the gradient, shape ``(n, *shape)``; its own graph is cut.
+        critic: maps examples to ``m`` scores; a critic that packs scores ``n / m`` consecutive examples together.
+        x: points at which the gradient is taken, shape ``(n, *shape)``; their graph is cut.
 
     Returns:
         One row for each score, with a graph to the critic's parameters.
@@ -34,12 +35,12 @@ def input_gradients(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tenso
 
 
 def distance_to_target(gradients: Float[Tensor, "m d"], target: float, *, one_sided: bool = False) -> Float[Tensor, ""]:
-    r"""Mean squared distance of the gradients' norms to a target: :math:`\mathbb{E}_i (\|g_i\|_2 - t)^2`.
+    r"""Compute the mean squared distance of gradient norms to a target: :math:`\mathbb{E}_i (\|g_i\|_2 - t)^2`.
 
     Args:
         gradients: one row for each score.
-        target: the norm asked for.
-        one_sided: count only norms above the target, :math:`\max(0, \|g_i\|_2 - t)^2`.
+        target: target of the norms, :math:`t`.
+        one_sided: whether to count only norms above the target, :math:`\max(0, \|g_i\|_2 - t)^2`.
 
     Returns:
         A scalar, zero or more.
@@ -49,21 +50,21 @@ def distance_to_target(gradients: Float[Tensor, "m d"], target: float, *, one_si
 
 
 def zero_centred(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, ""]:
-    r"""Half the mean squared norm of the gradient: :math:`\frac{1}{2} \mathbb{E}_i \|g_i\|_2^2`.
+    r"""Compute half the mean squared norm of the gradient: :math:`\frac{1}{2} \mathbb{E}_i \|g_i\|_2^2`.
 
     Args:
-        critic: examples to scores.
-        x: where to take the gradient.
+        critic: maps examples to scores.
+        x: points at which the gradient is taken.
     """
     return input_gradients(critic, x).square().sum(dim=1).mean() / 2
 
 
 def norms_at(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " m"]:
-    """Norm of the gradient of every score, for looking at: no graph stays, whatever mode the caller is in.
+    """Compute the norm of each score's gradient without a graph, also inside ``torch.no_grad``.
 
     Args:
-        critic: examples to ``m`` scores.
-        x: where to take the gradient.
+        critic: maps examples to ``m`` scores.
+        x: points at which the gradient is taken.
     """
     with torch.enable_grad():
         return torch.linalg.vector_norm(input_gradients(critic, x), dim=1).detach()

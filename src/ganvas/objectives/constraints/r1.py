@@ -3,7 +3,7 @@ r"""R1 and R2: the discriminator's gradient is pulled towards zero on real, or o
 .. math:: R_1 = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_\text{data}} \|\nabla_x D(x)\|_2^2, \qquad
     R_2 = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_G} \|\nabla_x D(x)\|_2^2.
 
-Either makes the game converge locally; the relativistic game needs both.
+Each of them makes the training of a GAN converge locally; the relativistic loss needs both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class R1(Penalty):
 
     Args:
         weight: :math:`\gamma`, positive.
-        every: critic updates from one time that it is added to the next, at least 1 (StyleGAN2: 16).
+        every: the penalty is added at every ``every``-th critic update; at least 1 (StyleGAN2: 16).
     """
 
     lipschitz: ClassVar[bool] = False
@@ -36,7 +36,7 @@ class R1(Penalty):
     def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return half the mean squared norm at the real examples; ``fake`` is not read."""
+        """Compute half the mean squared gradient norm at the real examples."""
         return zero_centred(critic, real)
 
 
@@ -50,7 +50,7 @@ class R2(Penalty):
 
     Args:
         weight: :math:`\gamma`, positive.
-        every: critic updates from one time that it is added to the next, at least 1.
+        every: the penalty is added at every ``every``-th critic update; at least 1.
     """
 
     lipschitz: ClassVar[bool] = False
@@ -58,5 +58,5 @@ class R2(Penalty):
     def term(
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"]
     ) -> Float[Tensor, ""]:
-        """Return half the mean squared norm at the generated examples; ``real`` is not read."""
+        """Compute half the mean squared gradient norm at the generated examples."""
         return zero_centred(critic, fake)

@@ -2,9 +2,9 @@ r"""Spectral normalisation: every layer's weight is divided by its largest singu
 
 .. math:: \bar W = W / \sigma(W), \qquad \sigma(W) = \max_{\|h\|_2 \le 1} \|W h\|_2,
 
-estimated by power iteration, one or a few steps at each forward pass in training. A convolution's :math:`W` is its
-kernel as a matrix of ``out_channels`` rows. A critic of such layers with 1-Lipschitz activations is Lipschitz; a
-normalisation layer between them undoes that.
+where :math:`\sigma(W)` is estimated by power iteration, with one or a few steps at each forward pass in training. For a
+convolution, :math:`W` is the kernel as a matrix with ``out_channels`` rows. A critic of such layers with 1-Lipschitz
+activations is Lipschitz, unless it contains a normalisation layer.
 """
 
 from __future__ import annotations
@@ -21,14 +21,7 @@ from ganvas.objectives.validation import require
 
 
 def has_spectral_norm(layer: nn.Module) -> bool:
-    """Whether the layer's weight is spectrally normalised already, by torch's parametrisation.
-
-    Args:
-        layer: any module.
-
-    Returns:
-        True only for torch's spectral norm; another parametrisation (weight norm, say) does not count.
-    """
+    """Whether the layer's weight has torch's spectral norm; another parametrisation, such as weight norm, is False."""
     return any(isinstance(module, parametrizations._SpectralNorm) for module in layer.modules())
 
 
@@ -37,8 +30,8 @@ def has_spectral_norm(layer: nn.Module) -> bool:
 class SpectralNorm(Reparametrisation):
     r"""SN-GAN's constraint: :math:`W / \sigma(W)` in every linear and convolutional layer of the critic.
 
-    Applied twice it does nothing the second time; layers that their network normalised itself are left alone. The
-    state dict then holds ``parametrizations.weight.original`` in place of ``weight``.
+    Layers that are already spectrally normalised stay as they are. The state dict of a normalised layer holds
+    ``parametrizations.weight.original`` in place of ``weight``.
 
     Reference:
         Miyato et al. 2018, eq. 8 and algorithm 1, https://arxiv.org/abs/1802.05957
@@ -47,7 +40,7 @@ class SpectralNorm(Reparametrisation):
         n_power_iterations: steps of power iteration at each forward pass, at least 1.
 
     Raises:
-        ValueError: if ``n_power_iterations`` is below 1.
+        ValueError: ``n_power_iterations`` is below 1.
     """
 
     n_power_iterations: int
@@ -60,11 +53,8 @@ class SpectralNorm(Reparametrisation):
     def prepare(self, critic: nn.Module) -> None:
         """Normalise every linear and convolutional layer, in place.
 
-        Args:
-            critic: the network.
-
         Raises:
-            ValueError: if it has no such layer.
+            ValueError: the network has no such layer.
         """
         layers = [module for module in critic.modules() if isinstance(module, (nn.Linear, _ConvNd))]
         require(

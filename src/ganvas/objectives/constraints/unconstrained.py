@@ -1,4 +1,4 @@
-"""No constraint: the critic is held by nothing but its own loss."""
+"""No constraint: the critic is trained by its loss alone."""
 
 from __future__ import annotations
 

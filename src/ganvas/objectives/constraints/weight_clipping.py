@@ -1,9 +1,9 @@
-r"""Weight clipping: after each step every parameter of the critic is brought back into a box.
+r"""Weight clipping: after each step every parameter of the critic is clipped to an interval.
 
 .. math:: w \leftarrow \min(\max(w, -c), c).
 
-The critic is then Lipschitz with a constant that depends on the architecture and on :math:`c`, not with constant one:
-the Wasserstein estimate is that distance times an unknown factor.
+The critic is then Lipschitz, but its constant depends on the architecture and on :math:`c`. The critic's estimate is
+therefore the Wasserstein distance times an unknown factor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WeightClipping(Projection):
         bound: :math:`c`, positive.
 
     Raises:
-        ValueError: if ``bound`` is not positive.
+        ValueError: ``bound`` is not positive.
     """
 
     bound: float

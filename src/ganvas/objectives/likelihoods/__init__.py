@@ -1,1 +1,1 @@
-"""Distributions of an example given the output of a decoder: one family a file."""
+"""Distributions of an example given the decoder's output, one family in each file."""

@@ -1,9 +1,10 @@
-r"""What a decoder's output says about an example: :math:`\log p(x \mid z)` in nats.
+r"""The base of likelihoods: :math:`\log p(x \mid z)` in nats, from the decoder's output.
 
 .. math:: \log p(x \mid z) = \sum_j \log p(x_j \mid \ell_j, s), \qquad \ell = \text{decoder}(z),
 
-summed over all coordinates :math:`j` of an example, so that an ELBO is an ELBO. Data are in [-1, 1] always; each
-likelihood says how it reads them. Families with a scale :math:`s` take it fixed, or learned, one for each channel.
+The sum is over all coordinates :math:`j` of an example; a mean would change the balance with the KL in the ELBO. Data
+are always in [-1, 1]; a likelihood on another range converts them. A scale :math:`s` is either fixed or learned, with
+one value for each channel.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from ganvas.types import widen
 
 @dataclass(frozen=True)
 class Likelihood(ABC):
-    """Abstract: a family of distributions over one example, located by the decoder."""
+    """Abstract: a family of distributions over one example, with a location given by the decoder."""
 
     initial_log_scale: ClassVar[float] = 0.0
-    """Where a learned scale starts: one, half the range of the data."""
+    """Start of a learned log scale; 0 is a scale of 1, half the range of the data."""
 
     @property
     @abstractmethod
@@ -36,38 +37,35 @@ class Likelihood(ABC):
     def log_prob(
         self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
-        """Log-likelihood of each example, summed over its coordinates.
+        """Compute the log-likelihood of each example, summed over its coordinates.
 
         Args:
             x: examples in [-1, 1], shape ``(n, *shape)``.
-            location: the decoder's output, shape ``(n, *shape)`` or, for k draws of z each, ``(k, n, *shape)``.
-            log_scale: one number for each channel, in any shape, where ``learned_scale``; else None.
+            location: the decoder's output, shape ``(n, *shape)``, or ``(k, n, *shape)`` for k draws of z.
+            log_scale: one number for each channel, in any shape; None unless ``learned_scale``.
 
         Returns:
-            Nats, shape ``(n,)`` or ``(k, n)``, of at least ``float32``.
+            Nats, shape ``(n,)`` or ``(k, n)``, in at least ``float32``.
 
         Raises:
-            ValueError: if ``log_scale`` is missing, or comes although the scale is not learned.
+            ValueError: ``log_scale`` is None although the scale is learned, or given although it is not.
         """
 
     @abstractmethod
     def mean(self, location: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return what is shown as the decoded example, on the scale of the data.
+        """Compute the decoded example to show, on the [-1, 1] scale of the data.
 
         Args:
             location: the decoder's output, any shape.
-
-        Returns:
-            The same shape.
         """
 
 
 def sum_coordinates(log_prob: Tensor, x: Float[Tensor, " n *shape"]) -> Tensor:
-    """Sum over the coordinates of an example, keeping the batch and any leading dimension.
+    """Sum over the coordinates of each example.
 
     Args:
         log_prob: one number for each coordinate, shape ``(..., n, *shape)``.
-        x: the examples, for their shape.
+        x: examples; only their shape is used.
 
     Returns:
         Shape ``(..., n)``.
@@ -78,18 +76,18 @@ def sum_coordinates(log_prob: Tensor, x: Float[Tensor, " n *shape"]) -> Tensor:
 def resolve_log_scale(
     fixed: float | None, learned: Float[Tensor, " *c"] | None, x: Float[Tensor, " n *shape"]
 ) -> Tensor:
-    """The one log scale in force, in a shape that broadcasts over examples.
+    """Choose between the fixed and the learned log scale, and shape it to broadcast over examples.
 
     Args:
-        fixed: the scale the config states, or None where it is learned.
-        learned: the model's parameter, or None where the scale is fixed.
-        x: the examples, for their shape.
+        fixed: the scale in the config; None if it is learned.
+        learned: the model's parameter, a log scale; None if the scale is fixed.
+        x: examples; only their shape and type are used.
 
     Returns:
-        Shape ``(c, 1, 1)`` for images, ``(d,)`` for points, ``()`` where the scale is fixed.
+        The log scale, shape ``(c, 1, 1)`` for images, ``(d,)`` for points, ``()`` if the scale is fixed.
 
     Raises:
-        ValueError: if both or neither are given: one of them would be ignored.
+        ValueError: both are given, or neither.
     """
     if fixed is not None and learned is None:
         return torch.tensor(math.log(fixed), dtype=torch.promote_types(x.dtype, torch.float32))

@@ -1,11 +1,11 @@
-r"""Bernoulli likelihood of black-and-white pixels; the decoder's output is a logit.
+r"""Bernoulli likelihood of binary pixels; the decoder's output is a logit.
 
 .. math::
     \log p(x \mid z) = \sum_j t_j \log \sigma(\ell_j) + (1 - t_j) \log(1 - \sigma(\ell_j)), \qquad
     t = (x + 1) / 2 \in [0, 1].
 
-For binary :math:`t` it is a normalised likelihood. Grey targets are allowed, as many papers train on them: the value
-is then minus a cross-entropy, no likelihood of the image, and comparable with nothing but itself.
+For binary :math:`t` this is a normalised likelihood. Grey targets are allowed, because many papers train on them. The
+value is then a negative cross-entropy and no likelihood of the image, and cannot be compared with other likelihoods.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ganvas.types import widen
 @final
 @dataclass(frozen=True)
 class Bernoulli(Likelihood):
-    r"""Independent Bernoulli pixels with logits :math:`\ell`; see the module on grey targets.
+    r"""Independent Bernoulli pixels with logits :math:`\ell`; the module's docstring explains grey targets.
 
     Reference:
         Kingma and Welling 2014, appendix C.1, eq. 11, https://arxiv.org/abs/1312.6114
@@ -34,13 +34,13 @@ class Bernoulli(Likelihood):
 
     @property
     def learned_scale(self) -> bool:
-        """A Bernoulli has no scale."""
+        """False: a Bernoulli distribution has no scale."""
         return False
 
     def log_prob(
         self, x: Float[Tensor, " n *shape"], location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None
     ) -> Float[Tensor, "*k n"]:
-        """Return minus the cross-entropy in nats, see :meth:`Likelihood.log_prob`; ``x`` is read as ``(x + 1) / 2``."""
+        """Return the negative cross-entropy in nats, see :meth:`Likelihood.log_prob`."""
         require(log_scale is None, "log_scale", log_scale, "None", "A Bernoulli has no scale: pass None.")
         target, logits = (widen(x) + 1) / 2, widen(location)
         return sum_coordinates(target * logits - softplus(logits), x)

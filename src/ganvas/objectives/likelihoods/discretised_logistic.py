@@ -1,13 +1,13 @@
 r"""Discretised logistic likelihood: a probability for each of the 256 levels of a pixel.
 
-A logistic density around the decoder's output, integrated over the bin of each level; the two end bins are open, so
-that the 256 probabilities sum to one:
+A logistic density around the decoder's output is integrated over the bin of each level. The two outer bins are
+unbounded, so that the 256 probabilities sum to one:
 
 .. math::
     p(x_j \mid z) = \sigma\Big(\frac{x_j + \frac{1}{255} - \ell_j}{s}\Big)
                   - \sigma\Big(\frac{x_j - \frac{1}{255} - \ell_j}{s}\Big), \qquad x_j = -1 + \tfrac{2}{255} u_j.
 
-The logarithm is taken of factors, never of a difference: with :math:`a > b`,
+The logarithm of the difference is computed from factors, which is stable: for :math:`a > b`,
 
 .. math:: \log(\sigma(a) - \sigma(b)) = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{b - a}).
 """
@@ -27,7 +27,7 @@ from ganvas.objectives.validation import require
 from ganvas.types import widen
 
 HALF_BIN = 1 / 255
-"""Half the distance of two levels on the [-1, 1] scale."""
+"""Half the distance between two levels on the [-1, 1] scale."""
 
 
 @final
@@ -36,14 +36,14 @@ class DiscretisedLogistic(Likelihood):
     r"""Independent logistic pixels, integrated over the bins of 256 levels.
 
     Reference:
-        Kingma et al. 2016, appendix C.7, https://arxiv.org/abs/1606.04934; open ends: Salimans et al. 2017, eq. 2,
-        https://arxiv.org/abs/1701.05517
+        Kingma et al. 2016, appendix C.7, https://arxiv.org/abs/1606.04934; unbounded outer bins: Salimans et al. 2017,
+        eq. 2, https://arxiv.org/abs/1701.05517
 
     Args:
-        scale: :math:`s` in units of the [-1, 1] scale, positive; None: learned for each channel.
+        scale: :math:`s` in units of the [-1, 1] scale, positive; None learns it for each channel.
 
     Raises:
-        ValueError: if ``scale`` is not positive.
+        ValueError: ``scale`` is not positive.
     """
 
     scale: float | None
@@ -71,5 +71,5 @@ class DiscretisedLogistic(Likelihood):
         return sum_coordinates(torch.where(x > 1 - HALF_BIN, above_lower_edge, with_low_end), x)
 
     def mean(self, location: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the location clipped to [-1, 1]: the centre of the logistic, or the open bin it fell into."""
+        """Return the location, the centre of the logistic distribution, clipped to [-1, 1]."""
         return location.clamp(-1, 1)

@@ -3,8 +3,8 @@ r"""Gaussian likelihood on the [-1, 1] scale of the data; the decoder's output i
 .. math::
     \log p(x \mid z) = \sum_j -\frac{(x_j - \ell_j)^2}{2 \sigma^2} - \log \sigma - \tfrac{1}{2} \log 2 \pi.
 
-With :math:`\sigma = 1` it is half the summed squared error but for a constant. It is a density: on images of 256
-levels it can be made as large as one likes by a small :math:`\sigma`, and is not comparable with a discrete likelihood.
+With :math:`\sigma = 1` it is minus half the summed squared error, up to a constant. It is a density: on images of 256
+levels a small :math:`\sigma` can make it arbitrarily large, and it cannot be compared with a discrete likelihood.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Gaussian(Likelihood):
         2021, section 3.1, https://arxiv.org/abs/2006.13202
 
     Args:
-        sigma: standard deviation in units of the [-1, 1] scale, positive; None: learned for each channel.
+        sigma: standard deviation in units of the [-1, 1] scale, positive; None learns it for each channel.
 
     Raises:
-        ValueError: if ``sigma`` is not positive.
+        ValueError: ``sigma`` is not positive.
     """
 
     sigma: float | None
@@ -58,5 +58,5 @@ class Gaussian(Likelihood):
         return sum_coordinates(-standardised.square() / 2 - log_sigma - math.log(2 * math.pi) / 2, x)
 
     def mean(self, location: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the location itself: unbounded, as points are; images are clipped where they become ``uint8``."""
+        """Return the location unchanged; it is unbounded, and images are clipped when they become ``uint8``."""
         return location
