@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
+# Processes of the unit suite, each with one thread: trainings with a thread for every core would slow each other.
+WORKERS ?= 2
+
 # Ray's launcher wants an older cloudpickle than joblib: an environment of its own, over .venv's packages.
 RAY := .venv-ray
 
@@ -24,7 +27,7 @@ layers: .venv/installed-dev
 	$(BIN)/lint-imports
 
 unit: .venv/installed-dev
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile
 
 test-slow: .venv/installed-slow
 	$(BIN)/pytest -m slow

@@ -231,6 +231,11 @@ class BoundsEvidence(Encodes, Protocol):
     objective: Any
     """The bound, with ``samples`` draws an image."""
 
+    @property
+    def evidence_space(self) -> str:
+        """Space of the probabilities of examples: bounds in different spaces are not comparable."""
+        ...
+
     def evaluate(self, batch: Batch) -> Any:
         """Terms of the bound, ``elbo``, ``reconstruction`` and ``kl`` among them: nats, means over the batch."""
         ...

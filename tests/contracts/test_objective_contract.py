@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import Adversarial, Bound, Constraint, Likelihood
+from ganvas.objectives import ELBO, Adversarial, Bound, Constraint, Likelihood
 from ganvas.testing import AdversarialContract, BoundContract, ConstraintContract, LikelihoodContract
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -105,3 +105,9 @@ class TestBound(BoundContract):
     @every(Bound)
     def bound(self, request):
         return request.param
+
+
+class TestFreeBits(BoundContract):
+    @pytest.fixture
+    def bound(self):
+        return ELBO(samples=2, beta=1.0, free_bits=0.5)

@@ -57,9 +57,14 @@ def tags(result):
             ["transform=fixed_binarisation", "transform.seed=1"],
             "transform.seed 0 against 1",
         ),
+        (
+            "transform=none",
+            ["transform=none", "likelihood=gaussian", "likelihood.sigma=1.0"],
+            "space 'binary pixels' against 'density on [-1, 1]'",
+        ),
     ],
 )
-def test_bounds_on_differently_binarised_digits_are_not_ranked_together(first, second, field, store):
+def test_bounds_of_different_conditions_are_not_ranked_together(first, second, field, store):
     a, b = train("a", "model=vae", first), train("b", "model=vae", *([second] if isinstance(second, str) else second))
     assert a["fingerprints"][ELBO] != b["fingerprints"][ELBO] and a["fingerprints"][FD] == b["fingerprints"][FD]
     found = report(f"score={ELBO}")
@@ -98,7 +103,7 @@ def test_a_new_protocol_of_the_final_scores_is_none_of_the_best_checkpoint_s():
     [
         ("mnist/memorisation_close", "extractor mnist, n_fake 40, settings.memorisation.quantile 0.01."),
         ("parzen/log_likelihood", "n_samples 20, n_validation 500, n_test 20, settings.seed 2020."),
-        ("likelihood/nll", "n 20, seed 1000, transform.name Identity, settings.likelihood.k 3."),
+        ("likelihood/nll", "n 20, seed 1000, transform.name Identity, space binary pixels, settings.likelihood.k 3."),
     ],
 )
 def test_the_page_states_the_conditions_of_every_kind_of_score(kind, told, store):

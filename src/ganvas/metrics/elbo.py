@@ -29,8 +29,8 @@ def _elbo(material: Material) -> Measured:
                 values[name].append(getattr(terms, name).double().cpu() * len(batch))
     n = len(material.examples(material.split, "elbo"))
     scores = {name: Score(float(torch.stack(parts).sum()) / n, None, "") for name, parts in values.items()}
-    facts = {"n": n, "transform": dict(material.transform()), "seed": SEED, "samples": model.objective.samples}
-    return Measured(scores, conditions=facts)
+    facts = {"n": n, "transform": dict(material.transform()), "space": model.evidence_space}
+    return Measured(scores, conditions={**facts, "seed": SEED, "samples": model.objective.samples})
 
 
 METRIC = Metric(

@@ -143,11 +143,8 @@ def _nll(material: Material) -> Measured:
     mean = mean_error(-bounds.importance)
     arrays = {"elbo": bounds.elbo.numpy(), "importance": bounds.importance.numpy(), "k": np.array(bounds.k)}
     over = f"{mean.n} {material.split} images, k={bounds.k}"
-    return Measured(
-        {"nll": Score(mean.mean, mean.standard_error, over)},
-        conditions={"n": mean.n, "seed": material.seed, "transform": dict(material.transform())},
-        arrays={"nll": arrays},
-    )
+    facts = {"n": mean.n, "seed": material.seed, "transform": dict(material.transform()), "space": model.evidence_space}
+    return Measured({"nll": Score(mean.mean, mean.standard_error, over)}, conditions=facts, arrays={"nll": arrays})
 
 
 METRIC = Metric(

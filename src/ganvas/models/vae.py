@@ -93,6 +93,11 @@ class VAE(Model):
         self.update("vae", terms.total)
         return terms.named()
 
+    @property
+    def evidence_space(self) -> str:
+        """Space of the probabilities of examples, as the likelihood states it."""
+        return self.likelihood.space
+
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
         return self.likelihood.mean(self.call(self.part("decoder"), z, y))

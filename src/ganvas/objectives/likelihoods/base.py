@@ -27,6 +27,8 @@ class Likelihood(ABC):
 
     initial_log_scale: ClassVar[float] = 0.0
     """Start of a learned log scale; 0 is a scale of 1, half the range of the data."""
+    space: ClassVar[str]
+    """The space of the probabilities, as ``"density on [-1, 1]"``; bounds in different spaces are not comparable."""
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ value is then a negative cross-entropy and no likelihood of the image, and canno
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,8 @@ class Bernoulli(Likelihood):
     Reference:
         Kingma and Welling 2014, appendix C.1, eq. 11, https://arxiv.org/abs/1312.6114
     """
+
+    space: ClassVar[str] = "binary pixels"
 
     @property
     def learned_scale(self) -> bool:

@@ -15,7 +15,7 @@ The logarithm of the difference is computed from factors, which is stable: for :
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -47,6 +47,7 @@ class DiscretisedLogistic(Likelihood):
     """
 
     scale: float | None
+    space: ClassVar[str] = "256 levels"
 
     def __post_init__(self) -> None:
         valid = self.scale is None or self.scale > 0

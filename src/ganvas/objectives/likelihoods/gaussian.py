@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -39,6 +39,7 @@ class Gaussian(Likelihood):
     """
 
     sigma: float | None
+    space: ClassVar[str] = "density on [-1, 1]"
 
     def __post_init__(self) -> None:
         valid = self.sigma is None or self.sigma > 0
