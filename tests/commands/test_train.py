@@ -166,6 +166,7 @@ BAD = {
     "model.n_critic=0": "n_critic=0 must be >= 1",
     "+schedule@schedules.optimizer.betas=ramp": "schedules.optimizer.betas: it starts at 0.0, expected as many numbers",
     "constraint=r1 schedules.constraint.weight=3": "schedules.constraint.weight: got 3, expected a schedule",
+    "model=vae network=mlp data=ring marginal_bias=decoder": "marginal_bias=decoder: data=ring holds points",
     "schedule=linear schedule.images=0": "images: got 0, expected more than 0 images",
     "trainer.precision=7-bit": "7-bit",
 }

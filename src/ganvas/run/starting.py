@@ -37,10 +37,15 @@ def start_at_marginals(cfg: DictConfig, data: DataModule, model: Model) -> None:
         model: the model to train.
 
     Raises:
-        ConfigError: the model has no such network, or the network does not end in a logit.
+        ConfigError: the data are points, or the model has no such network, or the network does not end in a logit.
     """
     if cfg.marginal_bias is None:
         return
+    if len(data.source.shape) == 1:
+        raise ConfigError(
+            f"marginal_bias={cfg.marginal_bias}: data={data.source.name} holds points, expected images with pixels in "
+            "[0, 255]; write marginal_bias=null"
+        )
     network = model.networks.get(cfg.marginal_bias)
     if not isinstance(network, StartsAtMarginals):
         raise ConfigError(
