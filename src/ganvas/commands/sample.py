@@ -65,7 +65,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError(f"kind={cfg.kind}: expected {', '.join(KINDS)}")
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
-    subject = open_subject(cfg.source, device_of(cfg.device))
+    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust)
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
     drawn = KINDS[cfg.kind](subject, cfg)

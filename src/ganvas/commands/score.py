@@ -56,7 +56,7 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         _check_names(names)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
-        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
+        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device, cfg.trust)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)
         if subject is None:

@@ -77,6 +77,7 @@ class Train:
     init_from: str | None = None
     init_parts: list[str] | None = None
     resume: str | None = None
+    trust: list[str] = field(default_factory=list)
     batch_size: int = MISSING
     workers: int = MISSING
     ema_halflife: int | None = None
@@ -130,6 +131,7 @@ class ScoreCommand:
     """Root of ``ganvas score``."""
 
     source: str | None = None
+    trust: list[str] = field(default_factory=list)
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
     export_reference: str | None = None
@@ -161,6 +163,7 @@ class SampleCommand:
     """Root of ``ganvas sample``."""
 
     source: str | None = None
+    trust: list[str] = field(default_factory=list)
     kind: str = MISSING
     n: int = MISSING
     seed: int = MISSING
@@ -181,6 +184,7 @@ class RerunCommand:
     """Root of ``ganvas rerun``."""
 
     run_id: str | None = None
+    trust: list[str] = field(default_factory=list)
     paths: RerunPaths = field(default_factory=RerunPaths)
 
 

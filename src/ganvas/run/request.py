@@ -27,7 +27,7 @@ GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
 PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
-UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume"}
+UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust"}
 """Keys whose overrides are not part of a run's name."""
 
 _PLACELESS: Final = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
@@ -56,7 +56,7 @@ class Job:
 
 
 def job_hash(cfg: DictConfig) -> str:
-    """Hash one training: its config without paths, study, tracking and the checkpoint that it resumes.
+    """Hash one training: its config without paths, study, tracking, the checkpoint that it resumes and its trust.
 
     Args:
         cfg: the composed config.
@@ -75,7 +75,7 @@ def configuration_hash(cfg: DictConfig) -> str:
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
-    return {**values, "tracking": None}
+    return {**{key: value for key, value in values.items() if key != "trust"}, "tracking": None}
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
     with MlflowRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
-        run.params(flat(cfg))
+        run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
         if diff := git_state(Path.cwd()).get("diff"):

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from ganvas.config import ConfigError
+from ganvas.config import ConfigError, names_beyond_ganvas, recorded_config
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
@@ -94,11 +94,17 @@ def go_on(cfg: DictConfig, data: DataModule) -> Path | None:
     Args:
         cfg: the composed config.
         data: the data to train on.
+
+    Raises:
+        ConfigError: the checkpoint's config names something that neither ``cfg`` names nor the user trusts.
     """
     if cfg.resume is None:
         return None
     path = checkpoint_path(cfg.resume)
-    data.start = read(path)["images_seen"]
+    checkpoint = read(path)
+    if "config" in checkpoint:
+        recorded_config(checkpoint["config"], cfg.resume, [*cfg.trust, *names_beyond_ganvas(cfg)])
+    data.start = checkpoint["images_seen"]
     return path
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import final
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
-from ganvas.config import ConfigError, build
+from ganvas.config import ConfigError, build, recorded_config
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
@@ -114,12 +114,13 @@ def device_of(name: str | None) -> torch.device:
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def open_subject(source: str | None, device: torch.device) -> Subject:
+def open_subject(source: str | None, device: torch.device, trust: Iterable[str] = ()) -> Subject:
     """Open the model or the images that ``source`` names.
 
     Args:
         source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
         device: device on which a model is evaluated.
+        trust: see :func:`open_model`.
 
     Raises:
         ConfigError: ``source`` is None.
@@ -132,25 +133,26 @@ def open_subject(source: str | None, device: torch.device) -> Subject:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
     if path.is_dir() and not (path / LAST).exists():
         return ImagesSubject(source, read_folder(path))
-    return open_model(source, device)
+    return open_model(source, device, trust)
 
 
-def open_model(source: str, device: torch.device) -> ModelSubject:
+def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> ModelSubject:
     """Build the model of a checkpoint, with its data.
 
     Args:
         source: run id, checkpoint, or folder with a checkpoint.
         device: device on which the model is evaluated.
+        trust: packages whose parts the checkpoint may name besides those of ganvas; see
+            :func:`~ganvas.config.recorded_config`.
 
     Raises:
         CheckpointError: there is no checkpoint of ganvas.
-        ConfigError: the checkpoint holds no config.
+        ConfigError: the checkpoint holds no config, or one that names something that is not trusted.
     """
     checkpoint = read(checkpoint_path(source))
     if "config" not in checkpoint:
         raise ConfigError(f"{source}: the checkpoint holds no config, so its model cannot be built; train it again")
-    config = OmegaConf.create(checkpoint["config"])
-    assert isinstance(config, DictConfig)
+    config = recorded_config(checkpoint["config"], source, trust)
     model: Model = build(config.model)
     model.load_state_dict(checkpoint["state_dict"])
     data = DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import torch
 
+from ganvas.storage.special import special
+
 LAST: Final = "last.ckpt"
 BEST: Final = "best.ckpt"
 
@@ -23,6 +25,8 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is not a checkpoint of ganvas.
     """
+    if found := special(path):
+        raise CheckpointError(f"{path} is {found}, expected a file; it was not opened. Give a last.ckpt of ganvas")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
