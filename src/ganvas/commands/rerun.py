@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.config import CONFIG_PATH, ConfigError, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
@@ -122,7 +122,7 @@ def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
         "tracking": {"parent": None, "run_id": None, "trial": None, "label": None},
         "paths": {"output": str(folder), **({} if cfg.paths.data is None else {"data": cfg.paths.data})},
     }
-    config = OmegaConf.merge(OmegaConf.create(before.config), own)
+    config = OmegaConf.merge(recorded_config(before.config, before.run_id), own)
     assert isinstance(config, DictConfig)
     return config
 
