@@ -2,6 +2,7 @@
 
 from ganvas.config.build import ConfigError, build, check, closest
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register, resolved
+from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
 
 __all__ = [
@@ -12,6 +13,9 @@ __all__ = [
     "choices",
     "closest",
     "compose",
+    "followed",
+    "following_budget",
+    "given_keys",
     "names_beyond_ganvas",
     "recorded_config",
     "register",

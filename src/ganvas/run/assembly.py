@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
@@ -74,8 +75,9 @@ def assemble(cfg: DictConfig) -> Parts:
     extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
     check_fit(cfg, data, model, extractor)
     model.learn_of(len(data.examples("train")), data.examples("train").labels)
-    start_at_marginals(cfg, data, model)
-    warm_start(cfg, model)
+    if cfg.resume is None:  # else the checkpoint has the weights
+        start_at_marginals(cfg, data, model)
+        warm_start(cfg, model)
     return Parts(data, model, extractor, settings)
 
 
@@ -97,7 +99,7 @@ class Watchers:
     no_selection: str
 
 
-def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
+def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str, Any]) -> Watchers:
     """Make the callbacks; their order matters, because a NaN must be found before anything is written.
 
     Args:
@@ -105,6 +107,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
         job: the request.
         run: receives what the callbacks log.
         parts: the parts of the training.
+        origin: facts that the checkpoints keep, see :func:`ganvas.run.resuming.origin_of`.
     """
     progress = ProgressLine(cfg.budget.images, job.name)
     terms = LogTerms(run, cfg.log.every)
@@ -118,7 +121,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
         terms,
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
-        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True)),
+        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True), origin),
         health,
         *_scoring(cfg, run, parts, progress, selection),
         Checkpoints(job.output, cfg.checkpoint.every, keep=0),

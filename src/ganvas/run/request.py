@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
+from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
 from ganvas.tracking.mlflow_run import MlflowRun
@@ -135,7 +136,7 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
         CONFIGURATION_TAG: configuration_hash(cfg),
         **_place(cfg),
         "ganvas.overrides": " ".join(job.overrides),
-        "ganvas.output": str(job.output.absolute()),
+        OUTPUT_TAG: str(job.output.absolute()),
         "ganvas.git_commit": git.get("commit", ""),
         "ganvas.git_dirty": git.get("dirty", ""),
     }

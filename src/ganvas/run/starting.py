@@ -1,14 +1,13 @@
 """The weights that a training starts from, besides random ones.
 
 The bias of the output layer can start at the logit of the mean training pixel; whole parts (generator, critic, encoder,
-decoder) can come from the checkpoint of another run; or a run goes on from a checkpoint of its own. Keys and shapes of
-a part must all fit, and everything is checked before anything is loaded.
+decoder) can come from the checkpoint of another run. Keys and shapes of a part must all fit, and everything is checked
+before anything is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import torch
@@ -16,7 +15,7 @@ from jaxtyping import Float
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from ganvas.config import ConfigError, names_beyond_ganvas, recorded_config
+from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
@@ -86,26 +85,6 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
     model.restart_averages()
-
-
-def go_on(cfg: DictConfig, data: DataModule) -> Path | None:
-    """Find the checkpoint to resume, and set the data to its position; None for a fresh start.
-
-    Args:
-        cfg: the composed config.
-        data: the data to train on.
-
-    Raises:
-        ConfigError: the checkpoint's config names something that neither ``cfg`` names nor the user trusts.
-    """
-    if cfg.resume is None:
-        return None
-    path = checkpoint_path(cfg.resume)
-    checkpoint = read(path)
-    if "config" in checkpoint:
-        recorded_config(checkpoint["config"], cfg.resume, [*cfg.trust, *names_beyond_ganvas(cfg)])
-    data.start = checkpoint["images_seen"]
-    return path
 
 
 def load_parts(

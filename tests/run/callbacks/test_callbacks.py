@@ -21,6 +21,7 @@ from ganvas.run.callbacks.grids import SampleGrids
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
+from ganvas.storage.checkpoints import CheckpointError, newest, read
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.store import open_store
@@ -107,11 +108,37 @@ def test_checkpoints_keep_last_and_some_before_it(fit, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "images-000000000032.ckpt",
         "images-000000000036.ckpt",
+        "last-1.ckpt",
         "last.ckpt",
     ]
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)  # plain state: no pickled objects
     assert state["images_seen"] == 36
     assert torch.load(tmp_path / "images-000000000032.ckpt")["images_seen"] == 32
+    assert read(tmp_path / "last-1.ckpt")["images_seen"] == 32
+
+
+def test_the_checkpoint_before_the_last_one_is_of_the_same_training(fit, tmp_path):
+    fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
+    assert [read(newest(tmp_path))["images_seen"], read(tmp_path / "last-1.ckpt")["images_seen"]] == [16, 8]
+    fit([Budget(4), Checkpoints(tmp_path, 8, 0)])  # another training in the same folder, which saves once
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+    fit([Budget(8), Checkpoints(tmp_path, 8, 0)], ckpt_path=tmp_path / "last.ckpt")
+    assert read(tmp_path / "last-1.ckpt")["images_seen"] == 4
+
+
+def test_a_damaged_checkpoint_is_not_resumed_and_takes_no_sound_ones_place(fit, tmp_path, caplog):
+    whole = fit([Budget(24)])
+    fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
+    last, previous = tmp_path / "last.ckpt", tmp_path / "last-1.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is damaged"):
+        fit([Budget(24), Checkpoints(tmp_path, 8, 0)], ckpt_path=last)
+    assert newest(tmp_path) == previous and "last.ckpt is damaged" in caplog.text
+    more = fit([Budget(12), Checkpoints(tmp_path, 8, 0)], ckpt_path=previous)
+    assert more.images_seen == 12 and [read(last)["images_seen"], read(previous)["images_seen"]] == [12, 8]
+    assert torch.equal(fit([Budget(24), Checkpoints(tmp_path, 8, 0)], ckpt_path=last).weight, whole.weight)
 
 
 def test_checkpoints_on_interruption_but_not_on_errors(fit, toy, tmp_path):
@@ -146,7 +173,7 @@ def test_full_disk_leaves_the_previous_checkpoint(fit, tmp_path, monkeypatch, fu
     ) as caught:
         fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
     assert caught.value.errno == errno.ENOSPC
-    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["last-1.ckpt", "last.ckpt"]
     assert (tmp_path / "last.ckpt").read_bytes() == before
 
 
