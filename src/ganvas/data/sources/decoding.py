@@ -106,6 +106,7 @@ class Decoder:
         Raises:
             DataError: the file is missing, corrupt or of an unsupported kind.
         """
+        require_file(path)
         try:
             with Image.open(path, formats=FORMATS) as opened:
                 image = self._convert(ImageOps.exif_transpose(opened))
@@ -121,6 +122,16 @@ class Decoder:
     def _convert(self, image: Image.Image) -> Image.Image:
         mode = "L" if self.channels == 1 else "RGB"
         return _over_white(_eight_bit(image)).convert(mode)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a pipe, a socket or a device, which would be read without end.
+
+    Raises:
+        DataError: the path exists and is no file.
+    """
+    if not path.is_file() and path.exists():
+        raise DataError(f"{path}: expected a file, found a folder, a pipe or a device; delete or rename it.")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
