@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
@@ -21,6 +22,7 @@ from ganvas.tracking.recorded import mark_rerun, recorded
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="rerun", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """Train the run again; Hydra calls it with the composed config."""
     rerun(cfg, Path(HydraConfig.get().runtime.output_dir))

@@ -7,9 +7,9 @@ from typing import final
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
 
 from ganvas.data.batches import Batches, labels_at, model_input
+from ganvas.data.loaded import Loaded
 from ganvas.data.seeding import stream
 from ganvas.data.source import DataError, Examples, Source
 from ganvas.data.transforms import Transform
@@ -77,8 +77,7 @@ class DataModule(pl.LightningDataModule):
         )
         if examples.in_memory or not self.workers:
             return batches  # bare: a DataLoader adds 40 us a batch and nothing else
-        # Its own generator: without one, each pass would take a number from the global stream.
-        return DataLoader(batches, batch_size=None, num_workers=self.workers, generator=stream("loader", self.seed))
+        return Loaded(batches, self.workers, stream("loader", self.seed))
 
     def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Batch]:
         """Iterate over a split, or over ``n`` examples spread over it, in its own order.

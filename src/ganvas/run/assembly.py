@@ -25,7 +25,9 @@ from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
+from ganvas.run.callbacks.whole_steps import WholeSteps
 from ganvas.run.compatibility import check_fit
+from ganvas.run.rehearsal import rehearse_scores
 from ganvas.run.request import Job
 from ganvas.run.starting import start_at_marginals, warm_start
 from ganvas.scoring.protocol import STREAMED, feature_protocol
@@ -74,6 +76,8 @@ def assemble(cfg: DictConfig) -> Parts:
     model: Model = build(cfg.model)
     extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
     check_fit(cfg, data, model, extractor)
+    if extractor is not None:
+        rehearse_scores(cfg, data, extractor, settings)
     model.learn_of(len(data.examples("train")), data.examples("train").labels)
     if cfg.resume is None:  # else the checkpoint has the weights
         start_at_marginals(cfg, data, model)
@@ -122,6 +126,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
         KeepConfig(OmegaConf.to_yaml(cfg, resolve=True), origin),
+        WholeSteps(),
         health,
         *_scoring(cfg, run, parts, progress, selection),
         Checkpoints(job.output, cfg.checkpoint.every, keep=0),

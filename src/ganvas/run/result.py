@@ -114,6 +114,31 @@ class Outcome:
         }
 
 
+class ScoringError(RuntimeError):
+    """A finished training whose scores failed; the message says where the model is and how to score it."""
+
+
+@contextmanager
+def keeping(run: Run, job: Job) -> Iterator[None]:
+    """Keep the checkpoint of a finished training where the block, which scores it, fails.
+
+    Args:
+        run: receives the checkpoint.
+        job: the request.
+
+    Raises:
+        ScoringError: the block failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        run.artifact(job.output / LAST, "checkpoints")
+        raise ScoringError(
+            f"the training is complete and kept, but its scores failed: {type(error).__name__}: {error}. "
+            f"Score it by `ganvas score {run.id or job.output}`"
+        ) from error
+
+
 def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Outcome:
     """Measure the final weights and, if they differ, those of the best checkpoint.
 

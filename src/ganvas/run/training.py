@@ -15,9 +15,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
 from ganvas.run.assembly import Parts, assemble, watch
+from ganvas.run.folder import alone_in
 from ganvas.run.memory import keep_freed_memory
+from ganvas.run.refusals import refuse
 from ganvas.run.request import Job, start_run
-from ganvas.run.result import assess, conclude
+from ganvas.run.result import assess, conclude, keeping
 from ganvas.run.resuming import Resumed, content, origin_of, refuse_other_data, resume
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
@@ -44,11 +46,18 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         DataError: data that cannot be read.
         StoreError: an MLflow store that cannot be reached.
         NonFiniteError: a loss that became NaN or infinite.
+        ScoringError: the trained model could not be scored; its checkpoint is kept.
     """
     _silence()
     keep_freed_memory()
     cfg, job, resumed = resume(cfg, job)
     check(cfg)
+    refuse(cfg)
+    with alone_in(job.output):
+        return _train(cfg, job, resumed)
+
+
+def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]:
     origin = origin_of(cfg, job, resumed)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     parts = assemble(cfg)
@@ -64,7 +73,9 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        return conclude(run, job, parts.model, assess(_measure(cfg, job, parts), parts.model, watchers))
+        with keeping(run, job):
+            outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
+        return conclude(run, job, parts.model, outcome)
 
 
 def _content(parts: Parts) -> dict[str, str]:

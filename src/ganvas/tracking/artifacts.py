@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -87,6 +90,28 @@ def best_beside(source: str) -> Path | None:
 
 
 def _download(run_id: str, name: str) -> Path:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    client = existing_store()
     with impatient():
-        return Path(MlflowClient(tracking_uri()).download_artifacts(run_id, f"checkpoints/{name}"))
+        return download(client, run_id, f"checkpoints/{name}")
+
+
+def download(client: MlflowClient, run_id: str, path: str) -> Path:
+    """Find an artifact of a run on this machine, or copy it to a folder that is deleted with this process.
+
+    Args:
+        client: client of the MLflow store.
+        run_id: id of the run.
+        path: path of the artifact.
+    """
+    root = client.get_run(run_id).info.artifact_uri
+    if root.startswith("file:"):  # MLflow would copy it
+        file = Path(url2pathname(urlparse(root).path)) / path
+        return file.resolve(strict=True)
+    folder = Path(_copies().name) / run_id
+    folder.mkdir(exist_ok=True)  # the same for a second copy, so that copies do not pile up
+    return Path(client.download_artifacts(run_id, path, str(folder)))
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ganvas-")

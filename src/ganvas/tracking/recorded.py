@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ganvas.tracking.artifacts import download
 from ganvas.tracking.store import StoreError, existing_store
 
 RERUN_TAG = "ganvas.rerun_of"
@@ -118,7 +119,7 @@ def mark_rerun(run_id: str, of: str, path: Path) -> None:
 
 
 def _text(client: MlflowClient, run_id: str, file: str) -> str:
-    return Path(client.download_artifacts(run_id, file)).read_text(encoding="utf-8")
+    return download(client, run_id, file).read_text(encoding="utf-8")
 
 
 def _conditions(run: Run, provenance: dict[str, Any]) -> dict[str, str]:

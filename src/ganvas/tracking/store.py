@@ -20,6 +20,8 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.tracking import MlflowClient
 from mlflow.utils.uri import get_uri_scheme
 
+from ganvas.tracking.moved import MLRUNS, follow_move
+
 _SQLITE = "sqlite:///"
 _SECONDS = 8
 """How long a store may take to answer its first call."""
@@ -59,6 +61,7 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
     with _explained(uri), impatient():
         with _creation_lock(uri):
             _knock(uri)
+            _follow_move(uri)
             client = MlflowClient(uri)
         return client, _experiment_id(client, experiment, _artifact_root(uri))
 
@@ -80,6 +83,7 @@ def existing_store() -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a downloaded picture
     with _explained(uri), impatient():
         _knock(uri)
+        _follow_move(uri)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         return client
@@ -117,12 +121,17 @@ def _sqlite_file(uri: str) -> Path | None:
     return None if path in (uri, "", ":memory:") else Path(path).absolute()
 
 
+def _follow_move(uri: str) -> None:
+    if file := _sqlite_file(uri):
+        follow_move(file)
+
+
 def _artifact_root(uri: str) -> str | None:
     """Choose the folder of the artifacts; None if a server chooses it."""
     if get_uri_scheme(uri) not in DATABASE_ENGINES:
         return None
     file = _sqlite_file(uri)
-    return ((file.parent if file else Path.cwd()) / "mlruns").as_uri()
+    return ((file.parent if file else Path.cwd()) / MLRUNS).as_uri()
 
 
 def _creation_lock(uri: str) -> AbstractContextManager:

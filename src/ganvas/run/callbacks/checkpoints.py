@@ -6,6 +6,7 @@ checkpoint before the last one is kept too, for the case that the disk damages t
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -19,8 +20,11 @@ from pytorch_lightning import Callback, Trainer
 from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.non_finite import raise_if_not_finite
 from ganvas.storage.checkpoints import LAST, PREVIOUS, damage, read, write
+from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.signals import is_interruption
 from ganvas.types import Watched
+
+_logger = logging.getLogger("ganvas.run")
 
 
 @final
@@ -89,9 +93,21 @@ class Checkpoints(Callback):
         self._save(trainer, pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Save the current weights when somebody stops the training."""
-        if is_interruption(exception) and pl_module.images_seen > 0:
+        """Save the current weights, whatever ended the training; a NaN leaves the previous checkpoint."""
+        stopped = is_interruption(exception)
+        # A failure of one process of several must not wait for the others, which save together.
+        if (
+            pl_module.images_seen == 0
+            or isinstance(exception, NonFiniteError)
+            or (trainer.world_size > 1 and not stopped)
+        ):
+            return
+        try:
             self._save(trainer, pl_module)
+        except Exception as error:
+            if stopped:
+                raise
+            _logger.warning("no checkpoint of the failed training could be saved: %s", error)  # the failure is the news
 
     def _save(self, trainer: Trainer, model: Watched) -> None:
         if model.images_seen == self._saved:
