@@ -173,7 +173,7 @@ def test_two_trainings_do_not_share_a_folder(store, capfd):
 def test_a_bad_image_in_a_worker_is_one_message(store, capfd):
     photos(store / "p")
     (store / "p" / "torn.png").write_bytes(b"nonsense")
-    big = ["data.memory_limit_gb=0.0", "workers=2", "data.val=0", "data.test=0", "data.path=p"]
+    big = ["data.memory_limit_gb=0.0", "workers=2", "data.val=0.0", "data.test=0.0", "data.path=p"]
     assert main(["train", *PICTURES, *big, "paths.output=out"]) == 2
     said = capfd.readouterr().err
     assert "torn.png: not a readable image" in said and "Traceback" not in said and "Caught" not in said

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 import ganvas
 from ganvas.cli import main
 from ganvas.config import ConfigError
+from ganvas.storage.checkpoints import write
 from ganvas.tracking.store import tracking_uri
 
 from ..strangers import ATTACKS, SECRET, nodes
@@ -52,7 +53,7 @@ def share(run, **changes):
     for key, value in changes.items():
         OmegaConf.update(config, key, value, merge=False, force_add=True)
     text = OmegaConf.to_yaml(config)
-    torch.save({**checkpoint, "config": text}, "shared.ckpt")
+    write(Path("shared.ckpt"), {**checkpoint, "config": text})
     shutil.copy("shared.ckpt", artifacts / "checkpoints" / "last.ckpt")
     (artifacts / "config.yaml").write_text(text)
     return run_id

@@ -70,7 +70,7 @@ def killed(monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(Budget, "on_train_batch_end", stop)
-            assert train(*FAST, *overrides, output=output) == 1
+            assert train(*FAST, *overrides, output=output) == 143
         return runs()[0]
 
     return begin

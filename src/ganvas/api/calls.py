@@ -42,9 +42,9 @@ def train(*overrides: str, config_dir: PathLike | None = None, quiet: bool = Tru
 
     with isolate_rng(), calling("train", overrides, values, config_dir) as call, _printed(quiet):
         facts = trained(call.config, Job(call.output, call.choices, call.overrides))
-    if not facts:
-        raise SystemExit(0)
-    return Result(facts, names_beyond_ganvas(call.config))
+        if not facts:
+            raise SystemExit(0)
+        return Result(facts, names_beyond_ganvas(call.config))
 
 
 def score(

@@ -190,9 +190,9 @@ def test_a_pipe_with_the_name_of_an_image_is_refused(tmp_path, limit):
     _fill(tmp_path, 3)
     os.mkfifo(tmp_path / "x.png")
     source = _source(tmp_path, limit=limit)
-    with pytest.raises(DataError, match=r"x\.png: expected a file"):
+    with pytest.raises(DataError, match=r"x\.png: a pipe, expected a file"):
         source.load("train").fingerprint()
-    with pytest.raises(DataError, match=r"x\.png: expected a file"):
+    with pytest.raises(DataError, match=r"x\.png: a pipe, expected a file"):
         read_folder(tmp_path)
 
 
