@@ -81,8 +81,3 @@ def _initialised() -> Iterator[None]:
         return
     with hydra.initialize_config_module("ganvas.conf", version_base="1.3"):
         yield
-
-
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Resolve every interpolation of a config; the result is plain containers."""
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]

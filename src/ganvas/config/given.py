@@ -1,13 +1,15 @@
-"""What a command line gives, and which values of a config follow the budget."""
+"""The keys that a command line gives, and the values of a config that follow the budget."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+
+from ganvas.nested import leaves
 
 _FOLLOWS: Final = re.compile(r"\$\{(share:[^{}]*|budget\.images)\}")
 
@@ -32,7 +34,7 @@ def following_budget(cfg: DictConfig) -> dict[str, str]:
         cfg: a config whose interpolations are not resolved.
     """
     written: Any = OmegaConf.to_container(cfg, resolve=False)
-    return {key: value for key, value in _leaves(written) if isinstance(value, str) and _FOLLOWS.fullmatch(value)}
+    return {key: value for key, value in leaves(written) if isinstance(value, str) and _FOLLOWS.fullmatch(value)}
 
 
 def followed(cfg: DictConfig, written: str) -> int:
@@ -45,11 +47,3 @@ def followed(cfg: DictConfig, written: str) -> int:
     assert _FOLLOWS.fullmatch(written), written
     other = OmegaConf.create({"budget": cfg.budget, "batch_size": cfg.batch_size, "value": written})
     return int(other.value)
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, final
 
 from ganvas.models.schedules import Schedule
+from ganvas.nested import leaves
 
 
 class ScheduleError(ValueError):
@@ -28,7 +29,7 @@ class Scheduled:
     """
 
     def __init__(self, named: Mapping[str, Any]) -> None:
-        self._by_name = dict(_flat(named))
+        self._by_name = dict(leaves(named))
 
     def check(self, parts: Mapping[str, Any]) -> None:
         """Check that each schedule belongs to a number of the model and has the shape of that number.
@@ -77,14 +78,6 @@ class Scheduled:
             first, *path = name.split(".")
             if first == word:
                 yield path, schedule
-
-
-def _flat(named: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Schedule]]:
-    for name, value in named.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _inside(part: Any) -> Mapping[str, Any]:

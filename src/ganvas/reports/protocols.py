@@ -10,8 +10,9 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ganvas.nested import leaves
 from ganvas.reports.ranking import Ranking
-from ganvas.scoring.protocol import Protocol, leaves, require_comparable
+from ganvas.scoring.protocol import Protocol, require_comparable
 from ganvas.tracking.log_scores import FOLDER
 
 _TOLD = ("metric", "revision", "weights", "split", "preprocessing")

@@ -15,13 +15,14 @@ condition), the seed of the samples (samples of different seeds are meant to be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, final
 
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.base import Metric, Settings
+from ganvas.nested import leaves
 from ganvas.storage.digest import digest
 
 FINAL: Final = "torch-fidelity"
@@ -152,20 +153,6 @@ def require_comparable(protocols: Iterable[Protocol]) -> None:
         if differing:
             found = "; ".join(f"{name} {first.get(name)!r} against {other.get(name)!r}" for name in differing)
             raise ValueError(f"scores of different protocols do not compare: {found}. Score both under one protocol")
-
-
-def leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield conditions by dotted name, so that a message can name a single setting.
-
-    Args:
-        fields: conditions, which may contain mappings.
-        prefix: beginning of the names.
-    """
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def warnings_for(protocol: Protocol) -> list[str]:
