@@ -1,4 +1,9 @@
-"""A training that takes seconds, as overrides."""
+"""A training that takes seconds, as overrides, and a project folder to train in."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
 
 TINY = [
     "network=mlp",
@@ -12,3 +17,13 @@ TINY = [
     "grid.columns=3",
     "tracking.system_metrics=false",
 ]
+
+
+@contextmanager
+def project(folder, template):
+    """Make a folder the working folder, with a store of its own; yields the patch."""
+    shutil.copy(template, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        yield patch

@@ -1,7 +1,6 @@
 """`ganvas sample`, from the command line to the array, the picture and result.json."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -15,17 +14,14 @@ from ganvas.latents.priors import Normal, Uniform
 from ganvas.scoring.subjects import open_subject
 from ganvas.types import to_uint8
 
-from ..tiny import TINY
+from ..tiny import TINY, project
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, template):
     """A GAN, a VAE and a GAN of points, trained for a few steps."""
     folder = tmp_path_factory.mktemp("runs")
-    shutil.copy(template, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.chdir(folder)
+    with project(folder, template):
         for name, line in {"gan": ["model=gan"], "vae": ["model=vae"], "ring": ["model=gan", "data=ring"]}.items():
             assert main(["train", *TINY, "score.every=null", f"paths.output={name}", *line]) == 0
     return folder

@@ -17,7 +17,7 @@ from ganvas.storage.checkpoints import write
 from ganvas.tracking.store import tracking_uri
 
 from ..strangers import ATTACKS, SECRET, nodes
-from ..tiny import TINY
+from ..tiny import TINY, project
 
 SMALL = [*TINY, "budget.images=64", "score.every=null"]
 FEW = ["metrics=[fd]", "n=40", "calibration=false", "paths.cache=cache", "paths.output=scored"]
@@ -28,11 +28,8 @@ OWN = "from ganvas.data import Identity\ndef plain():\n    return Identity()\n"
 def run(tmp_path_factory, template):
     """A trained run: its id, its checkpoint's content, its config, and the folder of its artifacts."""
     folder = tmp_path_factory.mktemp("victim")
-    shutil.copy(template, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with project(folder, template) as patch:
         patch.setenv("SECRET", SECRET)
-        patch.chdir(folder)
         patch.syspath_prepend(folder)
         assert main(["train", *SMALL, "paths.output=own"]) == 0
         run_id = json.loads(Path("own/result.json").read_text())["run_id"]

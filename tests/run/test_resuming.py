@@ -17,7 +17,7 @@ from ganvas.storage.checkpoints import read
 from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY
+from ..tiny import TINY, project
 
 FAST = [*TINY, "extractor=none", "score.every=null", "score.select=null"]
 
@@ -104,10 +104,7 @@ def test_the_checkpoint_is_enough_to_go_on_bit_for_bit(model):
 def half(tmp_path_factory, template):
     """A WGAN-GP of 320 images, in a folder with its store."""
     folder = tmp_path_factory.mktemp("half")
-    shutil.copy(template, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.chdir(folder)
+    with project(folder, template):
         own = ["model=wgan_gp", "optimizer.lr=1e-3", "budget.images=300", "schedule=linear"]
         assert train(*FAST, *own, output="half") == 0
     return folder
