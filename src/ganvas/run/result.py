@@ -19,7 +19,7 @@ from ganvas.run.callbacks.selection import Candidate, Selection
 from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
-from ganvas.storage.checkpoints import BEST, LAST, damage, read
+from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, read
 from ganvas.tracking.log_scores import protocol_tags
 from ganvas.tracking.run import Run
 
@@ -152,12 +152,14 @@ def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Ou
     selection = watchers.selection
     if selection is None or selection.best is None:
         return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", findings)
-    if fault := damage(selection.path):
-        _logger.warning("%s", fault)
-        return Outcome(scored, None, fault, findings)
+    try:
+        stored = read(selection.path)
+    except CheckpointError as error:
+        _logger.warning("%s", error)
+        return Outcome(scored, None, str(error), findings)
     best = scored.scores
     if selection.best.images_seen != model.images_seen:
-        with _weights(model, read(selection.path)["state_dict"]):
+        with _weights(model, stored["state_dict"]):
             best = measure().scores
     return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 

@@ -112,7 +112,7 @@ def newest(folder: Path) -> Path | None:
 
 
 def _verified(path: Path) -> bytes:
-    """Read the content of a checkpoint and compare it with its digest."""
+    """Read a checkpoint as it is, and compare its content with the digest at its end."""
     if found := special(path):
         raise CheckpointError(f"{path} is {found}, expected a file; it was not opened. Give a {LAST} of ganvas")
     try:
@@ -125,7 +125,6 @@ def _verified(path: Path) -> bytes:
             f"{path} cannot be read as a checkpoint: it does not end in the SHA-256 of its content. It is damaged, or "
             f"another file, or of an old version of ganvas, whose runs must be trained again; give a {LAST} of ganvas"
         )
-    content = content[:-_LENGTH]
-    if hashlib.sha256(content).hexdigest() != comment[1].decode():
+    if hashlib.sha256(memoryview(content)[:-_LENGTH]).hexdigest() != comment[1].decode():
         raise CheckpointError(f"{path} is damaged: its content is not what was written (its SHA-256 differs)")
     return content

@@ -37,6 +37,7 @@ class FileExamples(Examples):
         self.shape = (decoder.channels, decoder.size, decoder.size)
         self.labels = None if labels is None else torch.tensor([labels[name] for name in self.names])
         self.in_memory = False
+        self._digest: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,16 +58,18 @@ class FileExamples(Examples):
         return torch.from_numpy(images)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the preprocessing and of every file's bytes, in order.
+        """Hash the preprocessing and every file's bytes, in order, at the first call.
 
         It hashes bytes and not pixels, because reading a large tree takes seconds and decoding it takes minutes, and
         because JPEG decoders may differ by a grey level between machines.
         """
-        digest = hashlib.sha256(f"{self.decoder!r} {len(self)}\n".encode())
-        for name in self.names:
-            require_file(self.root / name)
-            digest.update(hashlib.sha256((self.root / name).read_bytes()).digest())
-        return digest.hexdigest()
+        if self._digest is None:
+            digest = hashlib.sha256(f"{self.decoder!r} {len(self)}\n".encode())
+            for name in self.names:
+                require_file(self.root / name)
+                digest.update(hashlib.sha256((self.root / name).read_bytes()).digest())
+            self._digest = digest.hexdigest()
+        return self._digest
 
 
 def open_files(
