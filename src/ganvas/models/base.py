@@ -265,7 +265,7 @@ class Model(Resumable, ABC):
 
     @property
     def weights(self) -> str:
-        """Which weights :meth:`sample` uses: ``"ema"`` or ``"raw"``."""
+        """Name of the weights that :meth:`sample` uses: ``"ema"`` or ``"raw"``."""
         return "ema" if len(self.averages) else "raw"
 
     def _optimizer(self, player: str) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""What a model asks of the networks that it is given, checked at construction."""
+"""A check of the networks that a model is built from."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from torch import nn
 
 
 def require_part(name: str, part: object, *promised: str) -> None:
-    """Refuse a part that is no network, or lacks what the model asks of it.
+    """Refuse a part that is no network, or that lacks an attribute that the model reads.
 
     Args:
         name: name of the part.
         part: the part as given.
-        promised: attributes that it must have.
+        promised: attributes that the model reads.
 
     Raises:
-        ValueError: names the part, what it is and what it lacks.
+        ValueError: names the part, its class and the missing attributes.
     """
     kind = type(part).__name__
     if not isinstance(part, nn.Module):

@@ -1,12 +1,12 @@
-"""Resuming a training: the recipe stands in the checkpoint, and the command line may change only what moves no number.
+"""Resuming a training. The checkpoint holds its config, and the command line may change only what moves no number.
 
-``FREE`` lists what may be given. Anything else that is given must be what the checkpoint has; so must the data. What
-follows the budget by a share (the intervals) follows a new budget too; a schedule that follows the budget refuses one.
-The accelerator may be given, because ``auto`` chooses another one on another machine anyway; the number of devices,
-the strategy and the precision may not, because each process draws noise of its own.
+``FREE`` lists the keys that may be given. Every other given value, and the data, must be those of the checkpoint.
+Intervals that are a share of the budget follow a new budget. A new budget is refused if anything else, such as a
+schedule, follows the budget. The accelerator may be given, because ``auto`` depends on the machine anyway. The number
+of devices, the strategy and the precision may not, because each process draws its own noise.
 
-The resumed training goes on in the MLflow run that it began in, unless that run is FINISHED or not in this store: then
-it is a run of its own, whose tag ``ganvas.resumed_from`` names the old one.
+The resumed training continues its MLflow run. If that run is FINISHED or not in this store, a new run begins, and its
+tag ``ganvas.resumed_from`` names the old run.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _OF_ONE_START: Final = {*PLACES, "paths.output", "resume"}
 @final
 @dataclass(frozen=True, eq=False)
 class Resumed:
-    """What a training goes on from.
+    """The checkpoint that a training is resumed from.
 
     Args:
         source: the checkpoint as ``resume=`` and ``init_from=`` take it: its path, or the id of the run that has it.
         path: path of the checkpoint.
-        images_seen: images that it has seen.
-        run_id: id of the MLflow run that wrote it.
+        images_seen: images seen at the checkpoint.
+        run_id: id of the MLflow run that wrote the checkpoint.
         data: hash of each split, see :func:`content`.
-        follows: values that follow the budget, see :func:`~ganvas.config.following_budget`.
+        follows: values that are derived from the budget, see :func:`~ganvas.config.following_budget`.
     """
 
     source: str
@@ -68,11 +68,11 @@ def resume(cfg: DictConfig, job: Job) -> tuple[DictConfig, Job, Resumed | None]:
         job: the request.
 
     Returns:
-        Config and request of the training, and what it goes on from; None if it starts.
+        Config and request of the training, and its checkpoint; None in its place if the training starts anew.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
-        ConfigError: a given value differs from the checkpoint's, or the budget is smaller than what was seen.
+        ConfigError: a given value differs from that of the checkpoint, or the budget is below the images seen.
     """
     path = _path(cfg.resume, job.output)
     if path is None:
@@ -95,14 +95,14 @@ def origin_of(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, A
     Args:
         cfg: config of the training, before anything is built from it: building resolves what follows the budget.
         job: the request.
-        resumed: what the training goes on from, or None.
+        resumed: the checkpoint that the training is resumed from, or None.
     """
     follows = following_budget(cfg) if resumed is None else resumed.follows
     return {"choices": dict(job.choices), "overrides": list(job.overrides), "follows": follows}
 
 
 def content(data: DataModule, labelled: bool) -> dict[str, str]:
-    """Hash what a training reads of each split.
+    """Hash the examples of each split, and the labels that the training reads.
 
     Args:
         data: data of the training.
@@ -120,7 +120,7 @@ def refuse_other_data(resumed: Resumed, now: Mapping[str, str]) -> None:
     """Compare the data with those that the checkpoint was trained on.
 
     Args:
-        resumed: what the training goes on from.
+        resumed: the checkpoint.
         now: hash of each split, see :func:`content`.
 
     Raises:
@@ -180,7 +180,7 @@ def _refuse_budget(cfg: DictConfig, old: DictConfig, given: Mapping[str, str], r
 
 
 def _going_on(cfg: DictConfig, old: DictConfig, given: Mapping[str, str], resumed: Resumed) -> DictConfig:
-    """The checkpoint's config with what may be given, and with what belongs to this start."""
+    """Make the config: that of the checkpoint, with the given values of ``FREE`` and the places of this run."""
     run_id = resumed.run_id if resumed.run_id and is_unfinished(resumed.run_id) else None
     values: dict[str, Any] = {"tracking.run_id": run_id}
     values |= {key: _value(cfg, key) for key in given if _is_free(key) and key not in ("resume", "sweep")}
@@ -195,7 +195,7 @@ def _going_on(cfg: DictConfig, old: DictConfig, given: Mapping[str, str], resume
 
 
 def _new_intervals(config: DictConfig, old: DictConfig, resumed: Resumed) -> dict[str, int]:
-    """Intervals for a new budget; refuses a new budget where anything else follows it."""
+    """Compute the intervals for a new budget; refuse the budget if anything else follows it."""
     other = [key for key in resumed.follows if key not in INTERVALS]
     if other:
         raise ConfigError(
@@ -207,7 +207,7 @@ def _new_intervals(config: DictConfig, old: DictConfig, resumed: Resumed) -> dic
 
 
 def _same_job(job: Job, given: Mapping[str, str], origin: Mapping[str, Any]) -> Job:
-    """The request with the checkpoint's choices, and its overrides besides the given ones: names of the same run."""
+    """Make the request: choices and overrides of the checkpoint, then the given ones, so that the name stays."""
     kept = given_keys(origin["overrides"])
     own = [override for key, override in kept.items() if key not in given and key not in _OF_ONE_START]
     return replace(job, choices={**job.choices, **origin["choices"]}, overrides=[*own, *job.overrides])

@@ -79,14 +79,14 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
 
 
 def _content(parts: Parts) -> dict[str, str]:
-    """Hash the data; nothing in every process but the first, which alone compares and records the hashes."""
+    """Hash the data in the first process, which compares and records the hashes; the others return nothing."""
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return {}
     return content(parts.data, labelled=parts.model.classes is not None)
 
 
 def _go_on(resumed: Resumed, now: dict[str, str], parts: Parts) -> None:
-    """Refuse other data than the checkpoint's, and set the data to its position."""
+    """Refuse data that differ from those of the checkpoint, and set the data to its position."""
     if now:
         refuse_other_data(resumed, now)
     parts.data.start = resumed.images_seen

@@ -277,7 +277,7 @@ class BoundContract(_Seeded):
         assert bound.samples >= 1
 
     def test_a_divergence_without_a_closed_form_is_estimated(self, bound: Bound) -> None:
-        """Without a closed form, the KL is the estimate from the draws, which may be negative."""
+        """The KL is the estimate from the draws, which may be negative, if it has no closed form."""
         draws = dataclasses.replace(_random_draws(4, 5), kl=None)
         terms = bound(draws)
         assert_terms(terms)

@@ -43,7 +43,7 @@ def checkpoint_path(source: str) -> Path:
 
 
 def checkpoint_to_resume(source: str) -> Path:
-    """Find the checkpoint that a training goes on from; of a folder with a damaged ``last.ckpt`` the one before it.
+    """Find the checkpoint to resume; if the ``last.ckpt`` of a folder is damaged, the one before it.
 
     Args:
         source: path of a checkpoint, of an output folder, or an MLflow run id: the newest checkpoint in the run's
@@ -61,7 +61,7 @@ def checkpoint_to_resume(source: str) -> Path:
 
 
 def _left_by(run_id: str) -> Path | None:
-    """Newest checkpoint in the output folder of a run: that of an interrupted run is only there."""
+    """Find the newest checkpoint in the output folder of a run; an interrupted run has its checkpoint only there."""
     try:
         folder = existing_store().get_run(run_id).data.tags.get(OUTPUT_TAG)
         path = None if folder is None else newest(Path(folder))

@@ -29,7 +29,7 @@ _logger = logging.getLogger("ganvas.run")
 
 @final
 class VerifiedFiles(CheckpointIO):
-    """The files of a trainer: each is written with a digest, and is read only if its content agrees with it."""
+    """Files of a trainer, written with a digest, and read only if the content agrees with the digest."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """See :func:`ganvas.storage.checkpoints.write`."""
@@ -48,7 +48,7 @@ class VerifiedFiles(CheckpointIO):
 class Checkpoints(Callback):
     """Saves ``last.ckpt`` during training, at its end and when somebody stops it, but never weights after a NaN.
 
-    The ``last.ckpt`` of before becomes ``last-1.ckpt``, if it belongs to the same training and is not damaged.
+    The previous ``last.ckpt`` becomes ``last-1.ckpt``, if it belongs to the same training and is not damaged.
 
     Args:
         folder: folder of the checkpoints; it is created.
