@@ -119,7 +119,7 @@ def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
     own: dict[str, Any] = {
         "study": None,
         "resume": None,
-        "tracking": {"parent": None, "run_id": None, "trial": None, "label": None},
+        "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None},
         "paths": {"output": str(folder), **({} if cfg.paths.data is None else {"data": cfg.paths.data})},
     }
     config = OmegaConf.merge(OmegaConf.create(before.config), own)

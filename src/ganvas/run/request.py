@@ -79,7 +79,7 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
+def start_run(cfg: DictConfig, job: Job, data: DataModule, since: int = 0) -> Iterator[Run]:
     """Open an MLflow run for the length of the block and log everything known before training.
 
     Every process but the first gets a silent run.
@@ -88,6 +88,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
         cfg: the composed config.
         job: the request.
         data: its data sets are logged by their fingerprints.
+        since: images that the model has seen when the run goes on from a checkpoint.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield SilentRun()
@@ -95,7 +96,16 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
-    with MlflowRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
+    with MlflowRun.start(
+        cfg.tracking.experiment,
+        job.name,
+        tags,
+        output=job.output,
+        run_id=run_id,
+        since=since,
+        system_metrics=system,
+        offline=cfg.tracking.offline,
+    ) as run:
         run.params(flat(cfg))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))

@@ -48,10 +48,11 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     parts = assemble(cfg)
     trainer = make_trainer(cfg, job.output)
-    with start_run(cfg, job, parts.data) as run:
+    resumed = go_on(cfg, parts.data)
+    with start_run(cfg, job, parts.data, parts.data.start) as run:
         watchers = watch(cfg, job, run, parts)
         trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
-        trainer.fit(parts.model, parts.data, ckpt_path=go_on(cfg, parts.data), weights_only=True)
+        trainer.fit(parts.model, parts.data, ckpt_path=resumed, weights_only=True)
         if not trainer.is_global_zero:
             return {}
         return conclude(run, job, parts.model, assess(_measure(cfg, job, parts), parts.model, watchers))
