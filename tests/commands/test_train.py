@@ -235,7 +235,7 @@ def test_a_store_that_is_lost_in_training_is_filled_by_sync(monkeypatch, capsys)
     with monkeypatch.context() as patch:
         patch.setattr(training, "watch", lose)
         assert train("model=vae", "score.every=null") == 1
-    assert "`ganvas sync out` delivers it" in capsys.readouterr().err.splitlines()[-1]
+    assert f"`ganvas sync {Path('out').absolute()}` delivers it" in capsys.readouterr().err.splitlines()[-1]
     found = result()
     assert found["images_seen"] == 640 and Path(found["checkpoint"]).exists()
     assert main(["sync", "out"]) == 0

@@ -119,7 +119,7 @@ def test_a_start_that_is_stopped_leaves_no_half_made_store(tmp_path, monkeypatch
     assert not list(tmp_path.glob(".mlflow.db*"))
 
 
-@pytest.mark.parametrize("damage", [("drop table traces",), (), ("drop table if exists metrics",)])
+@pytest.mark.parametrize("damage", [(), ("drop table trace_info",), ("drop table metrics",)])
 def test_a_half_made_store_is_recognised_and_the_message_mends_it(store, damage):
     with closing(sqlite3.connect("mlflow.db")) as database:
         for line in ("pragma foreign_keys=off", "delete from alembic_version", *damage):

@@ -75,6 +75,7 @@ class MlflowRun(Run):
         self._keys: dict[str, str] = {}
         self._non_finite: set[str] = set()
         self._unwritten: Counter[str] = Counter()
+        self._told = False
         self._system = SystemMetrics(self.id) if system_metrics else None
         self._courier = None if client is None else Courier(client, journal, cursor, self._sample)
         self._sampler = Writer("ganvas-sampler", lambda: None, self._sample) if client is None else None
@@ -235,7 +236,8 @@ class MlflowRun(Run):
             self._say_unwritten(error)
 
     def _say_unwritten(self, error: OSError) -> None:
-        if sum(self._unwritten.values()) <= 1:
+        if not self._told:
+            self._told = True
             _logger.warning("MLflow run %s: the journal cannot be written: %s", self.id, error)
 
     def _key(self, name: str) -> str:

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "sqlite:///"
+_OLD = "out-of-date database schema"
+"""What MLflow says of a file whose making stopped between two of its versions, and of one that an older MLflow made."""
+_opened: dict[str, tuple[int, int]] = {}
+"""The file that each store had when this process last opened it."""
 _HALF_MADE = re.compile(r"duplicate column name|table \S+ already exists|no such (table|column)|found version None")
 """What MLflow says of a file whose tables were not all made."""
 
@@ -39,6 +43,22 @@ def identity(uri: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return None if found is None else (found.st_dev, found.st_ino)
+
+
+def reopen_if_replaced(uri: str) -> None:
+    """Close the connections to a file that is not there any more, which MLflow would use for its successor.
+
+    Args:
+        uri: address of the store.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    found, before = identity(uri), _opened.get(uri)
+    engine = getattr(SqlAlchemyStore, "_engine_map", {}).get(uri)
+    if engine is not None and before is not None and found != before:
+        engine.dispose()
+    if found is not None:
+        _opened[uri] = found
 
 
 def make_tables(file: Path) -> None:
@@ -71,7 +91,9 @@ def is_half_made(file: Path, said: str) -> bool:
         file: path of the database.
         said: what MLflow said of it.
     """
-    return file.exists() and _HALF_MADE.search(said) is not None
+    if not file.exists():
+        return False
+    return _HALF_MADE.search(said) is not None or (_OLD in said and runs_in(file) == 0)
 
 
 def runs_in(file: Path) -> int:

@@ -20,7 +20,7 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.tracking import MlflowClient
 from mlflow.utils.uri import get_uri_scheme
 
-from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, runs_in, sqlite_file
+from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
 
 _SECONDS = 8
 """How long a store may take to answer its first call."""
@@ -69,6 +69,7 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
             _knock(uri)
             if file := sqlite_file(uri):
                 make_tables(file)
+                reopen_if_replaced(uri)
             client = MlflowClient(uri)
         return client, _experiment_id(client, experiment, _artifact_root(uri))
 
