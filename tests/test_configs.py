@@ -13,7 +13,7 @@ import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
-from ganvas.config import ConfigError, build, check, choices
+from ganvas.config import ConfigError, build, check, choices, recorded_config
 from ganvas.models import Model
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -60,7 +60,9 @@ def leaves(node, prefix=""):
 def test_every_option_composes_resolves_and_is_built(group, option):
     cfg = compose_(f"{group}={option}", *EXTRA.get((group, option), []))
     check(cfg)
-    assert OmegaConf.to_container(cfg, resolve=True)
+    tree = OmegaConf.to_container(cfg, resolve=True)
+    recorded = recorded_config(OmegaConf.to_yaml(cfg, resolve=True), "last.ckpt", ["net.pt"])
+    assert tree and OmegaConf.to_container(recorded) == tree
     if (group, option) not in UNBUILT and group not in ("experiment", "data", "sweep"):
         build(cfg[group])
 

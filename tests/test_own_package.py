@@ -32,8 +32,8 @@ def python(tmp_path_factory):
     return python
 
 
-def run(python, store, *arguments):
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+def run(python, store, *arguments, trust=""):
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"} | {"GANVAS_TRUST": trust}
     command = [python, "-m", "ganvas", *arguments]
     done = subprocess.run(command, cwd=store, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -47,11 +47,11 @@ def test_parts_from_outside_train_score_and_sweep(python, store):
     trained = json.loads((store / "one" / "result.json").read_text())
     assert trained["images_seen"] == 320 and "score/mnist/fd" in trained["scores"]
     own = ["metrics=[fd,centre]", "settings.centre_power=2", "paths.output=scores", "n=60"]
-    run(python, store, "score", trained["run_id"], *own, "paths.cache=cache")
+    run(python, store, "score", trained["run_id"], *own, "paths.cache=cache", trust="own_package")
     found = json.loads((store / "scores" / "result.json").read_text())
     conditions = found["protocols"]["score/mnist/centre"]["conditions"]
     assert conditions["settings"] == {"centre_power": 2} and found["scores"]["score/mnist/centre"]["value"] > 0
-    run(python, store, "sample", trained["run_id"], "-n", "60", "paths.output=fakes")
+    run(python, store, "sample", trained["run_id"], "-n", "60", "paths.output=fakes", "trust=[own_package]")
     against = ["reference=blobs", "extractor=mnist", "metrics=[centre]", "paths.output=against", "paths.cache=cache"]
     run(python, store, "score", "fakes/samples.npz", *against, *conf)
     assert json.loads((store / "against" / "result.json").read_text())["reference"] == "blobs"

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from ganvas.imports import uncollected
-from ganvas.sweeps.overrides import quoted
+from ganvas.storage.optional import complain, optional_stdout
+from ganvas.sweeps.overrides import as_typed, quoted
+from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
 
 USAGE = """usage: ganvas COMMAND ...
 
@@ -104,7 +106,9 @@ def _run(command: str, arguments: list[str]) -> None:
         return
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [f"ganvas {command}", *OVERRIDES[command](arguments)]
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
+    sys.argv = [f"ganvas {command}", *as_typed(OVERRIDES[command](arguments))]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = module.__spec__
     module.main()
@@ -123,9 +127,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: command and its arguments; None takes ``sys.argv``.
 
     Returns:
-        0 on success, 2 on bad input, 1 on any other failure.
+        0 on success, 2 on bad input, 1 on any other failure, 128 plus its number after a signal (Ctrl-C: 130).
     """
-    command, *arguments = (list(argv) if argv is not None else sys.argv[1:]) or ["--help"]
+    with optional_stdout():
+        return _main((list(argv) if argv is not None else sys.argv[1:]) or ["--help"])
+
+
+def _main(argv: list[str]) -> int:
+    command, *arguments = argv
     if command in ("-h", "--help"):
         print(USAGE)
         return OK
@@ -141,24 +150,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(command: str, arguments: list[str]) -> int:
     try:
-        _run(command, arguments)
+        with stop_signals_raise():
+            _run(command, arguments)
     except Exception as error:
-        if os.environ.get("GANVAS_DEBUG") == "1":
-            raise
-        from ganvas.errors import explain
-
-        return _complain(*explain(error, command))
+        return _explained(error, command, arguments)
     except BaseException as stop:
-        from ganvas.tracking.signals import is_interruption
+        from ganvas.commands.carried import Carried
 
+        if isinstance(stop, Carried):
+            return _explained(stop.error, command, arguments)
         if not is_interruption(stop):
             raise  # Hydra exits this way after --help or --cfg
-        return _complain(INTERRUPTED.get(command, "interrupted"), FAILURE)
+        return _complain(INTERRUPTED.get(command, "interrupted"), exit_code(stop))
     return OK
 
 
+def _explained(error: Exception, command: str, arguments: list[str]) -> int:
+    if os.environ.get("GANVAS_DEBUG") == "1":
+        raise error
+    from ganvas.errors import explain
+
+    return _complain(*explain(error, command, arguments))
+
+
 def _complain(message: str, code: int) -> int:
-    print(f"ganvas: {message}", file=sys.stderr)
+    complain(message)
     return code
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -18,16 +19,20 @@ _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slu
 """Hydra launchers, each with the extra of ganvas that installs it."""
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
 """Positional argument of each command, as the usage line shows it."""
+_NOT_A_NAME = "Config group override must be"
+_WRONG_PATH = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+"""Errors of a path that was named wrongly; a full disk or a lost network is a failure."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
 
-def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
+def explain(error: BaseException, command: str = "train", arguments: Sequence[str] = ()) -> tuple[str, int]:
     """Make one message and an exit code for ``error``.
 
     Args:
         error: what a command raised. An exception of ganvas for bad input has an ``exit_code``; Hydra may wrap it, so
             its causes are searched too.
         command: the command whose config has the keys, as on the command line.
+        arguments: its arguments, to name the one that a message of Hydra does not name.
 
     Returns:
         The message, without traceback, and 2 for bad input or 1 for a failure.
@@ -44,10 +49,14 @@ def explain(error: BaseException, command: str = "train") -> tuple[str, int]:
             return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
             return _unknown_key(key[1], command), BAD_INPUT
+        if isinstance(link, ValueError) and str(link).startswith(_NOT_A_NAME):
+            return _not_a_name(arguments), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
             return f"{link.full_key}: {_first_line(link)}", BAD_INPUT
         if hasattr(link, "exit_code"):
             return str(link), link.exit_code
+    if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; name a path that can be used", BAD_INPUT
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _first_line(error), BAD_INPUT
     return f"{type(error).__name__}: {error}", FAILURE
@@ -69,6 +78,13 @@ def _unknown_choice(error: MissingConfigException) -> str:
     if not group or not options:
         return _first_line(error)
     return f"{group}={choice} is unknown{closest(choice, options)} {group} can be {', '.join(options)}"
+
+
+def _not_a_name(arguments: Sequence[str]) -> str:
+    """Name the arguments that choose a config by something else than its name, as ``model=3``."""
+    pairs = [argument.partition("=") for argument in arguments]
+    chosen = [f"{key}={value}" for key, _, value in pairs if "." not in key and not re.match(r"[A-Za-z_'\"\[]", value)]
+    return f"{' or '.join(chosen) or 'a config group'}: expected the name of a config, as in model=gan"
 
 
 def _unknown_key(key: str, command: str) -> str:

@@ -1,4 +1,4 @@
-r"""The vocabulary every layer shares: what an image is, and what the parts of a model promise.
+r"""Types that all rooms share: batches, conversions of images, and the protocols of a model's parts.
 
 Images are ``uint8`` in [0, 255] at rest and ``float`` in [-1, 1] inside training:
 
@@ -26,11 +26,11 @@ Shape = tuple[int, ...]
 @final
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some examples of a split as models take them: what passes between data and model.
+    """Some examples of a split, as they pass from the data to the model.
 
     Args:
         x: images in [-1, 1], or points, shape ``(n, *shape)``.
-        y: class of each example, shape ``(n,)``; None where the data have no labels.
+        y: class of each example, shape ``(n,)``; None if the data have no labels.
         index: position of each example in its split, shape ``(n,)``.
     """
 
@@ -45,7 +45,7 @@ class Batch:
         return Batch(self.x[part], None if self.y is None else self.y[part], self.index[part])
 
     def split(self, size: int) -> list[Batch]:
-        """Cut the batch into batches of ``size`` examples, the last of them maybe smaller."""
+        """Cut the batch into batches of ``size`` examples; the last one may be smaller."""
         return [self[start : start + size] for start in range(0, len(self), size)]
 
     def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
@@ -60,7 +60,7 @@ class Batch:
 
 
 def to_float(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Images at rest to images in training.
+    """Convert images at rest to images in training.
 
     Args:
         images: ``uint8`` in [0, 255].
@@ -72,7 +72,7 @@ def to_float(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
 
 
 def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
-    """Images in training to images at rest: fixed range, rounded to nearest; what lies outside [-1, 1] is clipped.
+    """Convert images in training to images at rest: round to nearest, clip values outside [-1, 1].
 
     The range is never taken from the images themselves: rescaling by their own minimum and maximum would hide a
     generator whose output range is wrong.
@@ -87,7 +87,7 @@ def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
 
 
 def widen(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Half precision to ``float32``; ``float32`` and ``float64`` pass unchanged and uncopied.
+    """Convert half precision to ``float32``; return ``float32`` and ``float64`` as they are, without a copy.
 
     Losses are computed in at least ``float32``, whatever the precision of the networks: under ``bf16-mixed`` a score
     has eight significant bits, too few for a mean over the batch or for a difference of two means.
@@ -107,11 +107,11 @@ class Prior(Protocol):
     """Whether the density is positive everywhere, so that every normal is at a finite divergence from it."""
 
     def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
-        """Divergence of a posterior from this prior by coordinate, nats; None where no closed form is known."""
+        """Compute the divergence of a posterior from this prior, nats; None without a closed form."""
         ...
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
-        """Log density of latents, nats."""
+        """Compute the log density of latents, nats."""
         ...
 
     def sample(
@@ -121,57 +121,57 @@ class Prior(Protocol):
         ...
 
     reach: float
-    """How far from 0 a coordinate is moved to see what it does: about all of its distribution."""
+    """Half width of the interval around 0 that holds nearly all of a coordinate's distribution."""
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
-        """Latents on the way from ``a`` (t = 0) to ``b`` (t = 1) that the prior could have drawn."""
+        """Interpolate from ``a`` (t = 0) to ``b`` (t = 1) by latents that the prior could have drawn."""
         ...
 
 
 @runtime_checkable
 class Posterior(Protocol):
-    """A distribution of the latents of n examples: a distribution of torch, or one's own."""
+    """A distribution over the latents of n examples, from ``torch.distributions`` or of your own."""
 
     @property
     def mean(self) -> Float[Tensor, "n d"]:
-        """Means."""
+        """Mean of each example's latents."""
         ...
 
     def rsample(self, sample_shape: Any) -> Float[Tensor, "*shape n d"]:
-        """Draws through which gradients flow."""
+        """Draw latents through which gradients flow."""
         ...
 
     def log_prob(self, value: Float[Tensor, "*shape n d"]) -> Float[Tensor, "*shape n"]:
-        """Log density of draws, nats."""
+        """Compute the log density of draws, nats."""
         ...
 
 
 @runtime_checkable
 class Generator(Protocol):
-    """Latents to examples in [-1, 1] (points: unbounded)."""
+    """A network from latents to examples in [-1, 1]; points are unbounded."""
 
     latent_dim: int
     shape: Shape
 
     def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        """Examples of ``n`` latents."""
+        """Generate an example from each latent."""
         ...
 
 
 @runtime_checkable
 class Critic(Protocol):
-    """Examples to one unbounded score (a logit, for a GAN's discriminator) each."""
+    """A network from examples to one unbounded score each; the score of a GAN's discriminator is a logit."""
 
     shape: Shape
 
     def __call__(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
-        """Scores of ``n`` examples."""
+        """Score each example."""
         ...
 
 
 @runtime_checkable
 class Watched(Protocol):
-    """A model in training, as callbacks see it: it counts the images it has seen and names its loss terms."""
+    """A model in training, as callbacks see it."""
 
     images_seen: int
     terms: dict[str, Tensor]
@@ -188,48 +188,48 @@ class Watched(Protocol):
         ...
 
     def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
-        """Examples in [-1, 1], a function of the weights and the seed alone."""
+        """Draw examples in [-1, 1]; they depend on the weights and the seed alone."""
         ...
 
     def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, " m *shape"]:
-        """Some of the examples that :meth:`sample` gives."""
+        """Draw some of the examples that :meth:`sample` draws."""
         ...
 
     def buffers(self) -> Iterator[Tensor]:
-        """State of the networks besides their weights."""
+        """Yield the state of the networks besides their weights."""
         ...
 
     def gradient_norms(self) -> dict[str, Tensor]:
-        """Gradient norms of the latest updates, by name."""
+        """Compute the gradient norms of the latest updates, by name."""
         ...
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
-    """A model that makes examples again from what it encodes of them."""
+    """A model that encodes examples and decodes them again."""
 
     def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
-        """Reconstructions of examples, in [-1, 1]."""
+        """Reconstruct examples, in [-1, 1]."""
         ...
 
 
 @runtime_checkable
 class Encodes(Protocol):
-    """A model that knows a posterior over the latents of an example."""
+    """A model with a posterior over the latents of an example."""
 
     def posterior_moments(
         self, batches: Iterable[Batch]
     ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
-        """Means and standard deviations of the posterior, batch by batch."""
+        """Yield means and standard deviations of the posterior, batch by batch."""
         ...
 
 
 @runtime_checkable
 class BoundsEvidence(Encodes, Protocol):
-    """A model that bounds the evidence of an example from below."""
+    """A model with a lower bound on the evidence of an example."""
 
     objective: Any
-    """The bound, with ``samples`` draws an image."""
+    """The bound; ``samples`` is its number of draws for each image."""
 
     @property
     def evidence_space(self) -> str:
@@ -237,11 +237,11 @@ class BoundsEvidence(Encodes, Protocol):
         ...
 
     def evaluate(self, batch: Batch) -> Any:
-        """Terms of the bound, ``elbo``, ``reconstruction`` and ``kl`` among them: nats, means over the batch."""
+        """Compute the terms of the bound, with ``elbo``, ``reconstruction`` and ``kl``: nats, means over the batch."""
         ...
 
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
-        """Log importance weights of ``k`` fresh draws an example, nats."""
+        """Compute log importance weights of ``k`` new draws for each example, nats."""
         ...
 
 
@@ -262,29 +262,29 @@ class Conditional(Protocol):
     """Number of classes; they are numbered from 0."""
 
     def __call__(self, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
-        """What the plain network of its kind returns."""
+        """Return the same as a plain network of this kind."""
         ...
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    r"""Examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
+    r"""A network from examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
 
     shape: Shape
     latent_dim: int
 
     def __call__(self, x: Float[Tensor, " n *shape"]) -> Independent:
-        """Posteriors of ``n`` examples."""
+        """Encode each example."""
         ...
 
 
 @runtime_checkable
 class Decoder(Protocol):
-    r"""Latents to the location of :math:`p(x \mid z)`: unbounded reals, to the likelihood logits or a mean."""
+    r"""A network from latents to the location of :math:`p(x \mid z)`: unbounded reals, a logit or a mean."""
 
     latent_dim: int
     shape: Shape
 
     def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
-        """Locations for ``n`` latents."""
+        """Decode each latent."""
         ...

@@ -166,6 +166,7 @@ BAD = {
     "model.n_critic=0": "n_critic=0 must be >= 1",
     "+schedule@schedules.optimizer.betas=ramp": "schedules.optimizer.betas: it starts at 0.0, expected as many numbers",
     "constraint=r1 schedules.constraint.weight=3": "schedules.constraint.weight: got 3, expected a schedule",
+    "model=vae network=mlp data=ring marginal_bias=decoder": "marginal_bias=decoder: data=ring holds points",
     "schedule=linear schedule.images=0": "images: got 0, expected more than 0 images",
     "trainer.precision=7-bit": "7-bit",
 }
@@ -304,7 +305,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_last_checkpoint(signal_, sto
         time.sleep(0.5)
     process.send_signal(signal_)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 1 and b"Traceback" not in said and b"KILLED" in said
+    assert process.returncode == 128 + signal_ and b"Traceback" not in said and b"KILLED" in said
     (run,) = _runs(client)
     assert run.info.status == "KILLED"
     seen = torch.load(store / "out" / "last.ckpt", weights_only=True)["images_seen"]

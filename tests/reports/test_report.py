@@ -1,10 +1,14 @@
 """The report against a study whose truth is known, as a sweep lays it into MLflow."""
 
+import csv
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,7 +17,7 @@ from ganvas import cli
 from ganvas.reports.collect import study_runs, tidy
 from ganvas.tracking import hierarchy as h
 
-from .conftest import OTHER, SCORE, read_json
+from .conftest import OTHER, PROTOCOL, SCORE, read_json
 
 
 def made(tmp_path, *arguments):
@@ -117,6 +121,62 @@ def test_a_baseline_makes_fewer_comparisons(study, tmp_path):
     result = made(tmp_path, "lucic", "baseline='model=gan optimizer.lr=0.001'")
     comparisons = result["rankings"][0]["comparisons"]
     assert {c["second"] for c in comparisons} == {"model=gan optimizer.lr=0.001"} and len(comparisons) == 3
+
+
+def lines_of(document):
+    """The `ganvas report` lines of a document, as a shell splits them."""
+    text = (Path(__file__).parents[2] / document).read_text()
+    lines = re.findall(r"ganvas report ([a-z][^`#\n]*)", text)
+    return [shlex.split(line) for line in lines if "STUDY" not in line]
+
+
+@pytest.mark.parametrize("line", lines_of("docs/reports.md"), ids=" ".join)
+def test_the_lines_of_the_documents_run(study, tmp_path, line):
+    narrow = replace(study, study="narrow")
+    for lr in (0.003, 0.004):
+        for seed in (1, 2, 3):
+            narrow.seed_run("gan", lr, seed, 25 + seed)
+    result = made(tmp_path, *line)
+    assert result["rankings"] and (tmp_path / "out" / "report.html").is_file()
+
+
+def test_two_studies_that_sweep_different_parameters(writer, tmp_path):
+    for width in ("64", "128"):
+        tags = {h.LABEL_TAG: f"width={width}", "ganvas.model": "gan", h.CONFIGURATION_TAG: f"w{width}"}
+        for seed in (1, 2):
+            run_id = replace(writer, study="try").run("x", {**tags, h.ROLE: h.RUN, "ganvas.seed": str(seed)})
+            writer.client.log_metric(run_id, SCORE, 20.0 + seed)
+            writer.client.set_terminated(run_id)
+    for lr in (0.001, 0.002):
+        for seed in (1, 2):
+            replace(writer, study="mine").seed_run("gan", lr, seed, 30.0 + seed, protocol=PROTOCOL)
+    result = made(tmp_path, "mine", "try")
+    labels = {c["configuration"] for ranking in result["rankings"] for c in ranking["configurations"]}
+    assert labels == {"mine: optimizer.lr=0.001", "mine: optimizer.lr=0.002", "try: width=64", "try: width=128"}
+
+
+@pytest.mark.parametrize("tag", ["abc", "", "1.5", "None", "9" * 40])
+def test_a_run_with_a_seed_that_is_none_is_named_and_left_out(study, tmp_path, capsys, tag):
+    run_id = study.seed_run("gan", 0.001, 1, 30.0)
+    study.client.set_tag(run_id, h.SEED_TAG, tag)
+    result = made(tmp_path, "lucic")
+    assert [run_id in sentence and repr(tag) in sentence for sentence in result["left_out"]] == [True]
+    assert f"run {run_id} is left out" in capsys.readouterr().out
+    assert f"run {run_id} is left out" in (tmp_path / "out" / "report.html").read_text()
+    assert run_id not in (tmp_path / "out" / "runs.csv").read_text()
+
+
+def test_no_cell_of_a_table_is_a_formula(study, tmp_path):
+    label = "=HYPERLINK(1)"
+    for seed, reason in enumerate(("=1+1", "+cmd", "-cmd", "@SUM(A1)", "-0.5"), 11):
+        study.seed_run("gan", 0.5, seed, None, outcome="error", reason=reason)
+    study.client.set_tag(study.seed_run("gan", 0.001, 9, 30.0), "ganvas.model", label)
+    made(tmp_path, "lucic")
+    with open(tmp_path / "out" / "runs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    cells = {cell for row in rows for cell in row.values()}
+    assert {f"'{label}", "'=1+1", "'+cmd", "'-cmd", "'@SUM(A1)", "-0.5"} <= cells
+    assert not [cell for cell in cells if cell[:1] in "=+@" and cell]
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_line_goes_on(start, store, runs_of):
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 1 and "Traceback" not in said and "study=" in said
+    assert process.returncode == 130 and "Traceback" not in said and "study=" in said
     found = runs_of("stopped")
     assert found.statuses("study") == {"KILLED": 1} and found.statuses("configuration") == {"KILLED": 1}
     assert found.statuses("run") == {"KILLED": 1} and found.jobs[0].data.tags["ganvas.outcome"] == "interrupted"

@@ -6,8 +6,10 @@ from unittest.mock import Mock
 import pytest
 from optuna.trial import TrialState
 
+from ganvas.storage.checkpoints import write
 from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.hierarchy import Hierarchy
+from ganvas.sweeps.job import checkpoint
 from ganvas.sweeps.lease import Leases
 from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
@@ -88,7 +90,7 @@ def test_jobs_that_are_done_are_skipped_and_those_begun_go_on_in_their_run_from_
     bench.study.set_job(first.id, 2, Job("running"))
     folder = bench.places.folder(first, 2)
     folder.mkdir(parents=True)
-    (folder / "last.ckpt").touch()
+    write(folder / "last.ckpt", {"images_seen": 8})
     leases.release(first)
     bench.work()
     assert (first.number, 1) not in bench.pairs
@@ -96,6 +98,17 @@ def test_jobs_that_are_done_are_skipped_and_those_begun_go_on_in_their_run_from_
     assert again["tracking.run_id"] == "'begun'" and again["resume"].strip("'") == str(folder / "last.ckpt")
     other = bench.launched[bench.pairs.index((1 - first.number, 1))]
     assert "resume" not in other and "tracking.run_id" not in other
+
+
+def test_a_job_goes_on_from_its_newest_sound_checkpoint(tmp_path, caplog):
+    assert checkpoint(tmp_path) is None
+    for name in ("last", "last-1"):
+        write(tmp_path / f"{name}.ckpt", {"images_seen": 8})
+    assert checkpoint(tmp_path) == tmp_path / "last.ckpt" and not caplog.text
+    (tmp_path / "last.ckpt").write_bytes(b"half")
+    assert checkpoint(tmp_path) == tmp_path / "last-1.ckpt" and f"{tmp_path / 'last.ckpt'} cannot be" in caplog.text
+    (tmp_path / "last-1.ckpt").write_bytes(b"")
+    assert checkpoint(tmp_path) is None and "begins anew" in caplog.text
 
 
 def test_a_job_whose_process_dies_is_tried_twice(bench):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from ganvas.tracking.journal import JournalBusy
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.run import Run, SilentRun
+from ganvas.tracking.signals import Terminated, exit_code, is_interruption, stop_signals_raise
 from ganvas.tracking.store import StoreError, open_store
 
 
@@ -110,7 +112,8 @@ def _launch(folder):
 
 @pytest.mark.slow
 def test_signals_leave_the_run_killed_with_its_last_checkpoint(client, store):
-    processes = {signum: _launch(store / signum.name) for signum in (signal.SIGTERM, signal.SIGINT)}
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
+    processes = {signum: _launch(store / signum.name) for signum in signals}
     for signum, process in processes.items():
         run_id = process.stdout.readline().strip()
         assert process.stdout.readline().strip() == "training"
@@ -119,6 +122,49 @@ def test_signals_leave_the_run_killed_with_its_last_checkpoint(client, store):
         assert process.returncode != 0
         assert client.get_run(run_id).info.status == "KILLED", stderr
         assert (store / signum.name / "last.ckpt").exists()
+
+
+FIRST = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU]
+
+
+@pytest.mark.parametrize("second", FIRST)
+@pytest.mark.parametrize("first", FIRST)
+def test_a_second_signal_does_not_break_what_the_first_began(first, second):
+    saved = []
+    with stop_signals_raise():
+        try:
+            signal.raise_signal(first)
+        except (KeyboardInterrupt, Terminated) as stop:
+            for _ in range(3):
+                signal.raise_signal(second)
+            saved.append(stop)
+    assert is_interruption(saved[0]) and exit_code(saved[0]) == 128 + first
+
+
+def test_a_signal_that_comes_long_after_the_first_raises_again(monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.signals._INSIST_SECONDS", 0.05)
+    with stop_signals_raise(), pytest.raises(Terminated):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_block_in_a_block_counts_the_signals_of_both():
+    with stop_signals_raise():
+        with suppress(Terminated), stop_signals_raise():
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals_raise():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_handlers_are_put_back(client):

@@ -36,14 +36,15 @@ def train(*overrides: str, config_dir: PathLike | None = None, quiet: bool = Tru
     """
     from pytorch_lightning.utilities.seed import isolate_rng
 
+    from ganvas.config import names_beyond_ganvas
     from ganvas.run.request import Job
     from ganvas.run.training import train as trained
 
     with isolate_rng(), calling("train", overrides, values, config_dir) as call, _printed(quiet):
         facts = trained(call.config, Job(call.output, call.choices, call.overrides))
-    if not facts:
-        raise SystemExit(0)
-    return Result(facts)
+        if not facts:
+            raise SystemExit(0)
+        return Result(facts, names_beyond_ganvas(call.config))
 
 
 def score(
@@ -117,18 +118,19 @@ def sample(
         return Samples(sampled(call.config, call.output))
 
 
-def load(source: PathLike, device: str | None = None) -> Loaded:
+def load(source: PathLike, device: str | None = None, trust: Sequence[str] = ()) -> Loaded:
     """Build a trained model from its checkpoint.
 
     Args:
         source: run id, ``RUN_ID/best.ckpt``, checkpoint, or folder with a checkpoint.
         device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
+        trust: packages whose parts the checkpoint may name besides those of ganvas, for example ``["own_package"]``.
 
     Raises:
         CheckpointError: there is no checkpoint of ganvas.
-        ConfigError: the checkpoint holds no config.
+        ConfigError: the checkpoint holds no config, or one that names something that is not trusted.
     """
-    return load_model(os.fspath(source), device)
+    return load_model(os.fspath(source), device, trust)
 
 
 def report(*studies: str, config_dir: PathLike | None = None, quiet: bool = True, **values: Any) -> Report:
@@ -155,7 +157,10 @@ def report(*studies: str, config_dir: PathLike | None = None, quiet: bool = True
 def _with_source(source: PathLike | Result | None, values: Mapping[str, Any]) -> dict[str, Any]:
     if source is None:
         return dict(values)
-    return {"source": source.id if isinstance(source, Result) else os.fspath(source), **values}
+    if not isinstance(source, Result):
+        return {"source": os.fspath(source), **values}
+    trust = [*source.trust, *values.get("trust", ())]
+    return {"source": source.id, **values, **({"trust": trust} if trust else {})}
 
 
 def _added(override: str) -> str:

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, open_dict
 
 from ganvas.config import ConfigError
 from ganvas.errors import BAD_INPUT, explain
-from ganvas.sweeps.overrides import quoted
+from ganvas.sweeps.overrides import as_typed, quoted
 
 _CONFIGS = "ganvas.conf"
 _WORD = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
@@ -88,7 +88,7 @@ def _search_path(config_dir: str | os.PathLike[str] | None) -> ConfigSearchPath:
 
 
 def _composed(command: str, overrides: list[str]) -> Call:
-    config = compose(command, overrides, return_hydra_config=True)
+    config = compose(command, as_typed(overrides), return_hydra_config=True)
     output = Path(config.hydra.run.dir)
     choices = {str(group): str(choice) for group, choice in config.hydra.runtime.choices.items()}
     task = list(config.hydra.overrides.task)

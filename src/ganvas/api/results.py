@@ -85,14 +85,15 @@ class Loaded:
         return Grid.of(pictures.scatter(self.sample(POINTS, seed), data.x))
 
 
-def load_model(source: str, device: str | None = None) -> Loaded:
+def load_model(source: str, device: str | None = None, trust: Sequence[str] = ()) -> Loaded:
     """Build a trained model from its checkpoint.
 
     Args:
         source: run id, checkpoint, or folder with a checkpoint.
         device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
+        trust: packages whose parts the checkpoint may name besides those of ganvas.
     """
-    return Loaded(open_model(source, device_of(device)))
+    return Loaded(open_model(source, device_of(device), trust))
 
 
 @final
@@ -142,10 +143,15 @@ class Scores(Mapping[str, Score]):
 
 @final
 class Result:
-    """A finished training; ``result`` is the content of its ``result.json``."""
+    """A finished training; ``result`` is the content of its ``result.json``.
 
-    def __init__(self, result: Mapping[str, Any]) -> None:
-        self.result = dict(result)
+    Args:
+        result: the content.
+        trust: what its config names besides parts of ganvas, trusted because the caller's own config named it.
+    """
+
+    def __init__(self, result: Mapping[str, Any], trust: Sequence[str] = ()) -> None:
+        self.result, self.trust = dict(result), tuple(trust)
         self.id: str = result["run_id"]
         self.name: str = result["name"]
         self.output = Path(result["output"])
@@ -175,7 +181,7 @@ class Result:
     @cached_property
     def loaded(self) -> Loaded:
         """The trained model with its data and its config; read from the checkpoint at the first access."""
-        return load_model(self.result["checkpoint"])
+        return load_model(self.result["checkpoint"], trust=self.trust)
 
     @property
     def model(self) -> Model:

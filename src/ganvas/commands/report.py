@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas import __version__
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.reports.collect import protocol_fingerprint
 from ganvas.reports.page import Facts, Section, make_section, render
 from ganvas.reports.protocols import how_they_differ
 from ganvas.reports.ranking import comparison_rows, configuration_rows, rankings
-from ganvas.reports.studies import Studies, choose_score, load, publish, runs_table
+from ganvas.reports.studies import Studies, choose_score, load, publish, runs_table, without_formulas
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.store import existing_store
 
@@ -26,6 +28,7 @@ PAGE = "report.html"
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="report", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """Write the report; Hydra calls it with the composed config."""
     report(cfg, Path(HydraConfig.get().runtime.output_dir))
@@ -57,7 +60,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     protocols = [section.protocol for section in sections if section.protocol is not None]
     refusal = how_they_differ(protocols) if len(sections) > 1 else ""
     made = datetime.now().strftime("%Y-%m-%d %H:%M")
-    page = render(Facts(studies.names, score, lower, made, __version__, refusal), sections)
+    page = render(Facts(studies.names, score, lower, made, __version__, refusal, studies.left_out), sections)
     told = [_as_dict(section) for section in sections]
     files = _write(output, page, sections, told, studies)
     result = {
@@ -65,6 +68,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "score": score,
         "lower_is_better": lower,
         "refusal": refusal,
+        "left_out": list(studies.left_out),
         "rankings": told,
         "page": str((output / PAGE).absolute()),
         "output": str(output.absolute()),
@@ -72,7 +76,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     path = output / "result.json"
     write_json(path, result)
     publish(client, studies, [*files, path])
-    _say(sections, refusal, output / PAGE, Console())
+    _say(sections, refusal, studies.left_out, output / PAGE, Console())
     return result
 
 
@@ -95,7 +99,7 @@ def _write(
     }
     for name, table in tables.items():
         files.append(output / f"{name}.csv")
-        table.to_csv(files[-1], index=False)
+        without_formulas(table).to_csv(files[-1], index=False)
     return files
 
 
@@ -111,12 +115,10 @@ def _as_dict(section: Section) -> dict[str, Any]:
     }
 
 
-def _say(sections: list[Section], refusal: str, page: Path, console: Console) -> None:
-    if refusal:
-        console.print(f"{len(sections)} protocols, {len(sections)} rankings: {refusal}", soft_wrap=True)
-    for section in sections:
-        for sentence in section.sentences:
-            console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+def _say(sections: list[Section], refusal: str, left_out: Sequence[str], page: Path, console: Console) -> None:
+    remarks = [f"{len(sections)} protocols, {len(sections)} rankings: {refusal}"] if refusal else []
+    for sentence in (*left_out, *remarks, *(sentence for section in sections for sentence in section.sentences)):
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
     console.print(f"Report: {page.absolute()}", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH
 from ganvas.papers.claims import paper_names, read_paper
 from ganvas.papers.judgement import judge
@@ -25,6 +26,7 @@ from ganvas.tracking.sync import require_delivered
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="reproduce", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """List the papers, or reproduce one; Hydra calls it with the composed config."""
     if cfg.paper is None:

@@ -11,16 +11,18 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.commands.carried import carried
+from ganvas.config import CONFIG_PATH, ConfigError, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.artifacts import checkpoint_path
-from ganvas.tracking.recorded import Recorded, mark_rerun, recorded
+from ganvas.tracking.recorded import mark_rerun, recorded
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="rerun", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """Train the run again; Hydra calls it with the composed config."""
     rerun(cfg, Path(HydraConfig.get().runtime.output_dir))
@@ -38,16 +40,17 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
         every process of a distributed run but the first.
 
     Raises:
-        ConfigError: no run is named.
+        ConfigError: no run is named, or its config names something that is not trusted.
         RecordError: the run cannot be trained again.
     """
     if cfg.run_id is None:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
     before = recorded(cfg.run_id)
+    again = recorded_config(before.config, cfg.run_id, cfg.trust)
     weights = read(checkpoint_path(cfg.run_id))["state_dict"]
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    found = train(_again(before, cfg, folder), Job(folder, before.choices, before.overrides))
+    found = train(_again(again, cfg, folder), Job(folder, before.choices, before.overrides))
     if not found:  # only the first process of a distributed run has a result
         return {}
     after = recorded(found["run_id"])
@@ -114,15 +117,16 @@ def differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _again(before: Recorded, cfg: DictConfig, folder: Path) -> DictConfig:
+def _again(before: DictConfig, cfg: DictConfig, folder: Path) -> DictConfig:
     """Make the recorded config that of a new run: outside any study, and trained from the start."""
     own: dict[str, Any] = {
         "study": None,
         "resume": None,
+        "trust": list(cfg.trust),
         "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None},
         "paths": {"output": str(folder), **({} if cfg.paths.data is None else {"data": cfg.paths.data})},
     }
-    config = OmegaConf.merge(OmegaConf.create(before.config), own)
+    config = OmegaConf.merge(before, own)
     assert isinstance(config, DictConfig)
     return config
 

@@ -15,8 +15,10 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
+from ganvas.data.seeding import require_seed
 from ganvas.latents.activity import latent_activity
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
@@ -43,6 +45,7 @@ class Drawn(NamedTuple):
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="sample", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """Write the examples; Hydra calls it with the composed config."""
     sample(cfg, Path(HydraConfig.get().runtime.output_dir))
@@ -65,7 +68,8 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError(f"kind={cfg.kind}: expected {', '.join(KINDS)}")
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
-    subject = open_subject(cfg.source, device_of(cfg.device))
+    require_seed("seed", cfg.seed)
+    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust)
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
     drawn = KINDS[cfg.kind](subject, cfg)

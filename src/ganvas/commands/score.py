@@ -13,7 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, build, closest
+from ganvas.data.seeding import require_seed
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
@@ -30,6 +32,7 @@ from ganvas.tracking.log_scores import log_scores, protocol_tags
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="score", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> None:
     """Score the source; Hydra calls it with the composed config."""
     score(cfg, Path(HydraConfig.get().runtime.output_dir), Console())
@@ -54,9 +57,10 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     with _bad_input():
         names = None if cfg.metrics is None else list(cfg.metrics)
         _check_names(names)
+        require_seed("seed", cfg.seed)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
-        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device)
+        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device, cfg.trust)
         reference = find_reference(cfg, subject)
         extractor = _extractor(cfg, subject, reference, device)
         if subject is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+
+from ganvas.commands.carried import Carried
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
@@ -37,8 +38,7 @@ class PrintTable(Callback):
         try:
             require_delivered(folder)
         except NotDeliveredError as error:  # Hydra makes a warning of every exception that a callback raises
-            print(f"ganvas: {error}", file=sys.stderr)
-            raise SystemExit(error.exit_code) from error
+            raise Carried(error) from error
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:

@@ -15,6 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH
 from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
@@ -24,6 +25,7 @@ Plugins.instance().register(GanvasSweeper)
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="train", version_base="1.3")
+@carried
 def main(cfg: DictConfig) -> dict[str, Any]:
     """Train one job, alone or in a sweep; Hydra calls it with the composed config."""
     with uncollected():

@@ -1,8 +1,25 @@
-"""The configs: schemas of the roots, composing, checks, and the objects that a config describes."""
+"""The configs: schemas of the roots, composing, checks, what is trusted, and the objects that a config describes."""
 
 from ganvas.config.build import ConfigError, build, check, closest
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register, resolved
+from ganvas.config.given import followed, following_budget, given_keys
+from ganvas.config.trust import names_beyond_ganvas, recorded_config
 
-__all__ = ["CONFIG_PATH", "ConfigError", "build", "check", "choices", "closest", "compose", "register", "resolved"]
+__all__ = [
+    "CONFIG_PATH",
+    "ConfigError",
+    "build",
+    "check",
+    "choices",
+    "closest",
+    "compose",
+    "followed",
+    "following_budget",
+    "given_keys",
+    "names_beyond_ganvas",
+    "recorded_config",
+    "register",
+    "resolved",
+]
 
 register()

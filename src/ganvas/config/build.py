@@ -12,6 +12,8 @@ from typing import Any
 import hydra.utils
 from omegaconf import DictConfig, OmegaConf
 
+_ADVICE = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
+
 
 class ConfigError(Exception):
     """A config that cannot be run; one message says why."""
@@ -29,8 +31,8 @@ def build(node: DictConfig) -> Any:
         return hydra.utils.instantiate(node, _convert_="all")
     except hydra.errors.InstantiationException as error:
         cause = error.__cause__
-        if cause is None or isinstance(cause, TypeError):
-            raise ConfigError(" ".join(str(error).split())) from error
+        if cause is None or isinstance(cause, (TypeError, ImportError, AttributeError)):
+            raise ConfigError(" ".join(str(error).replace(_ADVICE, "").split())) from error
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
         raise cause from None  # the wrapper's own cause is this error: chained to it, the chain would never end

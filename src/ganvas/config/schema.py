@@ -78,6 +78,7 @@ class Train:
     init_from: str | None = None
     init_parts: list[str] | None = None
     resume: str | None = None
+    trust: list[str] = field(default_factory=list)
     batch_size: int = MISSING
     workers: int = MISSING
     ema_halflife: int | None = None
@@ -131,6 +132,7 @@ class ScoreCommand:
     """Root of ``ganvas score``."""
 
     source: str | None = None
+    trust: list[str] = field(default_factory=list)
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
     export_reference: str | None = None
@@ -162,6 +164,7 @@ class SampleCommand:
     """Root of ``ganvas sample``."""
 
     source: str | None = None
+    trust: list[str] = field(default_factory=list)
     kind: str = MISSING
     n: int = MISSING
     seed: int = MISSING
@@ -182,6 +185,7 @@ class RerunCommand:
     """Root of ``ganvas rerun``."""
 
     run_id: str | None = None
+    trust: list[str] = field(default_factory=list)
     paths: RerunPaths = field(default_factory=RerunPaths)
 
 

@@ -7,9 +7,9 @@ from typing import final
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
 
 from ganvas.data.batches import Batches, labels_at, model_input
+from ganvas.data.loaded import Loaded
 from ganvas.data.seeding import stream
 from ganvas.data.source import DataError, Examples, Source
 from ganvas.data.transforms import Transform
@@ -45,6 +45,7 @@ class DataModule(pl.LightningDataModule):
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
         self.start = 0
         self._loaded: dict[str, Examples] = {}
+        self._hashes: dict[str, str] = {}
 
     def examples(self, split: str) -> Examples:
         """Read the examples of a split; each split is read once.
@@ -76,8 +77,7 @@ class DataModule(pl.LightningDataModule):
         )
         if examples.in_memory or not self.workers:
             return batches  # bare: a DataLoader adds 40 us a batch and nothing else
-        # Its own generator: without one, each pass would take a number from the global stream.
-        return DataLoader(batches, batch_size=None, num_workers=self.workers, generator=stream("loader", self.seed))
+        return Loaded(batches, self.workers, stream("loader", self.seed))
 
     def held_out(self, split: str, n: int | None, batch_size: int) -> Iterator[Batch]:
         """Iterate over a split, or over ``n`` examples spread over it, in its own order.
@@ -123,5 +123,7 @@ class DataModule(pl.LightningDataModule):
         return next(self.held_out(split, n, n))
 
     def fingerprints(self) -> dict[str, str]:
-        """Hash the content of every split."""
-        return {split: self.examples(split).fingerprint() for split in self.source.splits}
+        """Hash the content of every split, once."""
+        if not self._hashes:
+            self._hashes = {split: self.examples(split).fingerprint() for split in self.source.splits}
+        return dict(self._hashes)

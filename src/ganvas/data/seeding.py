@@ -7,8 +7,14 @@ unrelated streams, so that (seed 1, epoch 2) differs from (seed 2, epoch 1), and
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import torch
+
+from ganvas.data.source import DataError
+
+SEEDS: Final = 2**32
+"""Number of seeds: NumPy takes no others."""
 
 
 def derive(*key: int | str) -> int:
@@ -24,3 +30,17 @@ def derive(*key: int | str) -> int:
 def stream(*key: int | str) -> torch.Generator:
     """Make the CPU generator of a key (see :func:`derive`)."""
     return torch.Generator().manual_seed(derive(*key))
+
+
+def require_seed(key: str, seed: int) -> None:
+    """Refuse a seed that not every random generator takes.
+
+    Args:
+        key: key of the config, for the message.
+        seed: its value.
+
+    Raises:
+        DataError: the seed is out of range.
+    """
+    if not 0 <= seed < SEEDS:
+        raise DataError(f"{key}={seed}: expected a whole number from 0 to {SEEDS - 1:,}; write {key}=1")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import final
 
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
+from ganvas.storage.special import special
 from ganvas.types import Shape
 
 SPLITS = ("train", "val", "test")
@@ -168,4 +170,17 @@ def require_shape(name: str, given: Sequence[int], expected: Sequence[int]) -> N
     if tuple(given) != tuple(expected):
         raise DataError(
             f"shape={list(given)}: the examples of {name} have shape {list(expected)}; set data.shape to that."
+        )
+
+
+def require_file(path: Path) -> None:
+    """Refuse a pipe, a socket or a device before it is opened; a missing file is left to whoever opens it.
+
+    Raises:
+        DataError: the path is none of a file, a folder or nothing.
+    """
+    if found := special(path):
+        raise DataError(
+            f"{path}: {found}, expected a file; it was not opened. Delete it, or, in a folder of images, set "
+            "data.skip_corrupt=true to leave such paths out."
         )

@@ -25,6 +25,7 @@ from torch import Tensor
 from ganvas.health.evidence import InputGradients
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import frozen
+from ganvas.models.parts import require_part
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint
@@ -177,6 +178,8 @@ def _labels(y: Tensor | None, size: int) -> Iterator[Tensor | None]:
 
 
 def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:
+    require_part("generator", generator, "latent_dim", "shape")
+    require_part("critic", critic, "shape")
     if generator.latent_dim != prior.dim:
         raise ValueError(
             f"generator takes latents of {generator.latent_dim} dimensions, the prior draws {prior.dim}; "

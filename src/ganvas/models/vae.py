@@ -20,6 +20,7 @@ from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.latents.posteriors import moments
 from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory
 from ganvas.models.modes import evaluating
+from ganvas.models.parts import require_part
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights
@@ -186,6 +187,8 @@ def _bound(objective: Bound | AdversarialObjective) -> Bound:
 
 
 def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
+    require_part("encoder", encoder, "latent_dim", "shape")
+    require_part("decoder", decoder, "latent_dim", "shape")
     if not prior.everywhere:
         raise ValueError(
             f"VAE needs a prior whose density is positive everywhere, got {type(prior).__name__}: the KL of a "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ from ganvas.tracking.hierarchy import (
 from ganvas.tracking.log_scores import PROTOCOL_TAG
 
 PAGE = 1000
+_WHOLE = re.compile(r"\s*-?\d{1,18}\s*")
 PARAM = "param/"
 SCORE = "score/"
 _KEPT = (SCORE, "best/", "selection/", "gap/", "cost/", "val/")
@@ -61,11 +63,24 @@ def study_runs(client: MlflowClient, study: str) -> list[Run]:
     return sorted(runs, key=lambda run: run.info.start_time or 0)
 
 
+def left_out(runs: list[Run]) -> list[str]:
+    """Say which runs the tidy table leaves out, and why, in one sentence each.
+
+    Args:
+        runs: runs of one study, of any role.
+    """
+    bad = [run for run in _seed_runs(runs) if _seed(run) is None]
+    return [
+        f"run {run.info.run_id} is left out: its tag {SEED_TAG} is {run.data.tags[SEED_TAG]!r}, expected a whole number"
+        for run in bad
+    ]
+
+
 def tidy(runs: list[Run]) -> pd.DataFrame:
     """Make the tidy table, one row for each seed of each configuration.
 
     Args:
-        runs: runs of one study, of any role.
+        runs: runs of one study, of any role; those that :func:`left_out` names have no row.
 
     Returns:
         Columns ``run_id``, ``study``, ``configuration``, ``label``, ``seed``, ``outcome``, ``reason``, ``model``,
@@ -73,7 +88,8 @@ def tidy(runs: list[Run]) -> pd.DataFrame:
         ``best/...``, ``selection/...``, last ``val/...``), gap (``gap/...``) and cost (``cost/...``); a column
         ``param/<key>`` for each key whose value differs among configurations. Empty without a seed run.
     """
-    table = pd.DataFrame([_row(run) for run in runs if run.data.tags.get(ROLE) not in (STUDY, CONFIGURATION)])
+    seeds = [(run, _seed(run)) for run in _seed_runs(runs)]
+    table = pd.DataFrame([_row(run, seed) for run, seed in seeds if seed is not None])
     if table.empty:
         return table
     table = _one_row_a_seed(table)
@@ -106,7 +122,17 @@ def _pages(search: Any, **query: Any) -> Iterator[Any]:
             return
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _seed_runs(runs: list[Run]) -> list[Run]:
+    return [run for run in runs if run.data.tags.get(ROLE) not in (STUDY, CONFIGURATION)]
+
+
+def _seed(run: Run) -> int | None:
+    """Read the seed of a run; None if somebody has tagged the run with something else than a whole number."""
+    text = run.data.tags.get(SEED_TAG, "0")
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def _row(run: Run, seed: int) -> dict[str, Any]:
     tags, info = run.data.tags, run.info
     end = info.end_time or info.start_time
     overrides = {key: value for key, value in split_overrides(_asked(run)).items() if decides(key)}
@@ -115,7 +141,7 @@ def _row(run: Run) -> dict[str, Any]:
         "study": tags.get(STUDY_TAG, ""),
         "configuration": tags.get(CONFIGURATION_TAG) or _configuration(run),
         "overrides": join_overrides(overrides),
-        "seed": int(tags.get(SEED_TAG, 0)),
+        "seed": seed,
         "outcome": _outcome(run),
         "reason": tags.get(FAILURE_TAG, ""),
         "model": tags.get("ganvas.model", ""),

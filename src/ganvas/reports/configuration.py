@@ -75,7 +75,9 @@ class RankedConfiguration:
     def params(self) -> dict[str, str]:
         """Swept values by key, without the keys that this configuration does not have."""
         first = self.rows.iloc[0]
-        return {key.removeprefix(PARAM): first[key] for key in first.index if key.startswith(PARAM) and first[key]}
+        # A study that does not sweep a key has NaN in its column, where another study has text.
+        values = {key.removeprefix(PARAM): first[key] for key in first.index if key.startswith(PARAM)}
+        return {key: value for key, value in values.items() if isinstance(value, str) and value}
 
     def mean(self, column: str) -> float:
         """Mean of a column over the seeds that have a score; NaN if none of them has the column."""

@@ -41,6 +41,7 @@ class Facts:
         made: date and time of the report.
         version: version of ganvas.
         refusal: why there are several rankings; empty if there is one.
+        left_out: a sentence for each run that cannot be read.
     """
 
     studies: tuple[str, ...]
@@ -49,6 +50,7 @@ class Facts:
     made: str
     version: str
     refusal: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,16 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from ganvas.metrics.registry import lower_is_better
-from ganvas.reports.collect import SCORE, StudyError, study_runs, tidy
+from ganvas.reports.collect import SCORE, StudyError, left_out, study_runs, tidy
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
 FOLDER = "report"
 """Folder of the report among the artifacts of the study's run."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a cell that spreadsheets take as the beginning of a formula."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _FIRST = ("fid", "fd")
 """Metrics that rank a study without an objective, if it has them."""
 
@@ -30,11 +34,13 @@ class Studies:
         names: names of the studies.
         table: tidy table of all seed runs, whose labels are unique to a configuration.
         records: the study's own run in MLflow, by name, for each study that has one.
+        left_out: a sentence for each run that cannot be read.
     """
 
     names: tuple[str, ...]
     table: pd.DataFrame
     records: dict[str, Run]
+    left_out: tuple[str, ...] = ()
 
 
 def load(client: MlflowClient, names: Sequence[str]) -> Studies:
@@ -52,9 +58,11 @@ def load(client: MlflowClient, names: Sequence[str]) -> Studies:
     runs = {name: study_runs(client, name) for name in dict.fromkeys(names)}
     tables = {name: tidy(found) for name, found in runs.items()}
     if empty := [name for name, table in tables.items() if table.empty]:
-        raise StudyError(f"no run of study {empty[0]!r}{_known(client)}")
+        why = "".join(f"; {sentence}" for sentence in left_out(runs[empty[0]]))
+        raise StudyError(f"no run of study {empty[0]!r}{why}{_known(client)}")
     records = {name: run for name, found in runs.items() for run in found if run.data.tags.get(ROLE) == STUDY}
-    return Studies(tuple(runs), _unique_labels(pd.concat(tables.values(), ignore_index=True)), records)
+    unread = tuple(sentence for found in runs.values() for sentence in left_out(found))
+    return Studies(tuple(runs), _unique_labels(pd.concat(tables.values(), ignore_index=True)), records, unread)
 
 
 def choose_score(studies: Studies, score: str | None, direction: str | None) -> tuple[str, bool]:
@@ -122,6 +130,20 @@ def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> di
 def runs_table(table: pd.DataFrame) -> pd.DataFrame:
     """Make the tidy table writable as CSV: all protocols of a run in one column of text."""
     return table.assign(protocol=[" ".join(sorted(set(digits.values()))) for digits in table["protocol"]])
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before every text that a spreadsheet would execute as a formula.
+
+    Args:
+        table: a table with any columns; cells that are numbers, and texts that are numbers, stay as they are.
+    """
+    return table.map(_harmless).rename(columns=_harmless)
+
+
+def _harmless(cell: object) -> object:
+    text = isinstance(cell, str) and cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if text else cell
 
 
 def _offered(keys: list[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
@@ -25,7 +26,9 @@ from ganvas.run.callbacks.persist_log import PersistLog
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
+from ganvas.run.callbacks.whole_steps import WholeSteps
 from ganvas.run.compatibility import check_fit
+from ganvas.run.rehearsal import rehearse_scores
 from ganvas.run.request import Job
 from ganvas.run.starting import start_at_marginals, warm_start
 from ganvas.scoring.protocol import STREAMED, feature_protocol
@@ -74,9 +77,12 @@ def assemble(cfg: DictConfig) -> Parts:
     model: Model = build(cfg.model)
     extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
     check_fit(cfg, data, model, extractor)
+    if extractor is not None:
+        rehearse_scores(cfg, data, extractor, settings)
     model.learn_of(len(data.examples("train")), data.examples("train").labels)
-    start_at_marginals(cfg, data, model)
-    warm_start(cfg, model)
+    if cfg.resume is None:  # else the checkpoint has the weights
+        start_at_marginals(cfg, data, model)
+        warm_start(cfg, model)
     return Parts(data, model, extractor, settings)
 
 
@@ -98,7 +104,7 @@ class Watchers:
     no_selection: str
 
 
-def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
+def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str, Any]) -> Watchers:
     """Make the callbacks; their order matters, because a NaN must be found before anything is written.
 
     Args:
@@ -106,6 +112,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
         job: the request.
         run: receives what the callbacks log.
         parts: the parts of the training.
+        origin: facts that the checkpoints keep, see :func:`ganvas.run.resuming.origin_of`.
     """
     progress = ProgressLine(cfg.budget.images, job.name)
     terms = LogTerms(run, cfg.log.every)
@@ -120,7 +127,8 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts) -> Watchers:
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
         PersistLog(run),
-        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True)),
+        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True), origin),
+        WholeSteps(),
         health,
         *_scoring(cfg, run, parts, progress, selection),
         Checkpoints(job.output, cfg.checkpoint.every, keep=0),

@@ -17,17 +17,19 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
+from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
+from ganvas.tracking.sync import deliver_earlier
 
 GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
 PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
-UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume"}
+UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust"}
 """Keys whose overrides are not part of a run's name."""
 
 _PLACELESS: Final = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
@@ -56,7 +58,7 @@ class Job:
 
 
 def job_hash(cfg: DictConfig) -> str:
-    """Hash one training: its config without paths, study, tracking and the checkpoint that it resumes.
+    """Hash one training: its config without paths, study, tracking, the checkpoint that it resumes and its trust.
 
     Args:
         cfg: the composed config.
@@ -75,11 +77,11 @@ def configuration_hash(cfg: DictConfig) -> str:
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
-    return {**values, "tracking": None}
+    return {**{key: value for key, value in values.items() if key != "trust"}, "tracking": None}
 
 
 @contextmanager
-def start_run(cfg: DictConfig, job: Job, data: DataModule, since: int = 0) -> Iterator[Run]:
+def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, int] | None) -> Iterator[Run]:
     """Open an MLflow run for the length of the block and log everything known before training.
 
     Every process but the first gets a silent run.
@@ -88,7 +90,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, since: int = 0) -> It
         cfg: the composed config.
         job: the request.
         data: its data sets are logged by their fingerprints.
-        since: images that the model has seen when the run goes on from a checkpoint.
+        resumed: folder of the checkpoint that the training goes on from, and images that it has seen; None starts.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield SilentRun()
@@ -96,17 +98,19 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, since: int = 0) -> It
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
+    if run_id is not None and resumed is not None and not cfg.tracking.offline:
+        deliver_earlier(resumed[0], run_id, job.output)
     with MlflowRun.start(
         cfg.tracking.experiment,
         job.name,
         tags,
         output=job.output,
         run_id=run_id,
-        since=since,
+        since=0 if resumed is None else resumed[1],
         system_metrics=system,
         offline=cfg.tracking.offline,
     ) as run:
-        run.params(flat(cfg))
+        run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
         if diff := git_state(Path.cwd()).get("diff"):
@@ -145,7 +149,7 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
         CONFIGURATION_TAG: configuration_hash(cfg),
         **_place(cfg),
         "ganvas.overrides": " ".join(job.overrides),
-        "ganvas.output": str(job.output.absolute()),
+        OUTPUT_TAG: str(job.output.absolute()),
         "ganvas.git_commit": git.get("commit", ""),
         "ganvas.git_dirty": git.get("dirty", ""),
     }

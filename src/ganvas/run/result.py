@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from ganvas.run.callbacks.selection import Candidate, Selection
 from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
-from ganvas.storage.checkpoints import BEST, LAST, read
+from ganvas.storage.checkpoints import BEST, LAST, damage, read
 from ganvas.tracking.log_scores import protocol_tags
 from ganvas.tracking.run import Run
+
+_logger = logging.getLogger("ganvas.tracking")
 
 
 @final
@@ -111,6 +114,31 @@ class Outcome:
         }
 
 
+class ScoringError(RuntimeError):
+    """A finished training whose scores failed; the message says where the model is and how to score it."""
+
+
+@contextmanager
+def keeping(run: Run, job: Job) -> Iterator[None]:
+    """Keep the checkpoint of a finished training where the block, which scores it, fails.
+
+    Args:
+        run: receives the checkpoint.
+        job: the request.
+
+    Raises:
+        ScoringError: the block failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        run.artifact(job.output / LAST, "checkpoints")
+        raise ScoringError(
+            f"the training is complete and kept, but its scores failed: {type(error).__name__}: {error}. "
+            f"Score it by `ganvas score {run.id or job.output}`"
+        ) from error
+
+
 def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Outcome:
     """Measure the final weights and, if they differ, those of the best checkpoint.
 
@@ -124,6 +152,9 @@ def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Ou
     selection = watchers.selection
     if selection is None or selection.best is None:
         return Outcome(scored, None, watchers.no_selection or "no score in training was a finite number", findings)
+    if fault := damage(selection.path):
+        _logger.warning("%s", fault)
+        return Outcome(scored, None, fault, findings)
     best = scored.scores
     if selection.best.images_seen != model.images_seen:
         with _weights(model, read(selection.path)["state_dict"]):

@@ -1,14 +1,13 @@
 """The weights that a training starts from, besides random ones.
 
 The bias of the output layer can start at the logit of the mean training pixel; whole parts (generator, critic, encoder,
-decoder) can come from the checkpoint of another run; or a run goes on from a checkpoint of its own. Keys and shapes of
-a part must all fit, and everything is checked before anything is loaded.
+decoder) can come from the checkpoint of another run. Keys and shapes of a part must all fit, and everything is checked
+before anything is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import torch
@@ -37,10 +36,15 @@ def start_at_marginals(cfg: DictConfig, data: DataModule, model: Model) -> None:
         model: the model to train.
 
     Raises:
-        ConfigError: the model has no such network, or the network does not end in a logit.
+        ConfigError: the data are points, or the model has no such network, or the network does not end in a logit.
     """
     if cfg.marginal_bias is None:
         return
+    if len(data.source.shape) == 1:
+        raise ConfigError(
+            f"marginal_bias={cfg.marginal_bias}: data={data.source.name} holds points, expected images with pixels in "
+            "[0, 255]; write marginal_bias=null"
+        )
     network = model.networks.get(cfg.marginal_bias)
     if not isinstance(network, StartsAtMarginals):
         raise ConfigError(
@@ -81,20 +85,6 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
     model.restart_averages()
-
-
-def go_on(cfg: DictConfig, data: DataModule) -> Path | None:
-    """Find the checkpoint to resume, and set the data to its position; None for a fresh start.
-
-    Args:
-        cfg: the composed config.
-        data: the data to train on.
-    """
-    if cfg.resume is None:
-        return None
-    path = checkpoint_path(cfg.resume)
-    data.start = read(path)["images_seen"]
-    return path
 
 
 def load_parts(

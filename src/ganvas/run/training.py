@@ -10,19 +10,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
 from ganvas.run.assembly import Parts, assemble, watch
+from ganvas.run.folder import alone_in
 from ganvas.run.memory import keep_freed_memory
+from ganvas.run.refusals import refuse
 from ganvas.run.request import Job, start_run
-from ganvas.run.result import assess, conclude
-from ganvas.run.starting import go_on
+from ganvas.run.result import assess, conclude, keeping
+from ganvas.run.resuming import Resumed, content, origin_of, refuse_other_data, resume
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.store import Store
+from ganvas.tracking.recorded import RESUMED_FROM_TAG
 
 
 def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
@@ -37,30 +41,61 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         protocol each, best, selection, gap, findings, output.
 
     Raises:
-        ConfigError: parts that do not fit each other.
+        ConfigError: parts that do not fit each other, or that differ from the checkpoint to resume.
+        CheckpointError: a checkpoint that is missing or damaged.
         DataError: data that cannot be read.
         StoreError: an MLflow store that cannot be reached.
         NonFiniteError: a loss that became NaN or infinite.
+        ScoringError: the trained model could not be scored; its checkpoint is kept.
     """
     _silence()
     keep_freed_memory()
+    cfg, job, resumed = resume(cfg, job)
     check(cfg)
+    refuse(cfg)
+    with alone_in(job.output):
+        return _train(cfg, job, resumed)
+
+
+def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]:
+    origin = origin_of(cfg, job, resumed)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     parts = assemble(cfg)
     trainer = make_trainer(cfg, job.output)
-    resumed = go_on(cfg, parts.data)
-    with start_run(cfg, job, parts.data, parts.data.start) as run:
-        watchers = watch(cfg, job, run, parts)
+    now = _content(parts)
+    if resumed is not None:
+        _go_on(resumed, now, parts)
+    before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
+    with start_run(cfg, job, parts.data, before) as run:
+        watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
         trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
-        trainer.fit(parts.model, parts.data, ckpt_path=resumed, weights_only=True)
+        if resumed is not None and resumed.run_id not in ("", run.id):
+            run.tags({RESUMED_FROM_TAG: resumed.run_id})
+        trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        return conclude(run, job, parts.model, assess(_measure(cfg, job, parts), parts.model, watchers))
+        with keeping(run, job):
+            outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
+        return conclude(run, job, parts.model, outcome)
+
+
+def _content(parts: Parts) -> dict[str, str]:
+    """Hash the data; nothing in every process but the first, which alone compares and records the hashes."""
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        return {}
+    return content(parts.data, labelled=parts.model.classes is not None)
+
+
+def _go_on(resumed: Resumed, now: dict[str, str], parts: Parts) -> None:
+    """Refuse other data than the checkpoint's, and set the data to its position."""
+    if now:
+        refuse_other_data(resumed, now)
+    parts.data.start = resumed.images_seen
 
 
 def _measure(cfg: DictConfig, job: Job, parts: Parts) -> Callable[[], Found]:
     """Make the function that measures the model by the weights that it has when the function is called."""
-    subject = ModelSubject(job.name, parts.model, parts.data, parts.model.images_seen)
+    subject = ModelSubject(job.name, parts.model, lambda: parts.data, parts.model.images_seen)
     asked = Asked(parts.settings, cfg.score.n, cfg.score.seed)
     reference, cache = own_reference(subject), Store(Path(cfg.paths.cache).expanduser())
     return lambda: Measurement(subject, reference, parts.extractor, asked, cache).of_trained()

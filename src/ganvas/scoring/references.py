@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, choices, closest, compose
-from ganvas.data.source import Examples, Source, TensorExamples
+from ganvas.data.source import Examples, Source, TensorExamples, require_file
 from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.unchanged import read_folder
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
@@ -115,6 +115,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
             f"reference={cfg.reference} is not a data set, folder or .npz{closest(cfg.reference, data_sets())} "
             f"Data sets are {', '.join(data_sets())}"
         )
+    require_file(path)
     if _holds_statistics(path):
         return Reference(cfg.reference, "statistics", statistics=path)
     return Reference(cfg.reference, "all", images=TensorExamples(torch.from_numpy(read_images(path))))

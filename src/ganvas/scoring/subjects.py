@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
-from ganvas.config import ConfigError, build
+from ganvas.config import ConfigError, build, recorded_config
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
@@ -59,7 +60,7 @@ class ModelSubject(Subject):
     Args:
         name: run id or path.
         model: the model, on the device of the evaluation.
-        data: the data that the model was trained on.
+        data: opens the data that the model was trained on; called once, when they are needed.
         images_seen: number of training images seen by the model.
         config: the config of the training; None if it is not needed.
         run_id: id of the MLflow run, or None.
@@ -69,14 +70,23 @@ class ModelSubject(Subject):
         self,
         name: str,
         model: Model,
-        data: DataModule,
+        data: Callable[[], DataModule],
         images_seen: int,
         config: DictConfig | None = None,
         run_id: str | None = None,
     ) -> None:
-        self.name, self.model, self.data = name, model, data
+        self.name, self.model, self._open = name, model, data
         self.images_seen, self.config, self.run_id = images_seen, config, run_id
         self.shape, self.weights = tuple(model.shape), model.weights
+
+    @cached_property
+    def data(self) -> DataModule:
+        """The data that the model was trained on.
+
+        Raises:
+            DataError: they are not where they were.
+        """
+        return self._open()
 
     def count(self, n: int) -> int:
         """Return ``n``."""
@@ -114,12 +124,13 @@ def device_of(name: str | None) -> torch.device:
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def open_subject(source: str | None, device: torch.device) -> Subject:
+def open_subject(source: str | None, device: torch.device, trust: Iterable[str] = ()) -> Subject:
     """Open the model or the images that ``source`` names.
 
     Args:
         source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
         device: device on which a model is evaluated.
+        trust: see :func:`open_model`.
 
     Raises:
         ConfigError: ``source`` is None.
@@ -132,27 +143,31 @@ def open_subject(source: str | None, device: torch.device) -> Subject:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
     if path.is_dir() and not (path / LAST).exists():
         return ImagesSubject(source, read_folder(path))
-    return open_model(source, device)
+    return open_model(source, device, trust)
 
 
-def open_model(source: str, device: torch.device) -> ModelSubject:
-    """Build the model of a checkpoint, with its data.
+def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> ModelSubject:
+    """Build the model of a checkpoint; its data are opened when they are first asked for.
 
     Args:
         source: run id, checkpoint, or folder with a checkpoint.
         device: device on which the model is evaluated.
+        trust: packages whose parts the checkpoint may name besides those of ganvas; see
+            :func:`~ganvas.config.recorded_config`.
 
     Raises:
         CheckpointError: there is no checkpoint of ganvas.
-        ConfigError: the checkpoint holds no config.
+        ConfigError: the checkpoint holds no config, or one that names something that is not trusted.
     """
     checkpoint = read(checkpoint_path(source))
-    if "config" not in checkpoint:
-        raise ConfigError(f"{source}: the checkpoint holds no config, so its model cannot be built; train it again")
-    config = OmegaConf.create(checkpoint["config"])
-    assert isinstance(config, DictConfig)
+    config = recorded_config(checkpoint.get("config"), source, trust)
     model: Model = build(config.model)
     model.load_state_dict(checkpoint["state_dict"])
-    data = DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
-    return ModelSubject(source, model.to(device), data, checkpoint["images_seen"], config, run_id)
+    return ModelSubject(
+        source, model.to(device), lambda: _data(config), checkpoint["images_seen"], config=config, run_id=run_id
+    )
+
+
+def _data(config: DictConfig) -> DataModule:
+    return DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)

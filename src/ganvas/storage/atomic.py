@@ -7,7 +7,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+LOCK: Final = ".training.lock"
+"""File in the output folder that a training locks. It stays: deleting it would let two trainings lock two files."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,32 +1,131 @@
-"""Checkpoint files: their names, and how to read one."""
+"""Checkpoint files: their names, and how they are written and read.
+
+A file is what :func:`torch.save` writes, a zip archive, whose comment is the SHA-256 of all bytes before the comment.
+So one file carries its own proof wherever it is copied, and other programs still read it. No content is believed
+before the digest agrees: a single wrong bit is found.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+from ganvas.storage.special import special
+
 LAST: Final = "last.ckpt"
+PREVIOUS: Final = "last-1.ckpt"
+"""The checkpoint before the last one."""
 BEST: Final = "best.ckpt"
+
+_COMMENT: Final = re.compile(rb"ganvas sha256 ([0-9a-f]{64})\n")
+_LENGTH: Final = 79
+_NO_COMMENT: Final = b"\0\0"
+"""The last two bytes of a zip archive without a comment: the length of the comment."""
+_logger = logging.getLogger("ganvas.storage")
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing, or the file is not a checkpoint of ganvas."""
+    """A checkpoint is missing or damaged, or the file is not a checkpoint of ganvas."""
 
     exit_code = 2
 
 
+def write(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Write a checkpoint with the digest of its content.
+
+    Args:
+        path: the file; it is overwritten.
+        checkpoint: plain values and tensors.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(checkpoint), buffer)
+    content = buffer.getbuffer()
+    assert content[-2:] == _NO_COMMENT, "torch.save writes a zip archive without a comment"
+    content[-2:] = _LENGTH.to_bytes(2, "little")
+    with path.open("wb") as file:
+        file.write(content)
+        file.write(b"ganvas sha256 %s\n" % hashlib.sha256(content).hexdigest().encode())
+
+
 def read(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU, without running code from the file.
+    """Read a checkpoint onto the CPU, without running code from the file, after its digest has been verified.
 
     Raises:
-        CheckpointError: it is not a checkpoint of ganvas.
+        CheckpointError: there is no such file, it is damaged, or it is not a checkpoint of ganvas.
     """
+    content = _verified(path)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a last.ckpt of ganvas") from error
-    if "images_seen" not in checkpoint:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a {LAST} of ganvas") from error
+    if not isinstance(checkpoint, dict) or "images_seen" not in checkpoint:
         raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain images_seen")
     return checkpoint
+
+
+def damage(path: Path) -> str:
+    """Describe why a file cannot be believed.
+
+    Args:
+        path: a checkpoint.
+
+    Returns:
+        One sentence that names the file; empty if its content agrees with its digest.
+    """
+    try:
+        _verified(path)
+    except CheckpointError as error:
+        return str(error)
+    return ""
+
+
+def newest(folder: Path) -> Path | None:
+    """Find the newest checkpoint of a folder whose content agrees with its digest; a warning names a damaged one.
+
+    Args:
+        folder: output folder of a training.
+
+    Returns:
+        The path of ``last.ckpt``, or of the checkpoint before it if that one is damaged; None if there is neither.
+
+    Raises:
+        CheckpointError: all checkpoints of the folder are damaged.
+    """
+    found = [path for path in (folder / LAST, folder / PREVIOUS) if path.is_file()]
+    faults: list[str] = []
+    for path in found:
+        if not (fault := damage(path)):
+            if faults:
+                _logger.warning("%s. Going on from the checkpoint before it, %s", faults[0], path)
+            return path
+        faults.append(fault)
+    if faults:
+        raise CheckpointError(f"{folder} has no checkpoint to go on from: {'. '.join(faults)}")
+    return None
+
+
+def _verified(path: Path) -> bytes:
+    """Read the content of a checkpoint and compare it with its digest."""
+    if found := special(path):
+        raise CheckpointError(f"{path} is {found}, expected a file; it was not opened. Give a {LAST} of ganvas")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}; give the path of a {LAST}") from error
+    comment = _COMMENT.fullmatch(content, max(len(content) - _LENGTH, 0))
+    if comment is None:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it does not end in the SHA-256 of its content. It is damaged, or "
+            f"another file, or of an old version of ganvas, whose runs must be trained again; give a {LAST} of ganvas"
+        )
+    content = content[:-_LENGTH]
+    if hashlib.sha256(content).hexdigest() != comment[1].decode():
+        raise CheckpointError(f"{path} is damaged: its content is not what was written (its SHA-256 differs)")
+    return content

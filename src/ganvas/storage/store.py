@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -29,6 +30,8 @@ _STATED: Final = "ganvas"
 """The only key of the file's metadata: with several keys safetensors has no fixed order, and bytes would differ."""
 _UNUSABLE: Final = (OSError, NotImplementedError)
 """Errors that a folder without space, permissions or file locks raises."""
+_FOR_ALL: Final = 0o666
+"""Mode of a lock, less the umask: where a folder is shared, all its users must be able to lock."""
 _DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
 
 
@@ -72,10 +75,12 @@ class Store:
         with ExitStack() as lock:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                lock.enter_context(FileLock(path.with_suffix(".lock")))
+                lock.enter_context(FileLock(path.with_suffix(".lock"), mode=_FOR_ALL))
             except _UNUSABLE as error:
-                _warn_unusable(self.folder, error)
-                return _checked(compute(), check)
+                found = _read(path, check) if os.access(path, os.R_OK) else None  # files are whole without the lock too
+                if found is None:
+                    _warn_unusable(self.folder, error)
+                return _checked(compute(), check) if found is None else found
             if path.exists() and (found := _read(path, check)) is not None:
                 return found
             found = _checked(compute(), check)

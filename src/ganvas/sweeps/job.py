@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Callable
@@ -14,13 +15,15 @@ import torch
 from omegaconf import DictConfig
 
 from ganvas.run.callbacks.listeners import Listener, listening
-from ganvas.storage.checkpoints import LAST
+from ganvas.storage.checkpoints import CheckpointError, newest
 from ganvas.sweeps.heartbeat import beating
 from ganvas.sweeps.pruning import PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
 from ganvas.tracking.owner import Owner
+
+_logger = logging.getLogger("ganvas.sweeps")
 
 
 @final
@@ -94,10 +97,14 @@ class SweepJob:
 
 
 def checkpoint(folder: Path) -> Path | None:
-    """Path of the checkpoint that an interrupted job resumes from; None if it left no checkpoint.
+    """Path of the checkpoint that an interrupted job resumes from; None if it left none that can be believed.
 
     Args:
         folder: output folder of the job.
     """
-    path = folder / LAST
-    return path.absolute() if path.exists() else None
+    try:
+        path = newest(folder)
+    except CheckpointError as error:
+        _logger.warning("%s. The job begins anew", error)
+        return None
+    return None if path is None else path.absolute()

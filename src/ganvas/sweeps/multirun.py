@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,12 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import get_valid_filename
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganvas.errors import explain
 from ganvas.metrics.registry import frechet_name, key
+from ganvas.run.refusals import require_study_name
 from ganvas.run.request import configuration_hash
 from ganvas.storage.atomic import write_json
 from ganvas.sweeps import SweepError
@@ -64,6 +65,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         raise SweepError("tracking.offline=true: a sweep keeps its order in a store; leave it out, or train one by one")
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
+    require_study_name(name)
     places = _places(config, space, name)
     every, images = config.score.every or config.budget.images, config.budget.images
     url = storage_url(sweeper["storage"])
@@ -107,7 +109,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
 
 def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings) -> SweepJob:
     return SweepJob(
-        task=task,
+        task=inspect.unwrap(task),  # it records an error, where a command passes it through Hydra
         study=study,
         storage=storage,
         directions=settings.directions,
@@ -161,13 +163,12 @@ def _frechet(config: DictConfig) -> tuple[str, ...]:
 
 def _places(config: DictConfig, space: Space, name: str) -> Places:
     """Folder ``outputs/<study>``, or ``paths.output`` of the command line; set in Hydra's config for its callbacks."""
-    folder = get_valid_filename(name)
     given = "paths.output" in space.fixed
-    root = Path(config.paths.output if given else f"outputs/{folder}")
+    root = Path(config.paths.output if given else f"outputs/{name}")
     with open_dict(config):
         config.hydra.sweep.dir = str(root)
     HydraConfig.instance().set_config(config)
-    return Places(root.absolute(), folder if given else "")
+    return Places(root.absolute(), name if given else "")
 
 
 def _agree(study: Study, space: Space, settings: Settings) -> None:

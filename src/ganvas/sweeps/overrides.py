@@ -8,6 +8,25 @@ from collections.abc import Mapping, Sequence
 PLACELESS = ("seed", "study", "resume", "hydra", "paths", "tracking", "workers", "log", "grid", "checkpoint")
 """First parts of the keys that change no score."""
 
+LITERAL = frozenset(
+    {
+        "baseline",
+        "export_reference",
+        "extractor.weights",
+        "init_from",
+        "reference",
+        "resume",
+        "source",
+        "data.path",
+        "data.root",
+        "paths.cache",
+        "paths.data",
+        "paths.output",
+        "paths.results",
+    }
+)
+"""Keys whose values are paths or labels: any text, also one that Hydra's grammar reads as a list or refuses."""
+
 _ESCAPED = re.compile(r"(\\*)('|$)")
 _BETWEEN = re.compile(r"\s+(?=[+~]{0,2}[\w./@]+=)")
 
@@ -18,6 +37,37 @@ def quoted(text: str) -> str:
     Inside Hydra's quotes only the backslashes just before a quote need escaping.
     """
     return "'" + _ESCAPED.sub(lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text) + "'"
+
+
+def as_typed(arguments: Sequence[str]) -> list[str]:
+    """Quote the values of the :data:`LITERAL` keys, so that each arrives as it was typed.
+
+    A value stays as it is if Hydra already reads it as that text, if it is quoted, ``null``, an interpolation or, in a
+    multirun, a list of values to sweep over.
+
+    Args:
+        arguments: overrides and options of a command.
+    """
+    multirun = any(a in ("-m", "--multirun") for a in arguments)
+    return [_literal(a, multirun) if a.partition("=")[0].lstrip("+") in LITERAL else a for a in arguments]
+
+
+def _literal(argument: str, multirun: bool) -> str:
+    from hydra.core.override_parser.overrides_parser import OverridesParser  # heavy: `ganvas --help` answers at once
+    from hydra.core.override_parser.types import QuotedString
+    from hydra.errors import HydraException
+
+    key, _, value = argument.partition("=")
+    if "${" in value:
+        return argument
+    try:
+        parsed = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return f"{key}={quoted(value)}"
+    raw = parsed._value
+    if raw is None or raw == value or isinstance(raw, QuotedString) or (multirun and parsed.is_sweep_override()):
+        return argument
+    return f"{key}={quoted(value)}"
 
 
 def split_overrides(text: str) -> dict[str, str]:

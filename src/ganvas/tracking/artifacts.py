@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ganvas.storage.checkpoints import BEST, LAST, CheckpointError
-from ganvas.tracking.store import impatient, tracking_uri
+from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, newest, read
+from ganvas.tracking.store import StoreError, existing_store, impatient, tracking_uri
+
+OUTPUT_TAG = "ganvas.output"
 
 
 def checkpoint_path(source: str) -> Path:
     """Find the checkpoint of ``source``, and download it from the store if ``source`` is a run.
 
     Args:
-        source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt``), or
-            ``RUN_ID/best.ckpt``.
+        source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt`` in the
+            store, else the newest checkpoint in its output folder), or ``RUN_ID/best.ckpt``.
 
     Raises:
         CheckpointError: ``source`` is neither a path nor a run with a checkpoint.
@@ -28,10 +34,40 @@ def checkpoint_path(source: str) -> Path:
     try:
         return _download(run_id, name or LAST)
     except Exception as error:
+        if not name and (left := _left_by(run_id)):
+            return left
         raise CheckpointError(
             f"{source!r} is neither a checkpoint nor a run with one in {tracking_uri()}; "
             f"give the path of a {LAST}, a run id as `ganvas train` prints it, or RUN_ID/{BEST}"
         ) from error
+
+
+def checkpoint_to_resume(source: str) -> Path:
+    """Find the checkpoint that a training goes on from; of a folder with a damaged ``last.ckpt`` the one before it.
+
+    Args:
+        source: path of a checkpoint, of an output folder, or an MLflow run id: the newest checkpoint in the run's
+            output folder, else its ``last.ckpt`` in the store.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or none that is not damaged.
+    """
+    path = Path(source)
+    if path.is_dir():
+        if (found := newest(path)) is None:
+            raise CheckpointError(f"{source}: no {LAST} in this folder; give the output folder of a training")
+        return found
+    return (None if path.exists() else _left_by(source)) or checkpoint_path(source)
+
+
+def _left_by(run_id: str) -> Path | None:
+    """Newest checkpoint in the output folder of a run: that of an interrupted run is only there."""
+    try:
+        folder = existing_store().get_run(run_id).data.tags.get(OUTPUT_TAG)
+        path = None if folder is None else newest(Path(folder))
+        return path if path is not None and read(path).get("origin", {}).get("run_id") == run_id else None
+    except (StoreError, MlflowException, CheckpointError):
+        return None
 
 
 def best_beside(source: str) -> Path | None:
@@ -44,13 +80,38 @@ def best_beside(source: str) -> Path | None:
     if path.exists():
         best = (path if path.is_dir() else path.parent) / BEST
         return best if best.is_file() else None
+    run_id = source.partition("/")[0]
+    if (left := _left_by(run_id)) and (left.parent / BEST).is_file():
+        return left.parent / BEST
     try:
-        return _download(source.partition("/")[0], BEST)
+        return _download(run_id, BEST)
     except Exception:  # the store has no such file, or cannot be reached; the run itself reports the latter
         return None
 
 
 def _download(run_id: str, name: str) -> Path:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    client = existing_store()
     with impatient():
-        return Path(MlflowClient(tracking_uri()).download_artifacts(run_id, f"checkpoints/{name}"))
+        return download(client, run_id, f"checkpoints/{name}")
+
+
+def download(client: MlflowClient, run_id: str, path: str) -> Path:
+    """Find an artifact of a run on this machine, or copy it to a folder that is deleted with this process.
+
+    Args:
+        client: client of the MLflow store.
+        run_id: id of the run.
+        path: path of the artifact.
+    """
+    root = client.get_run(run_id).info.artifact_uri
+    if root.startswith("file:"):  # MLflow would copy it
+        file = Path(url2pathname(urlparse(root).path)) / path
+        return file.resolve(strict=True)
+    folder = Path(_copies().name) / run_id
+    folder.mkdir(exist_ok=True)  # the same for a second copy, so that copies do not pile up
+    return Path(client.download_artifacts(run_id, path, str(folder)))
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ganvas-")

@@ -27,6 +27,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGE
 from ganvas.tracking import limits
 from ganvas.tracking.hierarchy import FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG
 from ganvas.tracking.journal import Cursor, Journal, parsed
+from ganvas.tracking.store import impatient
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -219,6 +220,21 @@ def begin(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:
     client.log_batch(run_id, tags=_tags(tags))
     for tag in {FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG} & client.get_run(run_id).data.tags.keys():
         client.delete_tag(run_id, tag)
+
+
+def mark_as_incomplete(client: MlflowClient, run_id: str, what: str) -> None:
+    """Tag a run that has ended with what the store lacks, if the store takes the tag.
+
+    Args:
+        client: client of the store.
+        run_id: MLflow's id of the run.
+        what: what is missing, and why.
+    """
+    try:
+        with impatient():
+            client.log_batch(run_id, tags=limits.tags({NOT_LOGGED_TAG: what}))
+    except Exception as error:  # the journal and the exit code say it too
+        _logger.debug("no tag %s: %s", NOT_LOGGED_TAG, error)
 
 
 def missing(journal: Journal, cursor: Cursor) -> dict[str, int]:

@@ -28,13 +28,13 @@ from torch import Tensor
 
 from ganvas.tracking import limits, outcomes
 from ganvas.tracking.courier import Courier
-from ganvas.tracking.delivery import missing
-from ganvas.tracking.hierarchy import FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG
+from ganvas.tracking.delivery import mark_as_incomplete, missing
+from ganvas.tracking.hierarchy import FAILURE_TAG, OUTCOME_TAG
 from ganvas.tracking.journal import Cursor, Journal
 from ganvas.tracking.opening import Known, connect, head, known_in_store, open_journal, picture
 from ganvas.tracking.run import Run
 from ganvas.tracking.signals import signals_wait, stop_signals_raise
-from ganvas.tracking.store import StoreError, impatient, no_retries, tracking_uri, without_password
+from ganvas.tracking.store import StoreError, no_retries, tracking_uri, without_password
 from ganvas.tracking.system_metrics import SystemMetrics
 from ganvas.tracking.writer import Writer
 from ganvas.types import Shape
@@ -76,7 +76,7 @@ class MlflowRun(Run):
         self._non_finite: set[str] = set()
         self._unwritten: Counter[str] = Counter()
         self._told = False
-        self._system = SystemMetrics(self.id) if system_metrics else None
+        self._system = SystemMetrics() if system_metrics else None
         self._courier = None if client is None else Courier(client, journal, cursor, self._sample)
         self._sampler = Writer("ganvas-sampler", lambda: None, self._sample) if client is None else None
 
@@ -289,14 +289,7 @@ class MlflowRun(Run):
         how = f"`ganvas sync {self._journal.output}` delivers it"
         _logger.warning("MLflow run %s lacks %s; %s", self.id, self._missing(), how)
         if self._courier.records_delivered:
-            self._mark_as_incomplete(self._courier.client)
-
-    def _mark_as_incomplete(self, client: MlflowClient) -> None:
-        try:
-            with impatient():
-                client.log_batch(self.id, tags=limits.tags({NOT_LOGGED_TAG: self._missing()}))
-        except Exception as error:  # the journal and the exit code say it too
-            _logger.debug("no tag %s: %s", NOT_LOGGED_TAG, error)
+            mark_as_incomplete(self._courier.client, self.id, self._missing())
 
     def _missing(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.undelivered.items()) or "what was logged in time"

@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +98,8 @@ def connect(journal: Journal, cursor: Cursor, entry: Mapping[str, Any]) -> Mlflo
     except Exception as error:
         if _is_first(journal):
             shutil.rmtree(journal.folder, ignore_errors=True)  # nothing was logged
+            with suppress(OSError):
+                journal.folder.parent.rmdir()
         if isinstance(error, StoreError):
             raise
         what = f"cannot go on with run {goes_on!r}" if goes_on else "cannot begin a run"

@@ -11,9 +11,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ganvas.tracking.store import existing_store
+from ganvas.tracking.artifacts import download
+from ganvas.tracking.store import StoreError, existing_store
 
 RERUN_TAG = "ganvas.rerun_of"
+RESUMED_FROM_TAG = "ganvas.resumed_from"
 _FILES = ("config.yaml", "provenance.json", "result.json")
 
 
@@ -91,6 +93,18 @@ def course(run_id: str, key: str) -> tuple[list[int], list[float]]:
     return steps, [latest[step] for step in steps]
 
 
+def is_unfinished(run_id: str) -> bool:
+    """Whether the configured store has a run that did not come to its end: KILLED, FAILED, or left as RUNNING.
+
+    Args:
+        run_id: MLflow's id of a run.
+    """
+    try:
+        return existing_store().get_run(run_id).info.status != "FINISHED"
+    except (StoreError, MlflowException):
+        return False
+
+
 def mark_rerun(run_id: str, of: str, path: Path) -> None:
     """Mark a run as the repetition of another, and log the comparison.
 
@@ -105,7 +119,7 @@ def mark_rerun(run_id: str, of: str, path: Path) -> None:
 
 
 def _text(client: MlflowClient, run_id: str, file: str) -> str:
-    return Path(client.download_artifacts(run_id, file)).read_text(encoding="utf-8")
+    return download(client, run_id, file).read_text(encoding="utf-8")
 
 
 def _conditions(run: Run, provenance: dict[str, Any]) -> dict[str, str]:

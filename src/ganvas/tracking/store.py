@@ -20,6 +20,7 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.tracking import MlflowClient
 from mlflow.utils.uri import get_uri_scheme
 
+from ganvas.tracking.moved import MLRUNS, follow_move
 from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
 
 _SECONDS = 8
@@ -70,6 +71,7 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
             if file := sqlite_file(uri):
                 make_tables(file)
                 reopen_if_replaced(uri)
+                follow_move(file)
             client = MlflowClient(uri)
         return client, _experiment_id(client, experiment, _artifact_root(uri))
 
@@ -91,6 +93,8 @@ def existing_store() -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a downloaded picture
     with _explained(uri), impatient():
         _knock(uri)
+        if file := sqlite_file(uri):
+            follow_move(file)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         return client
@@ -141,7 +145,7 @@ def _artifact_root(uri: str) -> str | None:
     if get_uri_scheme(uri) not in DATABASE_ENGINES:
         return None
     file = sqlite_file(uri)
-    return ((file.parent if file else Path.cwd()) / "mlruns").as_uri()
+    return ((file.parent if file else Path.cwd()) / MLRUNS).as_uri()
 
 
 def _creation_lock(uri: str) -> AbstractContextManager:

@@ -102,6 +102,27 @@ def require_delivered(folder: Path) -> None:
         )
 
 
+def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
+    """Deliver what a run left in another folder, before it goes on: a later delivery would repeat points.
+
+    Args:
+        folder: folder that the run went on from.
+        run_id: MLflow's id of the run.
+        output: folder that the run goes on in; a journal there is simply continued.
+
+    Raises:
+        StoreError: something cannot be delivered, or the run's process lives.
+    """
+    journal = Journal.of_run(folder, run_id)
+    if journal is None or folder.resolve() == output.resolve():
+        return
+    for one in sync(journal.folder):
+        if one.running:
+            raise StoreError(f"run {run_id} is still trained by another process, in {folder}; wait for its end")
+        if one.problem:
+            raise StoreError(f"what run {run_id} logged in {folder} cannot be delivered: {one.problem}")
+
+
 def _synced(journal: Journal, anywhere: bool) -> Synced:
     last, killed = _last_begin(journal), False
     if last is None:

@@ -1,14 +1,17 @@
-"""Samples of processor, memory, disk and network, as MLflow's own monitor takes them."""
+"""Samples of processor, memory, disk, network and GPU, by MLflow's own monitors; no store is opened for them."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import final
+from contextlib import suppress
+from typing import Any, final
 
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-from ganvas.tracking.store import tracking_uri
+from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+from mlflow.system_metrics.metrics.rocm_monitor import ROCMMonitor
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -18,29 +21,34 @@ _INTERVAL = 10.0
 
 @final
 class SystemMetrics:
-    """Takes samples when they are due.
+    """Takes samples when they are due."""
 
-    Args:
-        run_id: id of the run.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)  # says at length that there is no GPU
-        self._monitor: SystemMetricsMonitor | None = SystemMetricsMonitor(run_id, tracking_uri=tracking_uri())
+    def __init__(self) -> None:
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+        self._monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor(), *_gpu()]
         self._sampled = time.monotonic()
 
     def sample(self) -> dict[str, float]:
         """Take a sample; none if none is due, or if the system gives none."""
-        if self._monitor is None or time.monotonic() - self._sampled < _INTERVAL:
+        if not self._monitors or time.monotonic() - self._sampled < _INTERVAL:
             return {}
         self._sampled = time.monotonic()
+        values: dict[str, float] = {}
         try:
-            self._monitor.collect_metrics()
-            values = self._monitor.aggregate_metrics()
-            for part in self._monitor.monitors:
-                part.clear_metrics()
+            for monitor in self._monitors:
+                monitor.collect_metrics()
+                values |= monitor.aggregate_metrics()
+                monitor.clear_metrics()
         except Exception as error:
-            self._monitor = None
+            self._monitors = []
             _logger.warning("no system metrics: %s", error)
             return {}
         return {f"system/{name}": float(value) for name, value in values.items()}
+
+
+def _gpu() -> list[Any]:
+    """Monitor of the GPU, if there is one and the package that reads it is installed."""
+    for kind in (GPUMonitor, ROCMMonitor):
+        with suppress(Exception):
+            return [kind()]
+    return []

@@ -1,5 +1,6 @@
 """Trees of images: every mode and size, the order, the splits, and each bad input's message."""
 
+import os
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ from ganvas.data import DataModule
 from ganvas.data.source import SPLITS, DataError
 from ganvas.data.sources.decoding import CenterCrop, CropThenResize, Decoder, Stretch
 from ganvas.data.sources.folder import ImageFolder
+from ganvas.data.sources.unchanged import read_folder
 from ganvas.data.transforms import Identity
 
 
@@ -165,8 +167,33 @@ def test_corrupt_image_is_named_through_a_worker(tmp_path):
     _fill(tmp_path, 4)
     (tmp_path / "001.png").write_bytes(b"nonsense")
     loader = DataModule(_source(tmp_path, limit=0.0), Identity(), 4, 0, 1).train_dataloader()
-    with pytest.raises(DataError, match=r"001\.png"):
+    with pytest.raises(DataError, match=r"001\.png") as caught:
         next(iter(loader))
+    assert "Traceback" not in str(caught.value) and "DataLoader" not in str(caught.value)
+
+
+def test_links_are_followed_to_folders_and_files_but_not_in_a_circle(tmp_path):
+    root, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    _fill(root / "cats", 6)
+    _fill(elsewhere, 4, seed=1)
+    (root / "dogs").symlink_to(elsewhere)
+    (root / "cats" / "up").symlink_to(root)
+    source = _source(root)
+    assert source.classes == ("cats", "dogs") and len(source.load("train")) == 10
+    shutil.copytree(root, tmp_path / "copied", ignore=shutil.ignore_patterns("up"))
+    assert _source(tmp_path / "copied").load("train").fingerprint() == source.load("train").fingerprint()
+
+
+@pytest.mark.parametrize("limit", [1.0, 0.0])
+@pytest.mark.timeout(20)
+def test_a_pipe_with_the_name_of_an_image_is_refused(tmp_path, limit):
+    _fill(tmp_path, 3)
+    os.mkfifo(tmp_path / "x.png")
+    source = _source(tmp_path, limit=limit)
+    with pytest.raises(DataError, match=r"x\.png: a pipe, expected a file"):
+        source.load("train").fingerprint()
+    with pytest.raises(DataError, match=r"x\.png: a pipe, expected a file"):
+        read_folder(tmp_path)
 
 
 def test_all_corrupt_is_an_empty_split(tmp_path):

@@ -4,6 +4,7 @@ import errno
 import io
 import math
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.persist_log import PersistLog
 from ganvas.run.callbacks.progress import ProgressLine
+from ganvas.run.callbacks.whole_steps import WholeSteps
+from ganvas.storage.checkpoints import CheckpointError, newest, read
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.outcomes import NonFiniteError
+from ganvas.tracking.signals import Terminated, stop_signals_raise
 from ganvas.tracking.store import open_store
 from ganvas.types import Batch
 
@@ -115,14 +119,40 @@ def test_checkpoints_keep_last_and_some_before_it(fit, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "images-000000000032.ckpt",
         "images-000000000036.ckpt",
+        "last-1.ckpt",
         "last.ckpt",
     ]
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)  # plain state: no pickled objects
     assert state["images_seen"] == 36
     assert torch.load(tmp_path / "images-000000000032.ckpt")["images_seen"] == 32
+    assert read(tmp_path / "last-1.ckpt")["images_seen"] == 32
 
 
-def test_checkpoints_on_interruption_but_not_on_errors(fit, toy, tmp_path):
+def test_the_checkpoint_before_the_last_one_is_of_the_same_training(fit, tmp_path):
+    fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
+    assert [read(newest(tmp_path))["images_seen"], read(tmp_path / "last-1.ckpt")["images_seen"]] == [16, 8]
+    fit([Budget(4), Checkpoints(tmp_path, 8, 0)])  # another training in the same folder, which saves once
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+    fit([Budget(8), Checkpoints(tmp_path, 8, 0)], ckpt_path=tmp_path / "last.ckpt")
+    assert read(tmp_path / "last-1.ckpt")["images_seen"] == 4
+
+
+def test_a_damaged_checkpoint_is_not_resumed_and_takes_no_sound_ones_place(fit, tmp_path, caplog):
+    whole = fit([Budget(24)])
+    fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
+    last, previous = tmp_path / "last.ckpt", tmp_path / "last-1.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is damaged"):
+        fit([Budget(24), Checkpoints(tmp_path, 8, 0)], ckpt_path=last)
+    assert newest(tmp_path) == previous and "last.ckpt is damaged" in caplog.text
+    more = fit([Budget(12), Checkpoints(tmp_path, 8, 0)], ckpt_path=previous)
+    assert more.images_seen == 12 and [read(last)["images_seen"], read(previous)["images_seen"]] == [12, 8]
+    assert torch.equal(fit([Budget(24), Checkpoints(tmp_path, 8, 0)], ckpt_path=last).weight, whole.weight)
+
+
+def test_checkpoints_on_interruption_and_on_errors(fit, toy, tmp_path):
     class Raising(toy):
         error = KeyboardInterrupt
 
@@ -137,7 +167,64 @@ def test_checkpoints_on_interruption_but_not_on_errors(fit, toy, tmp_path):
     Raising.error = ValueError
     with pytest.raises(ValueError):
         fit([Checkpoints(tmp_path / "other", 1000, 0)], Raising())
-    assert not (tmp_path / "other").exists()
+    assert torch.load(tmp_path / "other" / "last.ckpt")["images_seen"] == 12
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_cut_a_step_in_two(fit, toy, tmp_path, signum):
+    class Stopped(toy):
+        halves = 0
+
+        def training_step(self, batch, batch_idx):
+            self.halves += 1
+            if self.images_seen == 8:
+                signal.raise_signal(signum)
+            super().training_step(batch, batch_idx)
+            self.halves += 1
+
+    model = Stopped()
+    with stop_signals_raise(), pytest.raises((SystemExit, Terminated)):
+        fit([WholeSteps(), Checkpoints(tmp_path, 1000, 0)], model)
+    assert (model.halves, model.images_seen) == (6, 12)
+    assert torch.load(tmp_path / "last.ckpt")["images_seen"] == 12
+
+
+class Broken(io.StringIO):
+    """A terminal or a pipe that goes away after some writes."""
+
+    def __init__(self, error, after, terminal):
+        super().__init__()
+        self.error, self.left, self.terminal, self.tried = error, after, terminal, 0
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.tried += 1
+        if self.left <= 0:
+            raise self.error
+        self.left -= 1
+        return len(text)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(5, "EIO"), ValueError("closed")])
+def test_a_display_that_fails_is_off_and_the_training_goes_on(fit, tmp_path, capsys, error, after, terminal):
+    file = Broken(error, after, terminal)
+    line = ProgressLine(400, "x", Console(file=file, force_terminal=terminal))
+    model = fit([Budget(400), line, Checkpoints(tmp_path, 1000, 0)])
+    assert model.images_seen == 400 and torch.load(tmp_path / "last.ckpt")["images_seen"] == 400
+    if file.tried > after:
+        assert capsys.readouterr().err.count("no more progress") == 1
+
+
+def test_a_picture_that_cannot_be_written_is_said_once(fit, recorder, tmp_path, capsys):
+    (tmp_path / "file").write_text("no folder")
+    held_out = Batch(torch.zeros(4, 1, 8, 8), None, torch.arange(4))
+    model = fit([Budget(40), SampleGrids(recorder, 8, 2, 2, 0, held_out, tmp_path / "file")])
+    assert model.images_seen == 40 and {step for _, _, step in recorder.images} == {8, 16, 24, 32, 40}
+    assert capsys.readouterr().err.count("no more pictures") == 1
 
 
 @pytest.mark.parametrize("function", ["torch.save", "os.fsync", "os.replace"])
@@ -154,7 +241,7 @@ def test_full_disk_leaves_the_previous_checkpoint(fit, tmp_path, monkeypatch, fu
     ) as caught:
         fit([Budget(16), Checkpoints(tmp_path, 8, 0)])
     assert caught.value.errno == errno.ENOSPC
-    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["last-1.ckpt", "last.ckpt"]
     assert (tmp_path / "last.ckpt").read_bytes() == before
 
 

@@ -65,7 +65,7 @@ def test_the_best_finite_score_is_kept_and_the_earlier_of_equals(fit, tmp_path, 
     kept = torch.load(tmp_path / "best.ckpt", weights_only=True)
     assert kept["images_seen"] == best[1]
     assert float(kept["state_dict"]["weight"]) == pytest.approx(1 - 0.8 ** (best[1] / 4))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.ckpt", "last-1.ckpt", "last.ckpt"]
 
 
 def test_without_a_finite_score_there_is_none(fit, tmp_path):
@@ -86,10 +86,14 @@ def test_a_resumed_run_chooses_as_an_uninterrupted_one(fit, tmp_path, later):
     assert torch.equal(a["weight"], b["weight"])
 
 
-@pytest.mark.parametrize("lost", ["moved", "other weights", "other samples", "other metric"])
+@pytest.mark.parametrize("lost", ["moved", "damaged", "other weights", "other samples", "other metric"])
 def test_what_cannot_be_gone_on_with_is_forgotten(fit, tmp_path, lost):
     run(fit, selection(tmp_path / "a"), [3.0, 1.0, 2.0], tmp_path / "a")
     earlier = None if lost == "moved" else tmp_path / "a" / "best.ckpt"
+    if lost == "damaged":
+        content = bytearray(earlier.read_bytes())
+        content[len(content) // 2] ^= 1
+        earlier.write_bytes(content)
     if lost == "other weights":
         shutil.copy(tmp_path / "a" / "last.ckpt", earlier)
     changes = {"other samples": {"sample_seed": 7}, "other metric": {"metric": "kid"}}.get(lost, {})

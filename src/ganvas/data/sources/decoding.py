@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from ganvas.data.source import DataError
+from ganvas.data.source import DataError, require_file
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
@@ -106,6 +106,7 @@ class Decoder:
         Raises:
             DataError: the file is missing, corrupt or of an unsupported kind.
         """
+        require_file(path)
         try:
             with Image.open(path, formats=FORMATS) as opened:
                 image = self._convert(ImageOps.exif_transpose(opened))

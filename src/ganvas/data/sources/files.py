@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from ganvas.data.source import DataError, Examples, TensorExamples
+from ganvas.data.source import DataError, Examples, TensorExamples, require_file
 from ganvas.data.sources.decoding import Decoder
 
 
@@ -64,6 +64,7 @@ class FileExamples(Examples):
         """
         digest = hashlib.sha256(f"{self.decoder!r} {len(self)}\n".encode())
         for name in self.names:
+            require_file(self.root / name)
             digest.update(hashlib.sha256((self.root / name).read_bytes()).digest())
         return digest.hexdigest()
 

@@ -17,7 +17,8 @@ a folder of its own inside one. Classes change neither the order nor the splits.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -137,16 +138,33 @@ class ImageFolder(Source):
         return {name: number[self._folders[name][0]] for name in names}
 
 
+def _files(folder: Path, prefix: str, above: frozenset[Path]) -> Iterator[str]:
+    """Yield the relative paths of all files that are not hidden; a link to a folder above itself is not entered."""
+    here = folder.resolve()
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _files(folder / entry.name, f"{name}/", above | {here})
+            else:
+                yield name
+
+
 def image_names(root: Path) -> list[str]:
     """List the relative POSIX paths of all images below a folder, sorted; hidden files and other types are ignored.
+
+    Links are followed, to files and to folders.
 
     Raises:
         DataError: the folder does not exist or has no image.
     """
     if not root.is_dir():
         raise DataError(f"path={root}: no such folder ({root.resolve()}); set data.path to a folder of images.")
-    names = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    found = sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
+    found = sorted(name for name in _files(root, "", frozenset()) if Path(name).suffix.lower() in EXTENSIONS)
     if not found:
         raise DataError(f"path={root}: no image in it or below; expected files ending in {', '.join(EXTENSIONS)}.")
     return found

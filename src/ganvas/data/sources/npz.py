@@ -18,7 +18,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.data.hold_out import hold_out
-from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_shape
+from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_file, require_shape
 
 KEYS: Final = ("images", "arr_0", "x")
 LABELS: Final = "labels"
@@ -131,6 +131,7 @@ def read_labels(path: Path, n: int) -> Int64[Tensor, " n"] | None:
 
 def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Read shape and type of the array, and check that it has images."""
+    require_file(path)
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

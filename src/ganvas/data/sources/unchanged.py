@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganvas.data.source import DataError, Examples
+from ganvas.data.source import DataError, Examples, require_file
 from ganvas.data.sources.decoding import FORMATS, RESIZE, Decoder
 from ganvas.data.sources.files import open_files
 from ganvas.data.sources.folder import image_names
@@ -43,6 +43,7 @@ def read_folder(root: Path) -> Examples:
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
     """Read size and mode of one file without decoding it."""
+    require_file(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
             return image.size, image.mode

@@ -92,7 +92,8 @@ def _grid(client: MlflowClient, run_id: str, path: str | None) -> bytes | None:
     if path is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        image = Image.open(Path(client.download_artifacts(run_id, path, folder))).copy()
+        # No other format: Pillow would give an EPS file to Ghostscript, which runs the program in it.
+        image = Image.open(Path(client.download_artifacts(run_id, path, folder)), formats=("PNG",)).copy()
     if image.width > LARGEST:
         image = image.resize((LARGEST, round(image.height * LARGEST / image.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
+from ganvas.storage.optional import Optional
 from ganvas.tracking.run import Run
 from ganvas.types import Batch, Reconstructs, Watched
 
@@ -48,6 +49,7 @@ class SampleGrids(Callback):
         self._held_out = held_out
         self._folder = Path(folder)
         self._drawn: int | None = None
+        self._files = Optional("pictures in the output folder")
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock."""
@@ -78,5 +80,8 @@ class SampleGrids(Callback):
 
     def _show(self, key: str, picture: Tensor, seen: int) -> None:
         self._run.image(key, picture, step=seen)
+        self._files(lambda: self._write(key, picture))
+
+    def _write(self, key: str, picture: Tensor) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(self._folder / f"{key}.png")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganvas.objectives.terms import numbers
+from ganvas.storage.optional import Optional
 from ganvas.types import Watched
 
 _REFRESH_SECONDS = 0.25
@@ -83,6 +84,7 @@ class ProgressLine(Callback):
         self._score = ""
         self._start = (0, 0.0)
         self._shown = -1
+        self._output = Optional("progress")
 
     def show_score(self, text: str) -> None:
         """Show a score behind the terms from now on.
@@ -96,8 +98,11 @@ class ProgressLine(Callback):
         """Open the display in the first process."""
         self._start = (pl_module.images_seen, time.monotonic())
         if trainer.is_global_zero:
-            display = _Bar if self._console.is_terminal else _Lines
-            self._display = display(self._console, self._budget, pl_module.images_seen)
+            self._output(lambda: self._open(pl_module.images_seen))
+
+    def _open(self, seen: int) -> None:
+        display = _Bar if self._console.is_terminal else _Lines
+        self._display = display(self._console, self._budget, seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Refresh when due; only then the terms are read from the device."""
@@ -117,8 +122,9 @@ class ProgressLine(Callback):
 
     def _show(self, model: Watched, now: float) -> None:
         assert self._display is not None
+        display, text = self._display, self._text(model, now)
         self._shown = model.images_seen
-        self._display.show(model.images_seen, now, self._text(model, now))
+        self._output(lambda: display.show(model.images_seen, now, text))
 
     def _text(self, model: Watched, now: float) -> str:
         seen, elapsed = model.images_seen, now - self._start[1]
@@ -131,7 +137,7 @@ class ProgressLine(Callback):
 
     def _close(self) -> None:
         if self._display is not None:
-            self._display.close()
+            self._output(self._display.close)
         self._display = None
 
 

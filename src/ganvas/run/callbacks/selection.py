@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
-import torch
 from pytorch_lightning import Trainer
 
 from ganvas.metrics.registry import lower_is_better
 from ganvas.run.callbacks.checkpoints import write_atomically
 from ganvas.scoring.protocol import Protocol
-from ganvas.storage.checkpoints import BEST
+from ganvas.storage.checkpoints import BEST, CheckpointError, read
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -129,6 +128,11 @@ class Selection:
 
 
 def _holds(path: Path, best: Candidate) -> bool:
+    """Whether a file holds the weights that were chosen; a damaged one counts as missing."""
     if not path.is_file():
         return False
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["images_seen"] == best.images_seen
+    try:
+        return read(path)["images_seen"] == best.images_seen
+    except CheckpointError as error:
+        _logger.warning("%s", error)
+        return False

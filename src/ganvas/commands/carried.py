@@ -1,0 +1,68 @@
+"""The step through Hydra: an error of a command passes Hydra unseen, and an aborted start leaves no folder behind.
+
+Hydra prints ``Error executing job with overrides`` for every ``Exception`` of its task function. It lets a
+``BaseException`` pass, so the error travels inside one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, final
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from ganvas.storage.atomic import LOCK
+
+_PLACES: Final = ("paths.output", "hydra.run.dir")
+
+
+@final
+class Carried(BaseException):
+    """Carries the error of a command through Hydra.
+
+    Args:
+        error: what the command raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """Make the task function that ``hydra.main`` decorates; a sweep unwraps it, because it records errors itself.
+
+    Args:
+        task: the command's main function, called with the composed config.
+    """
+
+    @wraps(task)
+    def called(cfg: DictConfig) -> Any:
+        try:
+            return task(cfg)
+        except BaseException as error:
+            _forget_empty_folder()
+            if isinstance(error, Exception):
+                raise Carried(error) from error
+            raise
+
+    return called
+
+
+def _forget_empty_folder() -> None:
+    """Delete the output folder that Hydra made by default, with its empty parents, if nothing was written to it."""
+    config = HydraConfig.get()
+    given = [*config.overrides.task, *config.overrides.hydra]
+    folder, here = Path(config.runtime.output_dir), Path.cwd()
+    if any(override.lstrip("+").partition("=")[0] in _PLACES for override in given) or here not in folder.parents:
+        return
+    with suppress(OSError):
+        if all(entry.name in (".hydra", LOCK) for entry in folder.iterdir()):
+            shutil.rmtree(folder)
+        for parent in folder.relative_to(here).parents[:-1]:
+            (here / parent).rmdir()

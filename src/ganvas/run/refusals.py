@@ -1,0 +1,58 @@
+"""Values of the config that are refused before anything is built: names, seeds, arguments of Lightning's trainer."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from omegaconf import DictConfig
+
+from ganvas.config import ConfigError
+from ganvas.data.seeding import require_seed
+
+_STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
+_REPLACED: Final = {
+    "gradient_clip_val": "gradient_clip",
+    "gradient_clip_algorithm": "gradient_clip",
+    "accumulate_grad_batches": "batch_size",
+}
+"""Arguments of Lightning's trainer that only automatic optimisation has, each with ganvas's key for the same."""
+
+
+def refuse(cfg: DictConfig) -> None:
+    """Refuse values that would fail or mislead after training has begun.
+
+    Args:
+        cfg: the composed config of a training.
+
+    Raises:
+        ConfigError: the name of the study, or an argument of the trainer.
+        DataError: a seed out of range.
+    """
+    require_seed("seed", cfg.seed)
+    require_seed("score.seed", cfg.score.seed)
+    require_seed("score.seed_during", cfg.score.seed_during)
+    if cfg.study is not None:
+        require_study_name(cfg.study)
+    for argument, own in _REPLACED.items():
+        if cfg.trainer.get(argument) is not None:
+            raise ConfigError(
+                f"trainer.{argument}={cfg.trainer[argument]}: players are updated one after the other, which this "
+                f"argument of Lightning does not know; write {own}=... instead"
+            )
+
+
+def require_study_name(name: str) -> None:
+    """Refuse a name that cannot be that of a folder, of a tag and of an argument, each unchanged.
+
+    Args:
+        name: value of ``study``.
+
+    Raises:
+        ConfigError: the name.
+    """
+    if not _STUDY.fullmatch(name):
+        raise ConfigError(
+            f"study={name!r}: expected 1 to 100 letters, digits, underscores, hyphens and dots, the first no dot; the "
+            "name becomes that of a folder; write for example study=lucic_narrow"
+        )

@@ -1,0 +1,275 @@
+"""Ordinary input: paths of any spelling, bad values, a busy folder, output that goes away, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from filelock import FileLock
+from mlflow.tracking import MlflowClient
+from PIL import Image
+
+from ganvas.cli import main
+from ganvas.storage.atomic import LOCK
+from ganvas.tracking.store import tracking_uri
+
+from ..tiny import TINY
+
+FAST = ["extractor=none", "score.every=null", "tracking.system_metrics=false", "grid.rows=1", "grid.columns=2"]
+PICTURES = ["data=folder", "data.size=16", "data.channels=1", "batch_size=8", "budget.images=80", *FAST]
+
+
+@pytest.fixture(autouse=True)
+def in_a_store(store):
+    return store
+
+
+def photos(folder, n=40):
+    folder.mkdir(parents=True)
+    for i in range(n):
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (16, 16), dtype=np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def start(*arguments, command="train", **options):
+    """The command in a process of its own, with the handlers that a terminal would leave."""
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from ganvas.cli import main; sys.exit(main(sys.argv[1:]))"
+    line = [sys.executable, "-c", code, command, *arguments]
+    return subprocess.Popen(line, **{"stdout": -1, "stderr": -1, "text": True, **options})
+
+
+NAMES = ["a=b", "a[1]", "Größe", "it's", "{x}", "(y)", "a,b", "a b", "7", "x#1", "true"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_path_of_any_spelling_is_taken_as_it_is(name, store):
+    photos(Path(name))
+    assert main(["train", *PICTURES, f"data.path={name}", f"paths.output=out/{name}"]) == 0
+    assert (store / "out" / name / "last.ckpt").is_file()
+    assert main(["sample", f"out/{name}", "-n", "4", f"paths.output=drawn/{name}"]) == 0
+    score = [f"reference={name}", "extractor=mnist", "metrics=[mean_error]", "paths.cache=cache", "calibration=false"]
+    assert main(["score", name, *score, f"paths.output=scored/{name}"]) in (0, 2)  # 16x16: the reference is read
+    assert (store / "drawn" / name / "samples.npz").is_file()
+
+
+def test_a_list_of_paths_is_still_swept(store):
+    photos(store / "p")
+    photos(store / "q")
+    assert main(["train", "-m", *PICTURES, "data.path=p,q", "study=two"]) == 0
+    found = json.loads((store / "outputs" / "two" / "result.json").read_text())
+    assert found["finished"] == 2
+
+
+REFUSED = {
+    "seed=-1": "seed=-1: expected a whole number from 0 to",
+    "seed=4294967296": "seed=4294967296: expected a whole number",
+    "score.seed=-1": "score.seed=-1: expected a whole number",
+    "+trainer.gradient_clip_val=0.5": "write gradient_clip=... instead",
+    "+trainer.accumulate_grad_batches=2": "write batch_size=... instead",
+    "study=..": "study='..': expected 1 to 100 letters",
+    "study=a/b": "study='a/b': expected",
+    "study='a b'": "study='a b': expected",
+    'study="it\'s"': 'study="it\'s": expected',
+    "study=''": "study='': expected",
+    "study='a\\${b}'": "study='a${b}': expected",
+    "model=1.5": "model=1.5: expected the name of a config",
+    "network.critic._target_=my.Nett": "my.Nett",
+    "score.n=12 score.settings.is_splits=10": "score.n=12, against",
+    "score.n_during=1": "score.n_during=1, against",
+    "score.n=0": "score.n=0, against",
+}
+
+
+@pytest.mark.parametrize("overrides", REFUSED)
+def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
+    line = [overrides] if "study" in overrides else overrides.split()
+    assert main(["train", *TINY, *line]) == 2
+    said = capfd.readouterr().err
+    assert REFUSED[overrides] in said
+    assert [part for part in said.splitlines() if part.strip()] == [said.strip()]  # one line, nothing before it
+    assert not (store / "outputs").exists()
+    client = MlflowClient(tracking_uri())
+    assert not client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def test_a_part_that_is_no_network_is_named():
+    process = start(*TINY, "network.generator=3")  # alone: in here the types of arguments are checked before
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 2 and "generator: expected a network (torch.nn.Module), got int" in said
+
+
+@pytest.mark.parametrize("study", ["..", "a/b", "''", "'a b'"])
+def test_a_sweep_is_refused_by_its_name_too(study, store, capfd):
+    assert main(["train", "-m", *TINY, "seed=1,2", f"study={study}"]) == 2
+    assert "expected 1 to 100 letters" in capfd.readouterr().err
+    assert sorted(p.name for p in store.iterdir() if p.suffix != ".lock") == ["mlflow.db"]
+
+
+def test_a_refusal_of_every_command_is_one_line(capfd):
+    for line in (["score", "abc"], ["sample", "abc"], ["rerun", "abc"], ["report", "abc"], ["reproduce", "abc"]):
+        assert main(line) == 2, line
+        said = capfd.readouterr().err
+        assert said.startswith("ganvas: ") and said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("command", ["score", "sample"])
+def test_a_source_that_does_not_exist_leaves_nothing(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlflow.db").unlink()
+    assert main([command, "abc"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_aborted_start_leaves_a_chosen_folder_and_one_with_files(store):
+    (store / "mine").mkdir()
+    assert main(["train", *TINY, "seed=-1", "paths.output=mine"]) == 2
+    assert (store / "mine").is_dir()
+    (store / "outputs").mkdir()
+    (store / "outputs" / "notes.txt").write_text("kept")
+    assert main(["train", *TINY, "seed=-1"]) == 2
+    assert [p.name for p in (store / "outputs").iterdir()] == ["notes.txt"]
+
+
+def test_a_class_in_the_working_folder_is_found(store):
+    text = "from ganvas.networks.mlp import Generator\nclass Mine(Generator):\n    pass\n"
+    (store / "my_parts.py").write_text(text)
+    code = f"""
+import sys
+from ganvas.cli import main
+sys.exit(main(["train", *{[*TINY, *FAST]!r}, "network.generator._target_=my_parts.Mine", "paths.output=out"]))"""
+    path = os.pathsep.join(p for p in sys.path if p and p != str(store))
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code] if sys.version_info >= (3, 11) else [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_two_trainings_do_not_share_a_folder(store, capfd):
+    (store / "out").mkdir()
+    with FileLock(store / "out" / LOCK):
+        assert main(["train", *TINY, *FAST, "paths.output=out"]) == 2
+        said = capfd.readouterr().err
+        assert "paths.output=" in said and "another training writes to this folder" in said
+        assert not (store / "out" / "last.ckpt").exists()
+    assert main(["train", *TINY, *FAST, "paths.output=out"]) == 0  # the one before has ended
+
+
+def test_a_bad_image_in_a_worker_is_one_message(store, capfd):
+    photos(store / "p")
+    (store / "p" / "torn.png").write_bytes(b"nonsense")
+    big = ["data.memory_limit_gb=0.0", "workers=2", "data.val=0.0", "data.test=0.0", "data.path=p"]
+    assert main(["train", *PICTURES, *big, "paths.output=out"]) == 2
+    said = capfd.readouterr().err
+    assert "torn.png: not a readable image" in said and "Traceback" not in said and "Caught" not in said
+
+
+def test_a_training_whose_scores_fail_is_kept(monkeypatch, capfd):
+    def fails(*_):
+        raise RuntimeError("no scores today")
+
+    monkeypatch.setattr("ganvas.run.training.assess", fails)
+    assert main(["train", *TINY, "paths.output=out"]) == 1
+    client = MlflowClient(tracking_uri())
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    said = capfd.readouterr().err
+    assert "no scores today" in said and f"`ganvas score {run.info.run_id}`" in said
+    assert run.info.status == "FAILED" and "ScoringError" in run.data.tags["ganvas.failure"]
+    assert torch.load("out/last.ckpt", weights_only=True)["images_seen"] == 640
+    monkeypatch.undo()
+    os.chdir(run.data.tags["ganvas.output"] + "/..")
+    assert [f.path for f in client.list_artifacts(run.info.run_id, "checkpoints")] == ["checkpoints/last.ckpt"]
+
+
+LONG = [*TINY, *FAST, "budget.images=1_000_000_000", "checkpoint.every=640", "log.every=640", "paths.output=out"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sink", ["head", "closed", "full"])
+def test_output_that_goes_away_does_not_end_the_training(sink, store):
+    line = [*TINY, *FAST, "budget.images=64_000", "paths.output=out"]
+    if sink == "head":
+        process = start(*line)
+        process.stdout.close()
+    elif sink == "full":
+        process = start(*line, stdout=open("/dev/full", "w"))
+    else:
+        process = start(*line, stdout=None, preexec_fn=lambda: os.close(1))
+    said = process.stderr.read()
+    assert process.wait(120) == 0, said
+    assert json.loads((store / "out" / "result.json").read_text())["images_seen"] == 64_000
+    assert said.count("standard output cannot be written") == (sink != "closed") and "Traceback" not in said
+
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", SIGNALS)
+def test_two_signals_within_milliseconds_save_the_last_state(first, store):
+    process = start(*LONG)
+    deadline = time.monotonic() + 100
+    while not (store / "out" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    before = torch.load(store / "out" / "last.ckpt", weights_only=True)["images_seen"]
+    time.sleep(1)
+    for signum in (first, signal.SIGTERM, signal.SIGINT, first):
+        process.send_signal(signum)
+        time.sleep(0.005)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + first and "Traceback" not in said, said
+    assert torch.load(store / "out" / "last.ckpt", weights_only=True)["images_seen"] > before
+    client = MlflowClient(tracking_uri())
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert run.info.status == "KILLED" and run.data.tags["ganvas.outcome"] == "interrupted"
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_is_refused(host, capsys):
+    assert main(["ui", "--host", host]) == 2
+    assert "--host is empty" in capsys.readouterr().err
+    assert main(["ui", "--port", "70000"]) == 2
+    assert "--port 70000: expected a number" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_ui_ends_with_all_its_processes(signum):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = start("--port", str(port), command="ui", stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.3)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) > 1
+    process.send_signal(signum)
+    assert process.wait(30) == 128 + signum
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+def test_a_cache_that_cannot_be_used_is_skipped_with_a_warning(store):
+    (store / "cache").write_text("a file, not a folder")
+    with pytest.warns(UserWarning, match="paths.cache=DIR"):
+        assert main(["train", *TINY, "score.every=null", "paths.output=out"]) == 0
+    shutil.rmtree(store / "out")
