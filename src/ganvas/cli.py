@@ -25,6 +25,7 @@ USAGE = """usage: ganvas COMMAND ...
   rerun RUN_ID                train a run again from its record, and show the differences
   report STUDY [STUDY ...]    write table, statistics and plots of studies on one HTML page, also logged to MLflow
   reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
+  sync [DIR ...] [--anywhere] deliver what the store lacks of runs below DIR (./outputs), and end dead runs as KILLED
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
 
 Overrides are Hydra's, for example:
@@ -94,7 +95,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "reproduce": _paper_overrides,
 }
 """Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
-COMMANDS = (*OVERRIDES, "ui")
+COMMANDS = (*OVERRIDES, "sync", "ui")
 
 
 def _run(command: str, arguments: list[str]) -> None:

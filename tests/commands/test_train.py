@@ -222,6 +222,48 @@ def test_a_store_that_cannot_be_reached_is_said_at_once(monkeypatch, capsys):
     assert "http://127.0.0.1:9" in capsys.readouterr().err
 
 
+def test_a_store_that_is_lost_in_training_is_filled_by_sync(monkeypatch, capsys):
+    """The results are written, the exit code is not 0, and the last line says what to do."""
+    from ganvas.run import training
+
+    whole = training.watch
+
+    def lose(*arguments):
+        Path("mlflow.db").unlink()
+        return whole(*arguments)
+
+    monkeypatch.setattr("ganvas.tracking.courier._LAST_TRIES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "watch", lose)
+        assert train("model=vae", "score.every=null") == 1
+    assert f"`ganvas sync {Path('out').absolute()}` delivers it" in capsys.readouterr().err.splitlines()[-1]
+    found = result()
+    assert found["images_seen"] == 640 and Path(found["checkpoint"]).exists()
+    assert main(["sync", "out"]) == 0
+    client = MlflowClient(tracking_uri())
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert run.info.status == "FINISHED" and run.data.params["seed"] == "1"
+    assert run.data.metrics["score/mnist/fd"] == found["scores"]["score/mnist/fd"]["value"]
+    assert train("model=vae", "score.every=null", output="undisturbed") == 0
+    other = run_of(result("undisturbed")["run_id"])
+    assert other.data.metrics.keys() == run.data.metrics.keys()
+    steps = {
+        r: [m.step for m in client.get_metric_history(r, "train/elbo")] for r in (run.info.run_id, other.info.run_id)
+    }
+    assert len(set(map(tuple, steps.values()))) == 1
+    assert len(client.list_artifacts(run.info.run_id, "images")) == len(
+        client.list_artifacts(other.info.run_id, "images")
+    )
+
+
+def test_a_run_trains_without_a_store(store, capsys):
+    (store / "mlflow.db").unlink()
+    assert train("model=vae", "score.every=null", "tracking.offline=true") == 0
+    assert result()["run_id"].startswith("local-") and not (store / "mlflow.db").exists()
+    assert main(["train", "-m", *TINY, "tracking.offline=true", "seed=1,2"]) == 2
+    assert "a sweep keeps its order in a store" in capsys.readouterr().err
+
+
 def test_a_full_disk_keeps_the_previous_checkpoint(monkeypatch, capsys):
     from pytorch_lightning import Trainer
 

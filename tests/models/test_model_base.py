@@ -43,6 +43,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, fit, tmp_pa
     assert_equal_states(whole.state_dict(), second.state_dict())
 
 
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_resumed_run_shows_the_terms_of_a_player_that_is_not_updated_yet(adversarial, fit, tmp_path, clip):
+    first = adversarial(WGAN, n_critic=5, gradient_clip=clip)
+    fit(first, 7).save_checkpoint(tmp_path / "a.ckpt", weights_only=False)
+    second = adversarial(WGAN, n_critic=5, gradient_clip=clip)
+    fit(second, 1, start=7, ckpt_path=tmp_path / "a.ckpt")
+    for name in ("generator/total", "generator/fake_score"):
+        assert torch.equal(first.terms[name], second.terms[name])
+    norm = "generator/gradient_norm"
+    assert torch.equal(first.gradient_norms()[norm], second.gradient_norms()[norm])
+
+
 def test_a_checkpoint_holds_tensors_and_plain_values_only(make, fit, tmp_path):
     fit(make(ema_halflife=50), 1).save_checkpoint(tmp_path / "a.ckpt", weights_only=False)
     assert torch.load(tmp_path / "a.ckpt", weights_only=True)["images_seen"] == 16

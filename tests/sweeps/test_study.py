@@ -18,7 +18,6 @@ from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.lease import Leases, short
 from ganvas.sweeps.overrides import quoted
-from ganvas.sweeps.owner import Owner
 from ganvas.sweeps.pruning import PRUNERS, PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.racing import Race
 from ganvas.sweeps.samplers import SAMPLERS, make_sampler
@@ -28,6 +27,7 @@ from ganvas.sweeps.storage import open_storage, storage_url
 from ganvas.sweeps.study import OWNER, Job, Study
 from ganvas.sweeps.worker import Places
 from ganvas.tracking.outcomes import Pruned
+from ganvas.tracking.owner import Owner
 from ganvas.tracking.provenance import config_hash
 
 SETTINGS = Settings("grid", 1, None, "none", (), ("score/m/fd",), ("minimize",), "mean", None, 1, None)

@@ -26,7 +26,7 @@ class Book(Run):
     def params(self, flat):
         raise NotImplementedError
 
-    image = tags = text = artifact = dataset = flush = params
+    image = tags = text = artifact = dataset = persist = flush = params
 
 
 def burn(seconds):
@@ -83,10 +83,10 @@ def test_a_run_that_goes_on_adds_to_its_costs(store, no_codecarbon):
     totals = []
     run_id = None
     for _ in range(2):
-        with MlflowRun.start("costs", "a run", {}, run_id=run_id) as run:
+        with MlflowRun.start("costs", "a run", {}, run_id=run_id, output=store) as run:
             run_id = run.id
             with booked(run, gpus=0):
                 burn(0.1)
-        with MlflowRun.start("costs", "a run", {}, run_id=run_id) as run:
+        with MlflowRun.start("costs", "a run", {}, run_id=run_id, output=store) as run:
             totals.append(run.latest("cost/")[CPU] * 3600)
     assert totals[0] >= 0.1 and totals[1] >= totals[0] + 0.1

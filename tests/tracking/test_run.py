@@ -6,12 +6,14 @@ import sys
 import textwrap
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from ganvas.tracking.journal import JournalBusy
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.signals import Terminated, exit_code, is_interruption, stop_signals_raise
@@ -24,16 +26,17 @@ def client(store):
 
 
 def start(**arguments):
-    return MlflowRun.start("test", "a run", {}, **arguments)
+    return MlflowRun.start("test", "a run", {}, **{"output": Path("out"), **arguments})
 
 
 def test_finished_with_name_tags_and_user(client):
-    with MlflowRun.start("test", "β-VAE · größer λ", {"study": "ü", "ganvas.hash": "abc"}) as run:
+    tags = {"study": "ü", "ganvas.hash": "abc"}
+    with MlflowRun.start("test", "β-VAE · größer λ", tags, output=Path("out")) as run:
         assert client.get_run(run.id).info.status == "RUNNING"
     info = client.get_run(run.id)
     assert info.info.status == "FINISHED" and info.info.run_name == "β-VAE · größer λ"
     assert info.data.tags["study"] == "ü" and info.data.tags["mlflow.user"]
-    assert info.info.end_time is not None and run.lost == {}
+    assert info.info.end_time is not None and run.undelivered == {}
 
 
 def test_failure_is_recorded_and_propagates(client):
@@ -68,9 +71,11 @@ def test_lightning_exit_after_ctrl_c_is_killed(client):
 
 SCRIPT = """
     import sys, time, torch
+    from pathlib import Path
     import pytorch_lightning as pl
     from torch.utils.data import DataLoader, IterableDataset
-    from ganvas.tracking.mlflow_run import MlflowRun
+    from ganvas.tracking.journal import JournalBusy
+from ganvas.tracking.mlflow_run import MlflowRun
     from ganvas.run.callbacks.checkpoints import Checkpoints
 
     class Endless(IterableDataset):
@@ -90,7 +95,7 @@ SCRIPT = """
             if self.images_seen == 3:
                 print("training", flush=True)
 
-    with MlflowRun.start("test", "stopped", {}) as run:
+    with MlflowRun.start("test", "stopped", {}, output=Path(".")) as run:
         print(run.id, flush=True)
         pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
                    enable_model_summary=False, callbacks=[Checkpoints(".", 10**9, 0)]).fit(Toy(), DataLoader(Endless()))
@@ -192,7 +197,7 @@ def test_metrics_keep_order_and_step_and_survive_the_non_finite(client):
     data = client.get_run(run.id).data
     assert math.isnan(data.metrics["train/bad"]) and math.isnan(data.metrics["train/inf"])
     assert data.tags["ganvas.non_finite.train/inf"] == "-inf at 64 images"
-    assert data.metrics["a_b_"] == 1 and run.lost == {}
+    assert data.metrics["a_b_"] == 1 and run.undelivered == {}
 
 
 def test_gallery_images_come_back_exactly(client):
@@ -257,56 +262,124 @@ def test_resume_of_an_unknown_run(client):
             pass
 
 
-def test_store_that_goes_away_costs_the_log_not_the_run(client, monkeypatch, caplog):
-    def broken(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+def broken(*args, **kwargs):
+    raise OSError(28, "No space left on device")
 
-    with start() as run:
+
+def test_store_that_goes_away_for_good_is_named_and_what_it_lacks_is_kept(client, monkeypatch, caplog):
+    monkeypatch.setattr("ganvas.tracking.courier._LAST_TRIES", 1)
+    with monkeypatch.context() as patch, start() as run:
         run.metrics({"m": 1}, step=1)
         run.flush()
+        patch.setattr("mlflow.tracking.MlflowClient.log_batch", broken)
+        run.metrics({"m": 2, "k": 2}, step=2)
+        with pytest.raises(StoreError, match="2 metrics.*No space left"):
+            run.flush()
+    assert run.undelivered == {"metrics": 2, "end": 1}
+    assert client.get_run(run.id).data.metrics == {"m": 1}
+    messages = [r.getMessage() for r in caplog.records if r.name == "ganvas.tracking"]
+    assert len(messages) == 2 and "Training goes on" in messages[0]
+    assert "lacks 2 metrics, 1 end" in messages[1] and "`ganvas sync out` delivers it" in messages[1]
+
+
+def test_store_that_comes_back_gets_everything_once(client, monkeypatch):
+    with start() as run:
         with monkeypatch.context() as patch:
             patch.setattr("mlflow.tracking.MlflowClient.log_batch", broken)
-            patch.setattr("mlflow.tracking.MlflowClient.log_image", broken)
-            run.metrics({"m": 2, "k": 2}, step=2)
-            run.image("samples", torch.zeros(1, 8, 8, dtype=torch.uint8), step=2)
-            with pytest.raises(StoreError, match="2 metrics, 1 image.*No space left"):
+            run.metrics({"m": 2}, step=2)
+            with pytest.raises(StoreError):
                 run.flush()
+        run.metrics({"m": 3}, step=3)
+    assert [(m.step, m.value) for m in client.get_metric_history(run.id, "m")] == [(2, 2), (3, 3)]
+    assert run.undelivered == {} and client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_dead_artifact_store_holds_up_no_metric(client, monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.courier._LAST_TRIES", 1)
+    with start() as run:
+        monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", broken)
+        for step in range(20):
+            run.image("samples", torch.zeros(1, 8, 8, dtype=torch.uint8), step=step)
+            run.metrics({"m": step}, step=step)
     info = client.get_run(run.id)
-    assert run.lost == {"metrics": 2, "image": 1}
-    assert info.info.status == "FINISHED" and info.data.metrics == {"m": 1}
-    assert (
-        "2 metrics, 1 image" in info.data.tags["ganvas.not_logged"]
-        and "No space left" in info.data.tags["ganvas.not_logged"]
-    )
-    messages = [r.getMessage() for r in caplog.records if r.name == "ganvas.tracking"]
-    assert len(messages) == 2 and "Training goes on" in messages[0] and "lacks 2 metrics, 1 image" in messages[1]
+    assert len(client.get_metric_history(run.id, "m")) == 20 and info.info.status == "FINISHED"
+    assert run.undelivered == {"image": 20} and "20 image (OSError" in info.data.tags["ganvas.not_logged"]
 
 
 def test_end_of_a_run_survives_a_dead_store(client, monkeypatch, caplog):
-    def broken(*args, **kwargs):
-        raise OSError("gone")
-
+    monkeypatch.setattr("ganvas.tracking.courier._LAST_TRIES", 1)
     with start() as run:
         monkeypatch.setattr("mlflow.tracking.MlflowClient.set_terminated", broken)
-    assert f"{run.id} could not be marked as FINISHED" in caplog.text
+    assert f"{run.id} lacks 1 end" in caplog.text
 
 
-def test_store_that_hangs_drops_what_does_not_fit(client, monkeypatch):
+def test_store_that_hangs_makes_nobody_wait_longer_than_the_patience(client, monkeypatch):
     monkeypatch.setattr("ganvas.tracking.mlflow_run._PATIENCE", 0.3)
+    monkeypatch.setattr("ganvas.tracking.courier._LEAVING", 0.1)
+    begun = time.monotonic()
     with start() as run:
-        monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: time.sleep(1.5))
+        monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: time.sleep(3))
         run.metrics({"m": 1}, step=1)
         with pytest.raises(StoreError):
             run.flush()
-        for _ in range(70):
-            run.image("samples", torch.zeros(1, 2, 2, dtype=torch.uint8), step=2)
-        assert run.lost == {"image": 6}
-    assert run.lost == {"image": 70, "metrics": 1}
+        for step in range(70):
+            run.image("samples", torch.zeros(1, 2, 2, dtype=torch.uint8), step=step)
+    assert time.monotonic() - begun < 2.5
+    assert run.undelivered["metrics"] == 1
+
+
+def test_what_the_store_refuses_holds_up_nothing(client):
+    with start() as run:
+        run.metrics({"m": 1}, step=1)
+        run._journal.append({"kind": "metrics", "time": 1, "step": 2, "values": {"no(key": 1.0, "m": 2.0}})
+        run.metrics({"m": 3}, step=3)
+    assert [m.value for m in client.get_metric_history(run.id, "m") if m.step != 2] == [1, 3]
+    assert 2.0 in [m.value for m in client.get_metric_history(run.id, "m")]
+    assert run.undelivered == {"metrics": 1}
+
+
+def test_a_journal_that_cannot_be_written_is_counted(client, monkeypatch, caplog):
+    with start() as run:
+        with monkeypatch.context() as patch:
+            patch.setattr("os.write", broken)
+            run.metrics({"m": 1, "k": 1}, step=1)
+        run.metrics({"m": 2}, step=2)
+    assert run.undelivered == {"metrics": 2} and "the journal cannot be written" in caplog.text
+    assert [m.value for m in client.get_metric_history(run.id, "m")] == [2]
+
+
+def test_points_that_are_trained_again_are_not_logged_again(client):
+    picture = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ValueError):
+        with start() as run:
+            for step in (10, 20, 30):
+                run.metrics({"m": step, "speed": 1.0}, step=step)
+                run.image("samples/a", picture, step)
+            run.metrics({"cost": 1.0}, step=0)
+            raise ValueError
+    for output in ("out", "elsewhere"):
+        with start(run_id=run.id, since=20, output=Path(output)) as again:
+            for step in (30, 40):
+                again.metrics({"m": step, "speed": 2.0 + step}, step=step)
+                again.image("samples/a", picture, step)
+            again.metrics({"cost": 2.0}, step=0)
+            again.metrics({"m": 20}, step=20)  # as scores of the checkpoint that are measured again
+    history = {key: sorted((m.step, m.value) for m in client.get_metric_history(run.id, key)) for key in ("m", "speed")}
+    assert history["m"] == [(10, 10), (20, 20), (30, 30), (40, 40)]
+    assert history["speed"] == [(10, 1), (20, 1), (30, 1), (40, 42)]
+    assert client.get_run(run.id).data.metrics["cost"] == 2
+    assert sum(f.path.endswith(".png") for f in client.list_artifacts(run.id, "images")) == 4
+
+
+def test_one_run_has_one_process(client):
+    with start() as run, pytest.raises(JournalBusy, match="another process"):
+        with start(run_id=run.id):
+            pass
 
 
 def test_system_metrics_have_the_step_of_the_images_seen(client, monkeypatch):
     monkeypatch.setattr("ganvas.tracking.writer._INTERVAL", 0.05)
-    monkeypatch.setattr("ganvas.tracking.writer._SAMPLE_INTERVAL", 0.1)
+    monkeypatch.setattr("ganvas.tracking.system_metrics._INTERVAL", 0.1)
     with start(system_metrics=True) as run:
         run.metrics({"m": 1}, step=640)
         time.sleep(0.5)
@@ -323,6 +396,7 @@ def test_the_silent_run_takes_everything_and_keeps_nothing(store):
     run.text("note.txt", "a")
     run.artifact("missing.txt")
     run.dataset("d", "0" * 64, "train", (2,), 4)
+    run.persist()
     run.flush()
     assert run.id == "" and run.latest("") == {}
 

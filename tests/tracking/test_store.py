@@ -1,8 +1,10 @@
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,37 @@ def test_folder_that_cannot_be_made(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///plain/mlflow.db")
     with pytest.raises(StoreError, match="plain.*write"):
         open_store("x")
+
+
+def test_a_start_that_is_stopped_leaves_no_half_made_store(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    made = "mlflow.store.db.utils._upgrade_db"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(made, lambda engine: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                open_store("x")
+    assert not Path("mlflow.db").exists()
+    Path(".mlflow.db.new").write_bytes(b"of a start that was killed")
+    Path("mlflow.db").touch()
+    assert open_store("x")[1]
+    assert not list(tmp_path.glob(".mlflow.db*"))
+
+
+@pytest.mark.parametrize("damage", [(), ("drop table trace_info",), ("drop table metrics",)])
+def test_a_half_made_store_is_recognised_and_the_message_mends_it(store, damage):
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        for line in ("pragma foreign_keys=off", "delete from alembic_version", *damage):
+            database.execute(line)
+        database.commit()
+    # the message of another start is the same, though MLflow's differs
+    for _ in range(2):
+        with pytest.raises(StoreError, match="half made.*no run") as caught:
+            open_store("x")
+        assert caught.value.exit_code == 2
+    subprocess.run(str(caught.value).rpartition("start again: ")[2], shell=True, check=True)
+    assert not Path("mlflow.db").exists() and Path("mlflow.db.broken").exists()
 
 
 def test_file_that_is_no_database(store, monkeypatch):

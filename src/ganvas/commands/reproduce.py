@@ -22,6 +22,7 @@ from ganvas.papers.table import listing, verdicts
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.mlflow_run import MlflowRun
+from ganvas.tracking.sync import require_delivered
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="reproduce", version_base="1.3")
@@ -52,7 +53,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     study, started = f"{paper.name}-{cfg.scale}", time.monotonic()
     tags = {ROLE: STUDY, STUDY_TAG: study, "ganvas.paper": paper.name}
     output.mkdir(parents=True, exist_ok=True)
-    with MlflowRun.start(cfg.tracking.experiment, study, tags) as run:
+    with MlflowRun.start(cfg.tracking.experiment, study, tags, output=output) as run:
         desk = Desk(output, cfg.seed, cfg.paths.data, study, run.id, cfg.tracking.experiment)
         program: Program = importlib.import_module(f"ganvas.papers.{paper.name}").measure
         measured = program(cfg.scale, desk)
@@ -72,6 +73,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     console = Console()
     console.print(verdicts(content))
     console.print(f"{content['verdict']}: run, figures and protocol in {output}; all runs: ganvas ui", soft_wrap=True)
+    require_delivered(output)
     return result
 
 

@@ -19,6 +19,7 @@ from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.tracking.recorded import mark_rerun, recorded
+from ganvas.tracking.sync import require_delivered
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="rerun", version_base="1.3")
@@ -42,6 +43,7 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     Raises:
         ConfigError: no run is named, or its config names something that is not trusted.
         RecordError: the run cannot be trained again.
+        NotDeliveredError: the store lacks something of the new run, so that the two cannot be compared.
     """
     if cfg.run_id is None:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
@@ -53,6 +55,7 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     found = train(_again(again, cfg, folder), Job(folder, before.choices, before.overrides))
     if not found:  # only the first process of a distributed run has a result
         return {}
+    require_delivered(folder)
     after = recorded(found["run_id"])
     moved = differing_weights(weights, read(Path(found["checkpoint"]))["state_dict"])
     scores = differing_scores(before.result["scores"], found["scores"])
@@ -123,7 +126,7 @@ def _again(before: DictConfig, cfg: DictConfig, folder: Path) -> DictConfig:
         "study": None,
         "resume": None,
         "trust": list(cfg.trust),
-        "tracking": {"parent": None, "run_id": None, "trial": None, "label": None},
+        "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None},
         "paths": {"output": str(folder), **({} if cfg.paths.data is None else {"data": cfg.paths.data})},
     }
     config = OmegaConf.merge(before, own)

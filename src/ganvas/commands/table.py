@@ -12,6 +12,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from ganvas.commands.carried import Carried
+
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
 
@@ -21,6 +23,8 @@ class PrintTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the results in the ``result.json`` files of the study and its jobs; failed jobs are listed below."""
+        from ganvas.tracking.sync import NotDeliveredError, require_delivered  # loads MLflow
+
         folder, console = Path(config.hydra.sweep.dir), Console()
         study = json.loads((folder / "result.json").read_text())
         jobs = [(c, job) for c in study["configurations"] for job in c["seeds"]]
@@ -31,6 +35,10 @@ class PrintTable(Callback):
             if job["outcome"] not in ("", "finished"):
                 said = f"{configuration['label']} seed={job['seed']}: {job['outcome']}: {job['reason']}"
                 console.print(said, soft_wrap=True, markup=False)
+        try:
+            require_delivered(folder)
+        except NotDeliveredError as error:  # Hydra makes a warning of every exception that a callback raises
+            raise Carried(error) from error
 
 
 def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -> None:

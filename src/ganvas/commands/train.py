@@ -34,6 +34,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
         from ganvas.commands.table import print_table
         from ganvas.run.request import Job
         from ganvas.run.training import train
+        from ganvas.tracking.sync import require_delivered
 
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
@@ -41,6 +42,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
     result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
     if result and hydra_config.mode is RunMode.RUN:
         print_table([result], output, Console())
+        require_delivered(output)
     return result
 
 

@@ -49,10 +49,11 @@ class Scoring:
 
 @dataclass
 class Tracking:
-    """Experiment of the run in MLflow, and its place in a sweep."""
+    """Experiment of the run in MLflow, whether a store is used, and the run's place in a sweep."""
 
     experiment: str = MISSING
     system_metrics: bool = MISSING
+    offline: bool = False
     parent: str | None = None
     run_id: str | None = None
     trial: int | None = None

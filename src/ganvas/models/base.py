@@ -1,7 +1,6 @@
 """The base of every model: one optimiser step, schedules, averaged weights, health, and sampling.
 
-The progress axis is **images seen**, see :mod:`ganvas.models.resumable`. Lightning's ``global_step`` counts every
-optimiser's steps and is used for nothing here.
+The progress axis is **images seen**, see :mod:`ganvas.models.resumable`; Lightning's ``global_step`` is not used.
 """
 
 from __future__ import annotations
@@ -77,7 +76,6 @@ class Model(Resumable, ABC):
         self.classes = _classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
-        self.terms: dict[str, Tensor] = {}
         self._before_clipping: dict[str, Tensor] = {}
 
     @property
@@ -172,7 +170,7 @@ class Model(Resumable, ABC):
             gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
             if player not in norms and gradients:
                 norms[player] = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-        return {f"{player}/gradient_norm": norm for player, norm in norms.items()}
+        return {**self.earlier_norms, **{f"{player}/gradient_norm": norm for player, norm in norms.items()}}
 
     def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
         """Show evidence of the model's health; random state, gradients and modes stay as they were.

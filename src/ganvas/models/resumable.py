@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 
 class Resumable(pl.LightningModule, ABC):
@@ -15,19 +16,26 @@ class Resumable(pl.LightningModule, ABC):
     Attributes:
         images_seen: real images that the model has been shown, over all processes: the progress axis.
         updates: batches trained on, in this process.
+        terms: named loss terms of the latest updates; a generator's stay until it is updated again.
+        earlier_norms: gradient norms of the updates before the checkpoint that the module was loaded from.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.images_seen = 0
         self.updates = 0
+        self.terms: dict[str, Tensor] = {}
+        self.earlier_norms: dict[str, Tensor] = {}
         self._random_state: dict[str, Any] | None = None
+        self._readings: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the position and the random state in the checkpoint."""
         checkpoint["images_seen"] = self.images_seen
         checkpoint["updates"] = self.updates
         checkpoint["random_state"] = _random_state()
+        checkpoint["terms"] = {name: term.detach().cpu() for name, term in self.terms.items()}
+        checkpoint["gradient_norms"] = {name: norm.detach().cpu() for name, norm in self.gradient_norms().items()}
         # Lightning's loop counters would say that its one epoch is over, and a larger budget could not go on.
         checkpoint.pop("loops", None)
 
@@ -36,9 +44,17 @@ class Resumable(pl.LightningModule, ABC):
         self.images_seen = checkpoint["images_seen"]
         self.updates = checkpoint["updates"]
         self._random_state = checkpoint["random_state"]
+        self._readings = checkpoint.get("terms", {}), checkpoint.get("gradient_norms", {})
+
+    @abstractmethod
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """Gradient norms of the latest updates, by name."""
 
     def on_train_start(self) -> None:
-        """Restore the random state last, so that nothing drawn during set-up moves it."""
+        """Restore the random state last, so that nothing drawn during set-up moves it, and the latest readings."""
+        if self._readings is not None:
+            readings = [{name: value.to(self.device) for name, value in part.items()} for part in self._readings]
+            (self.terms, self.earlier_norms), self._readings = readings, None
         if self._random_state is not None:
             torch.set_rng_state(self._random_state["cpu"])
             torch.cuda.set_rng_state_all(self._random_state["cuda"])

@@ -22,6 +22,7 @@ from ganvas.run.callbacks.grids import SampleGrids
 from ganvas.run.callbacks.health import Health
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
+from ganvas.run.callbacks.persist_log import PersistLog
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
@@ -125,6 +126,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         terms,
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
+        PersistLog(run),
         KeepConfig(OmegaConf.to_yaml(cfg, resolve=True), origin),
         WholeSteps(),
         health,

@@ -23,6 +23,7 @@ from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, 
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
+from ganvas.tracking.sync import deliver_earlier
 
 GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
@@ -80,7 +81,7 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
+def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, int] | None) -> Iterator[Run]:
     """Open an MLflow run for the length of the block and log everything known before training.
 
     Every process but the first gets a silent run.
@@ -89,6 +90,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
         cfg: the composed config.
         job: the request.
         data: its data sets are logged by their fingerprints.
+        resumed: folder of the checkpoint that the training goes on from, and images that it has seen; None starts.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield SilentRun()
@@ -96,7 +98,18 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule) -> Iterator[Run]:
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
-    with MlflowRun.start(cfg.tracking.experiment, job.name, tags, run_id=run_id, system_metrics=system) as run:
+    if run_id is not None and resumed is not None and not cfg.tracking.offline:
+        deliver_earlier(resumed[0], run_id, job.output)
+    with MlflowRun.start(
+        cfg.tracking.experiment,
+        job.name,
+        tags,
+        output=job.output,
+        run_id=run_id,
+        since=0 if resumed is None else resumed[1],
+        system_metrics=system,
+        offline=cfg.tracking.offline,
+    ) as run:
         run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))

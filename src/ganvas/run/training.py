@@ -65,7 +65,8 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     now = _content(parts)
     if resumed is not None:
         _go_on(resumed, now, parts)
-    with start_run(cfg, job, parts.data) as run:
+    before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
+    with start_run(cfg, job, parts.data, before) as run:
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
         trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):

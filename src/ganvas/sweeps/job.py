@@ -16,11 +16,12 @@ from omegaconf import DictConfig
 
 from ganvas.run.callbacks.listeners import Listener, listening
 from ganvas.storage.checkpoints import CheckpointError, newest
-from ganvas.sweeps.owner import Owner, beating
+from ganvas.sweeps.heartbeat import beating
 from ganvas.sweeps.pruning import PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.storage import open_storage
 from ganvas.sweeps.study import Direction, Job, Study
 from ganvas.tracking.outcomes import ERROR, FINISHED, outcome
+from ganvas.tracking.owner import Owner
 
 _logger = logging.getLogger("ganvas.sweeps")
 

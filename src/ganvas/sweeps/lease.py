@@ -15,13 +15,13 @@ import optuna
 from optuna.trial import TrialState
 
 from ganvas.sweeps.hierarchy import Hierarchy
-from ganvas.sweeps.owner import Owner
 from ganvas.sweeps.samplers import make_sampler
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import exclusively
 from ganvas.sweeps.study import CONFIGURATION, LABEL, NOTE, OWNER, SEEDS, VALUES, Job, Study, Trial, job_attributes
 from ganvas.tracking.outcomes import ERROR, PRUNED
+from ganvas.tracking.owner import Owner
 from ganvas.tracking.provenance import config_hash
 
 Configure = Callable[[Mapping[str, str]], str]

@@ -26,7 +26,6 @@ from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.launchers import available_cores, parallel
 from ganvas.sweeps.lease import Leases
 from ganvas.sweeps.overrides import quoted
-from ganvas.sweeps.owner import Owner
 from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space, read_space
@@ -34,6 +33,7 @@ from ganvas.sweeps.storage import exclusively, open_storage, storage_url
 from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
 from ganvas.tracking.outcomes import FINISHED
+from ganvas.tracking.owner import Owner
 from ganvas.tracking.signals import signals_wait
 from ganvas.tracking.store import without_password
 
@@ -61,6 +61,8 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     parse = OverridesParser.create(config_loader=context.config_loader).parse_overrides
     space = read_space(sweeper["params"], sweeper["when"], sweeper["seeds"], line, parse)
     settings = _settings({str(name): value for name, value in sweeper.items()}, config)
+    if config.tracking.offline:
+        raise SweepError("tracking.offline=true: a sweep keeps its order in a store; leave it out, or train one by one")
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     require_study_name(name)

@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ganvas.sweeps import SweepError
-from ganvas.sweeps.owner import Owner
+from ganvas.tracking.owner import Owner
 
 CONFIGURATION, VALUES, LABEL, OWNER, SEEDS, NOTE = "configuration", "values", "label", "owner", "seeds", "note"
 _JOB = "job "

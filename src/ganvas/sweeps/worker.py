@@ -11,11 +11,11 @@ from typing import Any, final
 
 from optuna.trial import TrialState
 
+from ganvas.sweeps.heartbeat import beating
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import checkpoint
 from ganvas.sweeps.lease import Lease, Leases
 from ganvas.sweeps.overrides import quoted
-from ganvas.sweeps.owner import beating
 from ganvas.sweeps.racing import FIRST, Race
 from ganvas.sweeps.seeds import objective_of
 from ganvas.sweeps.settings import Settings

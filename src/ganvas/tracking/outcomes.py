@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ganvas.tracking import limits
 from ganvas.tracking.signals import is_interruption
 
+FAILURE_FILE = "failure.txt"
 FINISHED, NAN, ERROR, PRUNED, INTERRUPTED = "finished", "nan", "error", "pruned", "interrupted"
 
 
@@ -44,3 +46,23 @@ def outcome(error: BaseException | None) -> str:
         return INTERRUPTED
     kinds = {NonFiniteError: NAN, Pruned: PRUNED}
     return next((word for kind, word in kinds.items() if isinstance(error, kind)), ERROR)
+
+
+def status(error: BaseException | None) -> str:
+    """Give MLflow's status for the end of a run.
+
+    Args:
+        error: the exception that ended the run; None if it finished.
+    """
+    statuses = {FINISHED: "FINISHED", INTERRUPTED: "KILLED", PRUNED: "KILLED"}
+    return statuses.get(outcome(error), "FAILED")
+
+
+def one_line(error: BaseException) -> str:
+    """Name an error and its reason in one line.
+
+    Args:
+        error: any exception.
+    """
+    reason = " ".join(str(error).split())
+    return limits.shortened(f"{type(error).__name__}: {reason}", 1000, FAILURE_FILE)

@@ -80,7 +80,7 @@ class Run(ABC):
 
     @abstractmethod
     def artifact(self, path: str | Path, folder: str | None = None) -> None:
-        """Log a file, which must not change before :meth:`flush` returns.
+        """Log a file, which may later be replaced or removed, but not rewritten.
 
         Args:
             path: of the file here.
@@ -98,6 +98,10 @@ class Run(ABC):
             shape: of one example.
             n: number of examples.
         """
+
+    @abstractmethod
+    def persist(self) -> None:
+        """Force what was logged to the disk here: what a checkpoint relies on must not be lost before it."""
 
     @abstractmethod
     def flush(self) -> None:
@@ -138,6 +142,9 @@ class SilentRun(Run):
 
     def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int) -> None:
         """Drop a data set."""
+
+    def persist(self) -> None:
+        """Return at once."""
 
     def flush(self) -> None:
         """Return at once."""

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -21,25 +21,32 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.uri import get_uri_scheme
 
 from ganvas.tracking.moved import MLRUNS, follow_move
+from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
 
-_SQLITE = "sqlite:///"
 _SECONDS = 8
 """How long a store may take to answer its first call."""
 _SCHEMA_SECONDS = 120
 """How long another process may take to create the tables (3 s on a laptop; slow network disks need more)."""
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_SECONDS)}
+_NO_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+_IMPATIENT = {**_NO_RETRIES, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_SECONDS)}
 
 
 class StoreError(RuntimeError):
     """The MLflow store cannot be used; the message names it and a fix."""
 
 
+class HalfMadeStoreError(StoreError):
+    """The making of the SQLite file was broken off; it never opens again."""
+
+    exit_code = 2
+
+
 def tracking_uri() -> str:
     """Return the absolute address of the store: ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the working folder."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or f"{_SQLITE}mlflow.db"
-    file = _sqlite_file(uri)
-    return uri if file is None else f"{_SQLITE}{file}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or f"{PREFIX}mlflow.db"
+    file = sqlite_file(uri)
+    return uri if file is None else f"{PREFIX}{file}"
 
 
 def open_store(experiment: str) -> tuple[MlflowClient, str]:
@@ -61,7 +68,10 @@ def open_store(experiment: str) -> tuple[MlflowClient, str]:
     with _explained(uri), impatient():
         with _creation_lock(uri):
             _knock(uri)
-            _follow_move(uri)
+            if file := sqlite_file(uri):
+                make_tables(file)
+                reopen_if_replaced(uri)
+                follow_move(file)
             client = MlflowClient(uri)
         return client, _experiment_id(client, experiment, _artifact_root(uri))
 
@@ -73,7 +83,7 @@ def existing_store() -> MlflowClient:
         StoreError: the store does not exist, or cannot be reached.
     """
     uri = tracking_uri()
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     if file is not None and not file.exists():
         raise StoreError(
             f"there is no MLflow store {uri}; go to the folder that `ganvas train` was called in, or set "
@@ -83,7 +93,8 @@ def existing_store() -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a downloaded picture
     with _explained(uri), impatient():
         _knock(uri)
-        _follow_move(uri)
+        if file := sqlite_file(uri):
+            follow_move(file)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         return client
@@ -92,7 +103,20 @@ def existing_store() -> MlflowClient:
 @contextmanager
 def impatient() -> Iterator[None]:
     """Let calls to an MLflow server fail within seconds inside the block; limits in the environment have priority."""
-    added = {key: value for key, value in _IMPATIENT.items() if key not in os.environ}
+    with _set(_IMPATIENT):
+        yield
+
+
+@contextmanager
+def no_retries() -> Iterator[None]:
+    """Leave it to the caller to call a server again, inside the block; a long upload may take its time."""
+    with _set(_NO_RETRIES):
+        yield
+
+
+@contextmanager
+def _set(limits: Mapping[str, str]) -> Iterator[None]:
+    added = {key: value for key, value in limits.items() if key not in os.environ}
     os.environ.update(added)
     try:
         yield
@@ -116,27 +140,17 @@ def _hush() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _sqlite_file(uri: str) -> Path | None:
-    path = uri.removeprefix(_SQLITE)
-    return None if path in (uri, "", ":memory:") else Path(path).absolute()
-
-
-def _follow_move(uri: str) -> None:
-    if file := _sqlite_file(uri):
-        follow_move(file)
-
-
 def _artifact_root(uri: str) -> str | None:
     """Choose the folder of the artifacts; None if a server chooses it."""
     if get_uri_scheme(uri) not in DATABASE_ENGINES:
         return None
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     return ((file.parent if file else Path.cwd()) / MLRUNS).as_uri()
 
 
 def _creation_lock(uri: str) -> AbstractContextManager:
     """Lock the creation of SQLite's tables; without a lock two first runs would break each other's migration."""
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     if file is None:
         return nullcontext()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -180,14 +194,25 @@ def _explained(uri: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if (file := sqlite_file(uri)) and is_half_made(file, str(error)):
+            raise HalfMadeStoreError(_how_to_mend(file)) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
         message = f"cannot use the MLflow store {uri}: {reason.rstrip('.')}. {_fix(uri)}"
         raise StoreError(without_password(message)) from error
 
 
+def _how_to_mend(file: Path) -> str:
+    runs = runs_in(file)
+    held = f"it holds {runs} runs, so keep a copy" if runs else "it holds no run, so nothing is lost"
+    return (
+        f"the MLflow store {file} is half made: the making of its tables was broken off, and it cannot be opened again."
+        f" Move it away ({held}) and start again: mv '{file}' '{file}.broken'"
+    )
+
+
 def _fix(uri: str) -> str:
     if uri.startswith(("http:", "https:")):
         return "Is the server running? Start it, correct MLFLOW_TRACKING_URI, or unset it to log to ./mlflow.db."
-    if file := _sqlite_file(uri):
+    if file := sqlite_file(uri):
         return f"Is {file.parent} a folder you may write to, with space left, and {file.name} an MLflow database?"
     return "Set MLFLOW_TRACKING_URI to http(s)://..., postgresql://... or sqlite:////..., or unset it for ./mlflow.db."

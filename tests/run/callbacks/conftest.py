@@ -70,6 +70,7 @@ class Recorder(Run):
 
     def __init__(self):
         self.logged, self.images, self.tagged = [], [], {}
+        self.persisted = []
 
     def metrics(self, values, step):
         self.logged.append((step, dict(values)))
@@ -79,6 +80,9 @@ class Recorder(Run):
 
     def image(self, key, image, step):
         self.images.append((key, image, step))
+
+    def persist(self):
+        self.persisted.append([step for step, _ in self.logged])
 
     def latest(self, prefix):
         return {}

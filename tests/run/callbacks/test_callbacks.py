@@ -21,6 +21,7 @@ from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.grids import SampleGrids
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
+from ganvas.run.callbacks.persist_log import PersistLog
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.whole_steps import WholeSteps
 from ganvas.storage.checkpoints import CheckpointError, newest, read
@@ -78,6 +79,13 @@ def test_log_terms_at_multiples_and_at_the_end(fit, recorder):
     assert recorder.logged[0][1]["train/other"] == pytest.approx(1 - 0.8**3)
     assert recorder.logged[0][1]["train/loss"] == pytest.approx(0.8**4)
     assert all(values["train/images_per_second"] > 0 for _, values in recorder.logged)
+
+
+def test_the_log_is_on_the_disk_before_each_checkpoint_and_complete_up_to_it(fit, recorder, tmp_path):
+    fit([Budget(28), LogTerms(recorder, 8), PersistLog(recorder), Checkpoints(tmp_path, 16, 0)])
+    # the last terms too: a run that goes on from the last checkpoint would not log them
+    assert recorder.persisted == [[8, 16], [8, 16, 24, 28]]
+    assert [step for step, _ in recorder.logged] == [8, 16, 24, 28]
 
 
 @pytest.mark.parametrize("every, found", [(1, 12), (10, 12), (16, 16)])
@@ -292,7 +300,7 @@ def test_bar_on_a_terminal_is_redrawn_seldom(fit, toy):
 
 def test_all_together_in_a_real_store(fit, store, toy, tmp_path):
     held_out = Batch(toy().sample(2, 3), None, torch.arange(2))
-    with MlflowRun.start("test", "toy", {}) as run:
+    with MlflowRun.start("test", "toy", {}, output=tmp_path) as run:
         fit(
             [
                 Budget(40),
@@ -314,5 +322,5 @@ def test_all_together_in_a_real_store(fit, store, toy, tmp_path):
     client = open_store("test")[0]
     assert [m.step for m in client.get_metric_history(run.id, "train/loss")] == [8, 16, 24, 32, 40]
     assert sum(f.path.endswith(".png") for f in client.list_artifacts(run.id, "images")) == 4
-    assert client.get_run(run.id).info.status == "FINISHED" and run.lost == {}
+    assert client.get_run(run.id).info.status == "FINISHED" and run.undelivered == {}
     assert Path(tmp_path / "out" / "last.ckpt").exists()

@@ -51,17 +51,18 @@ class Health(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Judge when due."""
         if self._every is not None and self._every.due(pl_module.images_seen) and trainer.is_global_zero:
-            self._judge(pl_module)
+            self._judge(pl_module, is_last=trainer.should_stop)
             announce({}, self.findings, pl_module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Judge the final weights."""
         if self._judged != pl_module.images_seen and trainer.is_global_zero:
-            self._judge(pl_module)
+            self._judge(pl_module, is_last=True)
 
-    def _judge(self, model: ShowsEvidence) -> None:
+    def _judge(self, model: ShowsEvidence, is_last: bool) -> None:
         self._judged = model.images_seen
         shown = model.evidence(self._train, self._held_out, self._history.series())
         self.findings = tuple(finding_on(evidence) for evidence in shown)
-        self._run.metrics(health_metrics(self.findings), step=model.images_seen)
+        if not is_last:  # the result logs the last findings, together with those of the final scores
+            self._run.metrics(health_metrics(self.findings), step=model.images_seen)
         self._run.tags(health_tags(self.findings))

@@ -82,12 +82,12 @@ class LogTerms(Callback):
         self._since = (pl_module.images_seen, time.perf_counter())
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Log when due."""
-        if self._every.due(pl_module.images_seen):
+        """Log when due, and after the last batch: before the last checkpoint, which a resumed run would begin at."""
+        if self._every.due(pl_module.images_seen) or trainer.should_stop:
             self._log(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Log the last terms."""
+        """Log the last terms at an end that no callback asked for."""
         if pl_module.images_seen > self._since[0]:
             self._log(pl_module)
 

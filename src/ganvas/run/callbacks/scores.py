@@ -93,7 +93,8 @@ class ScoreEvery(Callback):
         findings = self._scores.findings()
         self._scores.reset()
         named = {key.replace("score/", "val/", 1): value for key, value in found.items()}
-        self._run.metrics(named | health_metrics(findings), step=model.images_seen)
+        # The result logs the findings on the final weights, from more images.
+        self._run.metrics(named if trainer.should_stop else named | health_metrics(findings), step=model.images_seen)
         self._run.tags(health_tags(findings))
         name, value = next(iter(named.items()))
         self._show(f"{name} {value:.4g}")

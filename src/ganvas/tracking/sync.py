@@ -1,0 +1,217 @@
+"""Delivery of journals after their runs: what a store did not take, and runs whose process died or had no store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from ganvas.tracking import limits
+from ganvas.tracking.delivery import Delivery, missing
+from ganvas.tracking.hierarchy import NOT_LOGGED_TAG, OUTCOME_TAG
+from ganvas.tracking.journal import Cursor, Journal, JournalBusy, journals
+from ganvas.tracking.opening import create
+from ganvas.tracking.outcomes import INTERRUPTED, one_line
+from ganvas.tracking.owner import Owner
+from ganvas.tracking.sqlite import sqlite_file
+from ganvas.tracking.store import StoreError, no_retries, open_store, tracking_uri, without_password
+
+_SILENCE: Final = 600.0
+"""Seconds without a sign of life after which a process on another machine counts as dead."""
+_UNSAID: Final = ("begin", "end")
+"""Entries that are not counted before the user."""
+
+
+class NotDeliveredError(StoreError):
+    """The store lacks something that was logged; it is in a journal."""
+
+    exit_code = 1
+
+
+@final
+@dataclass(frozen=True)
+class Synced:
+    """What became of one journal.
+
+    Args:
+        journal: the journal.
+        run_id: MLflow's id of the run; empty if no store has it.
+        delivered: what was delivered now, by kind; of metrics the points.
+        killed: whether the run's process had died and the run was ended as KILLED.
+        problem: reason why something is not delivered; empty if all is.
+        running: whether the run goes on, so that its own process delivers.
+    """
+
+    journal: Journal
+    run_id: str = ""
+    delivered: tuple[tuple[str, int], ...] = ()
+    killed: bool = False
+    problem: str = ""
+    running: bool = False
+
+
+def sync(folder: Path, anywhere: bool = False) -> Iterator[Synced]:
+    """Deliver the journals in a folder and below to the configured store, and end the runs whose process died.
+
+    Args:
+        folder: any folder, for example ``outputs``.
+        anywhere: True also creates runs that were logged to another store than the configured one.
+
+    Yields:
+        What became of each journal that lacked delivery, or whose run had not ended.
+    """
+    for journal in journals(folder):
+        if not journal.pending() and _is_ended(journal):
+            continue
+        try:
+            with no_retries(), journal.locked():
+                yield _synced(journal, anywhere)
+        except JournalBusy:
+            yield Synced(journal, running=True)
+
+
+def undelivered(folder: Path) -> list[Path]:
+    """Output folders of runs of which the store lacks something; runs without a store are not among them.
+
+    Args:
+        folder: any folder.
+    """
+    lacking = [journal for journal in journals(folder) if _has_store(journal)]
+    return [journal.output for journal in lacking if journal.pending() or journal.cursor().refused]
+
+
+def require_delivered(folder: Path) -> None:
+    """Raise if the store lacks something that was logged below a folder.
+
+    Args:
+        folder: output folder of a command, whose results are written.
+
+    Raises:
+        NotDeliveredError: names the folder and how to deliver.
+    """
+    if found := sorted(set(undelivered(folder))):
+        counts = f"the log of {len(found)} runs" if len(found) > 1 else "the log of the run"
+        raise NotDeliveredError(
+            f"the results are in {folder}, but the MLflow store did not take {counts}; it is kept in the journal there,"
+            f" and `ganvas sync {folder}` delivers it"
+        )
+
+
+def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
+    """Deliver what a run left in another folder, before it goes on: a later delivery would repeat points.
+
+    Args:
+        folder: folder that the run went on from.
+        run_id: MLflow's id of the run.
+        output: folder that the run goes on in; a journal there is simply continued.
+
+    Raises:
+        StoreError: something cannot be delivered, or the run's process lives.
+    """
+    journal = Journal.of_run(folder, run_id)
+    if journal is None or folder.resolve() == output.resolve():
+        return
+    for one in sync(journal.folder):
+        if one.running:
+            raise StoreError(f"run {run_id} is still trained by another process, in {folder}; wait for its end")
+        if one.problem:
+            raise StoreError(f"what run {run_id} logged in {folder} cannot be delivered: {one.problem}")
+
+
+def _synced(journal: Journal, anywhere: bool) -> Synced:
+    last, killed = _last_begin(journal), False
+    if last is None:
+        return Synced(journal, problem="its first entry cannot be read")
+    if not _is_ended(journal):
+        if _lives(journal, last):
+            return Synced(journal, journal.cursor().run_id, running=True)
+        _end_as_killed(journal)
+        killed = True
+    cursor = journal.cursor()
+    try:
+        client = _found_or_created(journal, cursor, last, anywhere)
+        before = missing(journal, cursor)
+        for queue in ("records", "files"):
+            Delivery(client, journal, cursor, queue).deliver()
+        _complete(client, journal, cursor)
+    except Exception as error:
+        reason = str(error) if isinstance(error, StoreError) else without_password(one_line(error))
+        return Synced(journal, cursor.run_id, killed=killed, problem=reason)
+    after = cursor.refused
+    problem = ", ".join(f"{count} {kind} are refused" for kind, count in after.items())
+    delivered = tuple((kind, count - after.get(kind, 0)) for kind, count in before.items() if kind not in _UNSAID)
+    return Synced(journal, cursor.run_id, delivered, killed, problem)
+
+
+def _found_or_created(journal: Journal, cursor: Cursor, last: dict[str, Any], anywhere: bool) -> MlflowClient:
+    here = without_password(tracking_uri())
+    is_new = (file := sqlite_file(tracking_uri())) is not None and not file.exists()
+    elsewhere = StoreError(
+        f"the run was logged to {last['store']}, and the store is now {here}, which does not have it; set"
+        f" MLFLOW_TRACKING_URI to the old address, or write --anywhere to create the run here"
+    )
+    may_create = anywhere or last["store"] in ("", here)
+    if is_new and not may_create:
+        raise elsewhere
+    client, experiment_id = open_store(last["experiment"])
+    if cursor.run_id and _has_run(client, cursor.run_id):
+        return client
+    if not may_create:
+        raise elsewhere
+    cursor.rewind()
+    first = next(journal.read())
+    cursor.run_id = create(client, experiment_id, journal, first)
+    journal.save(cursor)
+    return client
+
+
+def _has_run(client: MlflowClient, run_id: str) -> bool:
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
+
+
+def _complete(client: MlflowClient, journal: Journal, cursor: Cursor) -> None:
+    """Take back the mark of a run that lacked something."""
+    if NOT_LOGGED_TAG in client.get_run(cursor.run_id).data.tags:
+        client.delete_tag(cursor.run_id, NOT_LOGGED_TAG)
+    journal.drop_files()
+
+
+def _end_as_killed(journal: Journal) -> None:
+    """End the run at the time of its last entry."""
+    seen = int(journal.entries.stat().st_mtime * 1000)
+    journal.append({"kind": "tags", "values": {tag.key: tag.value for tag in limits.tags({OUTCOME_TAG: INTERRUPTED})}})
+    journal.append({"kind": "end", "status": "KILLED", "time": seen})
+    journal.persist()
+
+
+def _lives(journal: Journal, last: dict[str, Any]) -> bool:
+    owner = Owner.read(last["owner"])
+    lives = None if owner is None else owner.lives()
+    if lives is not None:
+        return lives
+    return time.time() - journal.folder.stat().st_mtime < _SILENCE
+
+
+def _last_begin(journal: Journal) -> dict[str, Any] | None:
+    return next((entry for entry in reversed(journal.marks()) if entry["kind"] == "begin"), None)
+
+
+def _is_ended(journal: Journal) -> bool:
+    return bool(marks := journal.marks()) and marks[-1]["kind"] == "end"
+
+
+def _has_store(journal: Journal) -> bool:
+    """Whether the run's latest process logged to a store."""
+    last = _last_begin(journal)
+    return last is None or bool(last["store"])
