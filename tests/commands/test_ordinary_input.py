@@ -84,7 +84,16 @@ REFUSED = {
     'study="it\'s"': 'study="it\'s": expected',
     "study=''": "study='': expected",
     "study='a\\${b}'": "study='a${b}': expected",
-    "model=1.5": "model=1.5: expected the name of a config",
+    "model=1.5": "ganvas: model=1.5: expected the name of a config",
+    "model=null": "ganvas: model=null: expected the name of a config",
+    "budget.images=0": "budget.images=0: expected at least 1",
+    "log.every=0": "log.every=0: expected at least 1",
+    "checkpoint.every=-1": "checkpoint.every=-1: expected at least 1",
+    "grid.columns=0": "grid.columns=0: expected at least 1",
+    "score.every=0": "score.every=0: expected at least 1",
+    "gradient_clip=-1.0": "gradient_clip=-1.0: expected a norm above 0",
+    "batch_size=100000": "batch_size=100000: data=mnist5k has 3500 training images",
+    "optimizer.betas=[0.9]": "optimizer: list index out of range",
     "network.critic._target_=my.Nett": "my.Nett",
     "score.n=12 score.settings.is_splits=10": "score.n=12, against",
     "score.n_during=1": "score.n_during=1, against",
@@ -173,7 +182,7 @@ def test_two_trainings_do_not_share_a_folder(store, capfd):
 def test_a_bad_image_in_a_worker_is_one_message(store, capfd):
     photos(store / "p")
     (store / "p" / "torn.png").write_bytes(b"nonsense")
-    big = ["data.memory_limit_gb=0.0", "workers=2", "data.val=0", "data.test=0", "data.path=p"]
+    big = ["data.memory_limit_gb=0.0", "workers=2", "data.val=0.0", "data.test=0.0", "data.path=p"]
     assert main(["train", *PICTURES, *big, "paths.output=out"]) == 2
     said = capfd.readouterr().err
     assert "torn.png: not a readable image" in said and "Traceback" not in said and "Caught" not in said

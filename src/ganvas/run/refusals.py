@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError
 from ganvas.data.seeding import require_seed
 
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
+_LEAST: Final = {
+    "budget.images": 1,
+    "log.every": 1,
+    "checkpoint.every": 1,
+    "grid.every": 1,
+    "grid.rows": 1,
+    "grid.columns": 1,
+    "score.every": 1,
+}
+"""Keys with the smallest value that they can have."""
 _REPLACED: Final = {
     "gradient_clip_val": "gradient_clip",
     "gradient_clip_algorithm": "gradient_clip",
@@ -26,12 +36,17 @@ def refuse(cfg: DictConfig) -> None:
         cfg: the composed config of a training.
 
     Raises:
-        ConfigError: the name of the study, or an argument of the trainer.
+        ConfigError: a number, the name of the study, or an argument of the trainer.
         DataError: a seed out of range.
     """
     require_seed("seed", cfg.seed)
     require_seed("score.seed", cfg.score.seed)
     require_seed("score.seed_during", cfg.score.seed_during)
+    for key, least in _LEAST.items():
+        if (value := OmegaConf.select(cfg, key)) is not None and value < least:
+            raise ConfigError(f"{key}={value}: expected at least {least}; write {key}={least}")
+    if cfg.gradient_clip is not None and not cfg.gradient_clip > 0:
+        raise ConfigError(f"gradient_clip={cfg.gradient_clip}: expected a norm above 0; write null for no clipping")
     if cfg.study is not None:
         require_study_name(cfg.study)
     for argument, own in _REPLACED.items():
