@@ -22,7 +22,16 @@ _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": 
 """Positional argument of each command, as the usage line shows it."""
 _NOT_A_NAME = "Config group override must be"
 _NAME = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
-_WRONG_PATH = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_WRONG_PATH = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 """Errors of a path that was named wrongly; a full disk or a lost network is a failure."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
@@ -59,6 +68,8 @@ def explain(error: BaseException, command: str = "train", arguments: Sequence[st
             return str(link), link.exit_code
     if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name a path that can be used", BAD_INPUT
+    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in _first_line(error):
+        return f"{error.full_key}: {_first_line(error)}", BAD_INPUT
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _first_line(error), BAD_INPUT
     return f"{type(error).__name__}: {error}", FAILURE

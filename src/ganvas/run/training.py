@@ -48,7 +48,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     _silence()
     keep_freed_memory()
     check(cfg)
-    refuse(cfg)
+    refuse(cfg, job)
     with alone_in(job.output):
         return _train(cfg, job)
 
