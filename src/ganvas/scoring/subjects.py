@@ -110,6 +110,9 @@ def device_of(name: str | None) -> torch.device:
 
     Args:
         name: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: torch knows no such device.
     """
     try:
         return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
