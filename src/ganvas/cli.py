@@ -66,7 +66,7 @@ def _score_overrides(arguments: list[str]) -> list[str]:
 def _studies_override(arguments: list[str]) -> list[str]:
     """Collect the arguments that are neither option nor override into one quoted list, the override ``studies``."""
     names = [a for a in arguments if not a.startswith("-") and "=" not in a]
-    listed = ",".join(quoted(name) for name in names)
+    listed = ",".join(quoted(name.replace("${", "\\${")) for name in names)  # a name, not an interpolation
     return [*([f"studies=[{listed}]"] if names else []), *(a for a in arguments if a not in names)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -20,7 +21,17 @@ _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slu
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
 """Positional argument of each command, as the usage line shows it."""
 _NOT_A_NAME = "Config group override must be"
-_WRONG_PATH = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_NAME = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
+_WRONG_PATH = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 """Errors of a path that was named wrongly; a full disk or a lost network is a failure."""
 _OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
 
@@ -57,6 +68,8 @@ def explain(error: BaseException, command: str = "train", arguments: Sequence[st
             return str(link), link.exit_code
     if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name a path that can be used", BAD_INPUT
+    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in _first_line(error):
+        return f"{error.full_key}: {_first_line(error)}", BAD_INPUT
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _first_line(error), BAD_INPUT
     return f"{type(error).__name__}: {error}", FAILURE
@@ -82,8 +95,9 @@ def _unknown_choice(error: MissingConfigException) -> str:
 
 def _not_a_name(arguments: Sequence[str]) -> str:
     """Name the arguments that choose a config by something else than its name, as ``model=3``."""
+    groups = {folder.name for folder in files("ganvas.conf").iterdir() if folder.is_dir()}
     pairs = [argument.partition("=") for argument in arguments]
-    chosen = [f"{key}={value}" for key, _, value in pairs if "." not in key and not re.match(r"[A-Za-z_'\"\[]", value)]
+    chosen = [f"{key}={value}" for key, _, value in pairs if key.lstrip("+") in groups and not _NAME.fullmatch(value)]
     return f"{' or '.join(chosen) or 'a config group'}: expected the name of a config, as in model=gan"
 
 

@@ -84,7 +84,20 @@ REFUSED = {
     'study="it\'s"': 'study="it\'s": expected',
     "study=''": "study='': expected",
     "study='a\\${b}'": "study='a${b}': expected",
-    "model=1.5": "model=1.5: expected the name of a config",
+    "model=1.5": "ganvas: model=1.5: expected the name of a config",
+    "model=[gan]": "model: expected the name of one config",
+    "trainer=3": "trainer=3: expected arguments of Lightning's Trainer",
+    "tracking.experiment=''": "tracking.experiment is empty",
+    "hydra.run.dir=/proc/x": "/proc/x: No such file or directory; name a path",
+    "model=null": "ganvas: model=null: expected the name of a config",
+    "budget.images=0": "budget.images=0: expected at least 1",
+    "log.every=0": "log.every=0: expected at least 1",
+    "checkpoint.every=-1": "checkpoint.every=-1: expected at least 1",
+    "grid.columns=0": "grid.columns=0: expected at least 1",
+    "score.every=0": "score.every=0: expected at least 1",
+    "gradient_clip=-1.0": "gradient_clip=-1.0: expected a norm above 0",
+    "batch_size=100000": "batch_size=100000: data=mnist5k has 3500 training images",
+    "optimizer.betas=[0.9]": "optimizer: list index out of range",
     "network.critic._target_=my.Nett": "my.Nett",
     "score.n=12 score.settings.is_splits=10": "score.n=12, against",
     "score.n_during=1": "score.n_during=1, against",
@@ -118,7 +131,8 @@ def test_a_sweep_is_refused_by_its_name_too(study, store, capfd):
 
 
 def test_a_refusal_of_every_command_is_one_line(capfd):
-    for line in (["score", "abc"], ["sample", "abc"], ["rerun", "abc"], ["report", "abc"], ["reproduce", "abc"]):
+    odd = (["report", "a${b}"], ["score", "abc", "device=foo"], ["reproduce", "iwae_table1", "seed=-1"])
+    for line in (*odd, ["score", "abc"], ["sample", "abc"], ["rerun", "abc"], ["report", "abc"], ["reproduce", "abc"]):
         assert main(line) == 2, line
         said = capfd.readouterr().err
         assert said.startswith("ganvas: ") and said.count("\n") == 1, said

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganvas.storage.atomic import LOCK
 
@@ -57,7 +57,9 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 def _forget_empty_folder() -> None:
     """Delete the output folder that Hydra made by default, with its empty parents, if nothing was written to it."""
     config = HydraConfig.get()
-    given = [*config.overrides.task, *config.overrides.hydra]
+    overrides = OmegaConf.to_container(config.overrides, resolve=False)  # a value may hold an interpolation
+    assert isinstance(overrides, dict)
+    given = [*overrides["task"], *overrides["hydra"]]
     folder, here = Path(config.runtime.output_dir), Path.cwd()
     if any(override.lstrip("+").partition("=")[0] in _PLACES for override in given) or here not in folder.parents:
         return

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH
+from ganvas.data.seeding import require_seed
 from ganvas.papers.claims import paper_names, read_paper
 from ganvas.papers.judgement import judge
 from ganvas.papers.program import Desk, Program
@@ -47,7 +48,9 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the paper does not exist, or has no such scale.
+        DataError: the seed is out of range.
     """
+    require_seed("seed", cfg.seed)
     paper = read_paper(cfg.paper)
     claims = paper.at(cfg.scale)
     study, started = f"{paper.name}-{cfg.scale}", time.monotonic()

@@ -35,6 +35,8 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
         raise ConfigError(
             f"batch_size={cfg.batch_size} is no multiple of pack={model.pack}; write batch_size={model.pack * 32}"
         )
+    if cfg.batch_size > (n := len(data.examples("train"))):
+        raise ConfigError(f"batch_size={cfg.batch_size}: data={data.source.name} has {n} training images; lower it")
     _check_classes(data, model)
     _check_optimizers(model)
     if extractor is not None:
@@ -72,7 +74,7 @@ def _check_optimizers(model: Model) -> None:
         model.configure_optimizers()
     except ScheduleError as error:
         raise ConfigError(str(error)) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"optimizer: {error}; write only arguments that its class takes") from error
 
 

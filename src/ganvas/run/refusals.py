@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError
 from ganvas.data.seeding import require_seed
+from ganvas.run.request import GROUPS, Job
 
+_EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
+_LEAST: Final = {
+    "budget.images": 1,
+    "log.every": 1,
+    "checkpoint.every": 1,
+    "grid.every": 1,
+    "grid.rows": 1,
+    "grid.columns": 1,
+    "score.every": 1,
+}
+"""Keys with the smallest value that they can have."""
 _REPLACED: Final = {
     "gradient_clip_val": "gradient_clip",
     "gradient_clip_algorithm": "gradient_clip",
@@ -19,19 +31,33 @@ _REPLACED: Final = {
 """Arguments of Lightning's trainer that only automatic optimisation has, each with ganvas's key for the same."""
 
 
-def refuse(cfg: DictConfig) -> None:
+def refuse(cfg: DictConfig, job: Job) -> None:
     """Refuse values that would fail or mislead after training has begun.
 
     Args:
         cfg: the composed config of a training.
+        job: the request.
 
     Raises:
-        ConfigError: the name of the study, or an argument of the trainer.
+        ConfigError: a number, the name of the study, or an argument of the trainer.
         DataError: a seed out of range.
     """
+    if lacking := [group for group in GROUPS if group not in job.choices]:
+        raise ConfigError(
+            f"{lacking[0]}: expected the name of one config; write for example {lacking[0]}={_EXAMPLES[lacking[0]]}"
+        )
+    if not isinstance(cfg.trainer, DictConfig):
+        raise ConfigError(f"trainer={cfg.trainer}: expected arguments of Lightning's Trainer; write trainer.devices=1")
+    if not cfg.tracking.experiment.strip():
+        raise ConfigError("tracking.experiment is empty; write tracking.experiment=NAME")
     require_seed("seed", cfg.seed)
     require_seed("score.seed", cfg.score.seed)
     require_seed("score.seed_during", cfg.score.seed_during)
+    for key, least in _LEAST.items():
+        if (value := OmegaConf.select(cfg, key)) is not None and value < least:
+            raise ConfigError(f"{key}={value}: expected at least {least}; write {key}={least}")
+    if cfg.gradient_clip is not None and not cfg.gradient_clip > 0:
+        raise ConfigError(f"gradient_clip={cfg.gradient_clip}: expected a norm above 0; write null for no clipping")
     if cfg.study is not None:
         require_study_name(cfg.study)
     for argument, own in _REPLACED.items():

@@ -52,7 +52,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     keep_freed_memory()
     cfg, job, resumed = resume(cfg, job)
     check(cfg)
-    refuse(cfg)
+    refuse(cfg, job)
     with alone_in(job.output):
         return _train(cfg, job, resumed)
 

@@ -120,8 +120,14 @@ def device_of(name: str | None) -> torch.device:
 
     Args:
         name: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: torch knows no such device.
     """
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise ConfigError(f"device={name}: {error}; write cpu, cuda or cuda:1") from error
 
 
 def open_subject(source: str | None, device: torch.device, trust: Iterable[str] = ()) -> Subject:
