@@ -23,7 +23,7 @@ from ganvas.tracking.journal import Journal
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.store import StoreError, tracking_uri
-from ganvas.tracking.sync import NotDeliveredError, require_delivered, sync, undelivered
+from ganvas.tracking.sync import NotDeliveredError, end_dead_runs, require_delivered, sync, undelivered
 
 STEPS = range(0, 400, 4)
 
@@ -134,7 +134,8 @@ KILLED = """
     from pathlib import Path
     import torch
     from ganvas.tracking.mlflow_run import MlflowRun
-    with MlflowRun.start("test", "killed", {}, output=Path("outputs/a"), **eval(sys.argv[1])) as run:
+    tags, output = {"ganvas.output": Path("outputs/a").absolute()}, Path("outputs/a")
+    with MlflowRun.start("test", "killed", tags, output=output, **eval(sys.argv[1])) as run:
         print(run.id, flush=True)
         for step in range(0, 40_000, 4):
             run.metrics({"train/a": step / 3, "train/b": -step}, step=step)
@@ -176,6 +177,18 @@ def test_a_killed_run_lacks_nothing_and_is_killed_and_goes_on_without_hole_or_du
     assert is_whole(run_id, range(0, 40_000, 4)).info.status == "FINISHED"
     pictures = [f.path for f in MlflowClient(tracking_uri()).list_artifacts(run_id, "images") if f.path.endswith("png")]
     assert len(pictures) == len({path.split("+step+")[1].split("+")[0] for path in pictures}) == 100
+
+
+def test_a_later_command_ends_the_dead_and_leaves_the_living(caplog):
+    process, run_id = run_and_kill({}, "wait")
+    client = MlflowClient(tracking_uri())
+    end_dead_runs(client)
+    assert client.get_run(run_id).info.status == "RUNNING" and not caplog.messages
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert main(["report", "nothing"]) == 2  # any command that reads the store
+    assert is_whole(run_id, range(0, 20_001, 4)).info.status == "KILLED"
+    assert [run_id in message and "ended as KILLED" in message for message in caplog.messages] == [True]
 
 
 class Blind(MlflowClient):

@@ -23,6 +23,7 @@ from ganvas.reports.ranking import comparison_rows, configuration_rows, rankings
 from ganvas.reports.studies import Studies, choose_score, load, publish, runs_table, without_formulas
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.store import existing_store
+from ganvas.tracking.sync import end_dead_runs
 
 PAGE = "report.html"
 
@@ -52,6 +53,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.direction not in (None, "lower", "higher") or cfg.shown < 1:
         raise ConfigError(f"direction is lower or higher, got {cfg.direction}; shown is at least 1, got {cfg.shown}")
     client = existing_store()
+    end_dead_runs(client)
     studies = load(client, list(cfg.studies))
     score, lower = choose_score(studies, cfg.score, cfg.direction)
     digits = protocol_fingerprint(studies.table, score)

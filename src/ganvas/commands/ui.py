@@ -36,8 +36,18 @@ def main(arguments: list[str]) -> None:
     address = ["--host", options.host, "--port", str(options.port)]
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking_uri(), *address]
     with _served(command) as server:
+        _end_dead_runs()
         if code := server.wait():
             raise subprocess.CalledProcessError(code, command)
+
+
+def _end_dead_runs() -> None:
+    """Correct what the page would show, while the server starts, which takes longer."""
+    from ganvas.tracking.store import StoreError, existing_store
+    from ganvas.tracking.sync import end_dead_runs
+
+    with suppress(StoreError):  # there is no store yet
+        end_dead_runs(existing_store())
 
 
 @contextmanager

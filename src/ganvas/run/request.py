@@ -23,7 +23,8 @@ from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, 
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
-from ganvas.tracking.sync import deliver_earlier
+from ganvas.tracking.store import open_store
+from ganvas.tracking.sync import deliver_earlier, end_dead_runs
 
 GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
@@ -98,8 +99,11 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
     tags = _tags(cfg, job)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
-    if run_id is not None and resumed is not None and not cfg.tracking.offline:
-        deliver_earlier(resumed[0], run_id, job.output)
+    if not cfg.tracking.offline:
+        if cfg.tracking.parent is None:  # the jobs of a sweep would meet each other here
+            end_dead_runs(open_store(cfg.tracking.experiment)[0])
+        if run_id is not None and resumed is not None:
+            deliver_earlier(resumed[0], run_id, job.output)
     with MlflowRun.start(
         cfg.tracking.experiment,
         job.name,

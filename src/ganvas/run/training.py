@@ -129,7 +129,6 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
 def _silence() -> None:
     """Silence Lightning's messages and warnings that do not concern a run; its errors are exceptions."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
     for message in (
         "Found .* module.s. in eval mode",
         "`isinstance.treespec, LeafSpec.` is deprecated",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking import limits
+from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.delivery import Delivery, missing
 from ganvas.tracking.hierarchy import NOT_LOGGED_TAG, OUTCOME_TAG
 from ganvas.tracking.journal import Cursor, Journal, JournalBusy, journals
@@ -20,6 +22,8 @@ from ganvas.tracking.outcomes import INTERRUPTED, one_line
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.sqlite import sqlite_file
 from ganvas.tracking.store import StoreError, no_retries, open_store, tracking_uri, without_password
+
+_logger = logging.getLogger("ganvas.tracking")
 
 _SILENCE: Final = 600.0
 """Seconds without a sign of life after which a process on another machine counts as dead."""
@@ -73,6 +77,23 @@ def sync(folder: Path, anywhere: bool = False) -> Iterator[Synced]:
                 yield _synced(journal, anywhere)
         except JournalBusy:
             yield Synced(journal, running=True)
+
+
+def end_dead_runs(client: MlflowClient) -> None:
+    """End the runs as KILLED that the store holds as RUNNING and whose process died, and deliver what they logged.
+
+    A run is left as it is if its output folder is on another machine, or its process lives.
+
+    Args:
+        client: client of the store.
+    """
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
+        output = run.data.tags.get(OUTPUT_TAG, "")
+        journal = Journal.of_run(Path(output), run.info.run_id) if output else None
+        for one in [] if journal is None else sync(journal.folder):
+            if one.killed:
+                _logger.warning("run %s in %s: its process had died; it is ended as KILLED", one.run_id, output)
 
 
 def undelivered(folder: Path) -> list[Path]:
