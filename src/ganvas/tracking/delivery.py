@@ -9,36 +9,35 @@ other entry can be delivered twice without a trace.
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-import uuid
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Literal, final
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, final
 
-import numpy as np
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.tracking.multimedia import compress_image_size, convert_to_pil_image
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
 
 from ganvas.tracking import limits
-from ganvas.tracking.hierarchy import FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG
+from ganvas.tracking.entries import FILES, RECORDS, Entry, GoneError, Target
+from ganvas.tracking.hierarchy import NOT_LOGGED_TAG
 from ganvas.tracking.journal import Cursor, Journal, parsed
 from ganvas.tracking.store import impatient
 
 _logger = logging.getLogger("ganvas.tracking")
 
-RESUMED_TAG: Final = "ganvas.resumed_with"
 Queue = Literal["records", "files"]
-_KINDS: Final[dict[Queue, tuple[str, ...]]] = {
-    "records": ("begin", "metrics", "params", "tags", "dataset", "end"),
-    "files": ("text", "image", "artifact"),
-}
+_KINDS: Final[Mapping[Queue, Mapping[str, Callable[[Target, Entry], None]]]] = {"records": RECORDS, "files": FILES}
 _BATCH: Final = 1000
 """Metrics in one call, MLflow's limit."""
+
+
+def kinds(queue: Queue) -> tuple[str, ...]:
+    """Kinds of the entries in a queue.
+
+    Args:
+        queue: ``records`` or ``files``.
+    """
+    return (*_KINDS[queue], *(["metrics"] if queue == "records" else []))
 
 
 @final
@@ -57,7 +56,8 @@ class Delivery:
         self._doubtful = self.position > 0
         self._points: list[Metric] = []
         self._read = self.position
-        self._marks = tuple(f'{{"kind": "{kind}"'.encode() for kind in _KINDS[queue])
+        self._write = _KINDS[queue]
+        self._marks = tuple(f'{{"kind": "{kind}"'.encode() for kind in kinds(queue))
 
     @property
     def position(self) -> int:
@@ -79,10 +79,10 @@ class Delivery:
         self._send()
         self._advance(self._read)
 
-    def _take(self, entry: dict[str, Any], end: int) -> None:
+    def _take(self, entry: Entry, end: int) -> None:
         if entry["kind"] != "metrics":
             self._send()
-            self._try(entry["kind"], lambda: self._write(entry, end))
+            self._try(entry)
             self._advance(end)
             return
         points = _points(entry)
@@ -132,94 +132,25 @@ class Delivery:
             setattr(self._cursor, self._queue, position)
             self._journal.save(self._cursor)
 
-    def _try(self, kind: str, write: Callable[[], None]) -> None:
+    def _try(self, entry: Entry) -> None:
         """Deliver; what can never be delivered is counted and passed over, or it would hold up all that follows."""
         try:
-            write()
+            self._write[entry["kind"]](Target(self._client, self._cursor.run_id, self._journal), entry)
         except Exception as error:
             if not self._is_final(error):
                 raise
-            self._refuse(kind, error)
+            self._refuse(entry["kind"], error)
 
     def _refuse(self, kind: str, error: Exception) -> None:
         self._cursor.refused[kind] = self._cursor.refused.get(kind, 0) + 1
         _logger.warning("run %s: the store refuses an entry: %s: %s", self._cursor.run_id, kind, error)
 
     def _is_final(self, error: Exception) -> bool:
-        if isinstance(error, _GoneError):
+        if isinstance(error, GoneError):
             return True
         refused = isinstance(error, MlflowException) and error.error_code == "INVALID_PARAMETER_VALUE"
         # A run in the trash refuses everything, and can be brought back.
         return refused and self._client.get_run(self._cursor.run_id).info.lifecycle_stage == "active"
-
-    def _write(self, entry: dict[str, Any], end: int) -> None:
-        run_id, kind = self._cursor.run_id, entry["kind"]
-        if kind == "begin":
-            begin(self._client, run_id, entry["tags"])
-        elif kind == "params":
-            self._params(entry["values"])
-        elif kind == "tags":
-            self._client.log_batch(run_id, tags=_tags(entry["values"]))
-        elif kind == "dataset":
-            dataset = Dataset(**entry["dataset"])
-            inputs = [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, entry["split"])])]
-            self._client.log_inputs(run_id, inputs)
-        elif kind == "end":
-            self._client.set_terminated(run_id, entry["status"], entry["time"])
-        elif kind == "text":
-            self._client.log_text(run_id, entry["text"], entry["path"])
-        else:
-            self._file(entry, end)
-
-    def _params(self, values: dict[str, str]) -> None:
-        """Log parameters; those that a resumed run changes go into a tag, because MLflow's cannot change."""
-        recorded = self._client.get_run(self._cursor.run_id).data.params
-        changed = [f"{k}: {recorded[k]} -> {v}" for k, v in values.items() if recorded.get(k, v) != v]
-        new = [Param(key, value) for key, value in values.items() if key not in recorded]
-        self._client.log_batch(self._cursor.run_id, params=new)
-        if changed:
-            self._client.log_batch(self._cursor.run_id, tags=limits.tags({RESUMED_TAG: "; ".join(changed)}))
-
-    def _file(self, entry: dict[str, Any], end: int) -> None:
-        kept = self._journal.kept(entry["file"])
-        if not kept.exists():
-            raise _GoneError(f"{kept} is not there any more")
-        with tempfile.TemporaryDirectory() as folder:
-            if entry["kind"] == "image":
-                self._image(entry, np.load(kept, allow_pickle=False), Path(folder), end)
-            else:
-                named = Path(folder) / Path(entry["name"]).name
-                _name(kept.absolute(), named)
-                self._client.log_artifact(self._cursor.run_id, str(named), entry["folder"])
-
-    def _image(self, entry: dict[str, Any], array: np.ndarray, folder: Path, end: int) -> None:
-        """Log a picture as ``MlflowClient.log_image`` does, but twice under the same name."""
-        image, series = convert_to_pil_image(array), entry["key"].replace("/", "~")
-        own = uuid.uuid5(uuid.NAMESPACE_OID, f"{self._journal.folder.name} {end}")
-        name = f"{series}+step+{entry['step']}+timestamp+{entry['time']}+{own}"
-        image.save(folder / f"{name}.png")
-        compress_image_size(image).save(folder / f"{name}+compressed.webp")
-        for path in sorted(folder.iterdir()):
-            self._client.log_artifact(self._cursor.run_id, str(path), "images")
-        self._client.set_tag(self._cursor.run_id, MLFLOW_LOGGED_IMAGES, True)
-
-
-class _GoneError(Exception):
-    """A file that the journal names is not there."""
-
-
-def begin(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:
-    """Mark a run as RUNNING, with its tags and without those of an earlier end.
-
-    Args:
-        client: client of the store.
-        run_id: MLflow's id of the run.
-        tags: by name.
-    """
-    client.update_run(run_id, status="RUNNING")
-    client.log_batch(run_id, tags=_tags(tags))
-    for tag in {FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG} & client.get_run(run_id).data.tags.keys():
-        client.delete_tag(run_id, tag)
 
 
 def mark_as_incomplete(client: MlflowClient, run_id: str, what: str) -> None:
@@ -245,28 +176,17 @@ def missing(journal: Journal, cursor: Cursor) -> dict[str, int]:
         cursor: how far the store has it.
     """
     counts: Counter[str] = Counter(cursor.refused)
-    for queue, start in (("records", cursor.records), ("files", cursor.files)):
+    positions: dict[Queue, int] = {"records": cursor.records, "files": cursor.files}
+    for queue, start in positions.items():
         for entry in journal.read(start):
-            if entry["kind"] in _KINDS[queue]:  # type: ignore[index]
+            if entry["kind"] in kinds(queue):
                 counts[entry["kind"]] += len(entry["values"]) if entry["kind"] == "metrics" else 1
     return dict(counts)
 
 
-def _name(kept: Path, named: Path) -> None:
-    """Give a kept file its own name again."""
-    try:
-        named.symlink_to(kept)
-    except OSError:  # Windows, without the right to make links
-        shutil.copyfile(kept, named)
-
-
-def _points(entry: dict[str, Any]) -> list[Metric]:
+def _points(entry: Entry) -> list[Metric]:
     return [Metric(key, value, entry["time"], entry["step"]) for key, value in entry["values"].items()]
 
 
 def _identity(point: Metric) -> tuple[str, int, int, str]:
     return point.key, point.timestamp, point.step, repr(float(point.value))
-
-
-def _tags(values: dict[str, str]) -> list[RunTag]:
-    return [RunTag(key, value) for key, value in values.items()]

@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.tracking.context.default_context import DefaultRunContext
 
 from ganvas.tracking import limits
-from ganvas.tracking.delivery import begin
+from ganvas.tracking.entries import Target, begin
 from ganvas.tracking.journal import LOCAL, Cursor, Journal
 from ganvas.tracking.outcomes import one_line
 from ganvas.tracking.owner import Owner
@@ -92,7 +92,7 @@ def connect(journal: Journal, cursor: Cursor, entry: Mapping[str, Any]) -> Mlflo
     try:
         client, experiment_id = open_store(entry["experiment"])
         if goes_on:
-            begin(client, goes_on, entry["tags"])
+            begin(Target(client, goes_on, journal), entry)
         else:
             cursor.run_id = create(client, experiment_id, journal, entry)
     except Exception as error:
