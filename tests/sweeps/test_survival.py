@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from ..servers import free_port, postgresql
 from .conftest import TWELVE
 
 DONE = 240
@@ -59,40 +59,16 @@ def test_twelve_jobs_killed_three_times_end_as_twelve(start, store, runs_of, sum
     all_is_well(runs_of("twelve"), store)
 
 
-@pytest.fixture
-def postgresql(tmp_path):
-    """A server of our own, by whatever account it wants."""
-    places = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    initdb = next((str(p / "initdb") for p in places if (p / "initdb").exists()), shutil.which("initdb"))
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install ganvas[postgres]")
-    tools, data = Path(initdb).resolve().parent, Path("/tmp") / f"ganvas-pg-{os.getpid()}"
-    data.mkdir()
-    account = []
-    if os.getuid() == 0:
-        if shutil.which("runuser") is None:
-            pytest.skip("PostgreSQL refuses to run as root, and there is no runuser")
-        shutil.chown(data, "postgres")
-        account = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    run = lambda *a: subprocess.run([*account, *a], check=True, capture_output=True, cwd="/")  # noqa: E731
-    run(str(tools / "initdb"), "-D", f"{data}/db", "-U", "ganvas", "--auth=trust")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {data}"
-    run(str(tools / "pg_ctl"), "-D", f"{data}/db", "-w", "-l", f"{data}/log", "-o", options, "start")
-    run(str(tools / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "ganvas", "sweeps")
-    yield f"postgresql://ganvas@127.0.0.1:{port}/sweeps"
-    run(str(tools / "pg_ctl"), "-D", f"{data}/db", "-m", "immediate", "stop")
-    shutil.rmtree(data, ignore_errors=True)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_workers_on_one_postgresql_study_are_killed_and_end_as_twelve(start, store, runs_of, postgresql):
+def test_two_workers_on_one_postgresql_study_are_killed_and_end_as_twelve(start, store, runs_of):
+    with postgresql() as server:
+        _kill_two_workers(start, [*TWELVE, f"hydra.sweeper.storage={server.database('sweeps')}"])
+        all_is_well(runs_of("twelve"), store)
+
+
+def _kill_two_workers(start, line):
     rng = random.Random(12)
-    line = [*TWELVE, f"hydra.sweeper.storage={postgresql}"]
     for _ in range(3):
         both = [start(*line), start(*line)]
         time.sleep(rng.uniform(14, 24))
@@ -107,7 +83,6 @@ def test_two_workers_on_one_postgresql_study_are_killed_and_end_as_twelve(start,
     for process in both:
         said, _ = process.communicate(timeout=DONE)
         assert process.returncode == 0, said[-3000:]
-    all_is_well(runs_of("twelve"), store)
 
 
 @pytest.fixture
@@ -122,9 +97,7 @@ def mysql(tmp_path):
     account = ["--user=root"] if os.getuid() == 0 else []
     new = [install, *account, f"--datadir={data}/db", "--auth-root-authentication-method=normal"]
     subprocess.run(new, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     where = [f"--datadir={data}/db", f"--socket={data}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
     process = subprocess.Popen([server, "--no-defaults", *account, *where], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

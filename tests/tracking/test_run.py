@@ -405,3 +405,9 @@ def test_a_run_is_abstract_and_its_two_classes_are_whole():
     with pytest.raises(TypeError, match="abstract"):
         Run()
     assert not MlflowRun.__abstractmethods__ and not SilentRun.__abstractmethods__
+
+
+def test_a_long_name_fits_into_a_database_server(client):
+    with MlflowRun.start("test", "n" * 251, {}, output=Path("out")) as run:
+        pass
+    assert client.get_run(run.id).info.run_name == "n" * 249 + "…"

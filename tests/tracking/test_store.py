@@ -11,6 +11,8 @@ import pytest
 
 from ganvas.tracking.store import StoreError, open_store, tracking_uri, without_password
 
+from ..servers import free_port
+
 
 def test_default_is_sqlite_in_the_working_folder(store):
     assert tracking_uri() == f"sqlite:///{store}/mlflow.db"
@@ -53,17 +55,11 @@ def test_two_processes_create_the_store_at_once(tmp_path):
     assert (folder / "mlflow.db").exists()
 
 
-def _free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     "scheme", ["http://user:secret@127.0.0.1:{port}", "postgresql://user:secret@127.0.0.1:{port}/db"]
 )
 def test_unreachable_server_is_named_quickly_without_its_password(store, monkeypatch, scheme):
-    uri = scheme.format(port=_free_port())
+    uri = scheme.format(port=free_port())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     start = time.monotonic()
     with pytest.raises(StoreError) as caught:

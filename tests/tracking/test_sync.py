@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -335,49 +334,3 @@ def test_a_process_of_another_machine_is_dead_after_ten_silent_minutes(monkeypat
     os.utime(journal.folder, (old, old))
     (one,) = synced()
     assert one.killed and MlflowClient(tracking_uri()).get_run(one.run_id).info.status == "KILLED"
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def serve(port, store):
-    line = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    line += ["--backend-store-uri", f"sqlite:///{store}/mlflow.db", "--artifacts-destination", f"{store}/served"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process
-        time.sleep(0.2)
-    raise TimeoutError
-
-
-def stop(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-@pytest.mark.slow
-def test_a_server_that_is_killed_and_comes_back_after_the_run(store, monkeypatch):
-    port = _free_port()
-    server = serve(port, store)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    try:
-        with start() as run:
-            log(run, STEPS[:50])
-            run.flush()
-            stop(server)
-            log(run, STEPS[50:])
-            run.image("samples", torch.zeros(1, 8, 8, dtype=torch.uint8), step=4)
-        assert run.undelivered["metrics"] == 100
-        assert main(["sync"]) == 1
-        server = serve(port, store)
-        assert main(["sync"]) == 0
-        assert is_whole(run.id).info.status == "FINISHED"
-        assert len(MlflowClient(tracking_uri()).list_artifacts(run.id, "images")) == 2
-    finally:
-        stop(server)

@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, left_out, study_runs, tidy
+from ganvas.tracking import limits
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
@@ -171,6 +172,6 @@ def _record(client: MlflowClient, studies: Studies, name: str) -> str:
         return studies.records[name].info.run_id
     some = studies.table["run_id"][studies.table["study"] == name].iloc[0]
     experiment = client.get_run(str(some)).info.experiment_id
-    run = client.create_run(experiment, run_name=name, tags={ROLE: STUDY, STUDY_TAG: name})
+    run = client.create_run(experiment, run_name=limits.name(name), tags={ROLE: STUDY, STUDY_TAG: name})
     client.set_terminated(run.info.run_id)
     return run.info.run_id

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganvas.config import ConfigError
 from ganvas.data.seeding import require_seed
 from ganvas.run.request import GROUPS, Job
+from ganvas.tracking.limits import EXPERIMENT
 
 _EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
@@ -48,8 +49,10 @@ def refuse(cfg: DictConfig, job: Job) -> None:
         )
     if not isinstance(cfg.trainer, DictConfig):
         raise ConfigError(f"trainer={cfg.trainer}: expected arguments of Lightning's Trainer; write trainer.devices=1")
-    if not cfg.tracking.experiment.strip():
-        raise ConfigError("tracking.experiment is empty; write tracking.experiment=NAME")
+    if not 0 < len(cfg.tracking.experiment.strip()) <= EXPERIMENT:
+        raise ConfigError(
+            f"tracking.experiment has {len(cfg.tracking.experiment)} characters; expected a name of 1 to {EXPERIMENT}"
+        )
     require_seed("seed", cfg.seed)
     require_seed("score.seed", cfg.score.seed)
     require_seed("score.seed_during", cfg.score.seed_during)

@@ -164,7 +164,7 @@ class Hierarchy:
 
     def _make(self, name: str, tags: Mapping[str, Any], params: Mapping[str, Any]) -> str:
         written = {tag.key: tag.value for tag in limits.tags(tags)}
-        run = self._client.create_run(self._experiment, run_name=name, tags=written)
+        run = self._client.create_run(self._experiment, run_name=limits.name(name), tags=written)
         self._client.log_batch(run.info.run_id, params=limits.params(params))
         return run.info.run_id
 

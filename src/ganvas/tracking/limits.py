@@ -13,6 +13,10 @@ from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH,
 
 CONFIG_FILE = "config.yaml"
 """Artifact with the whole resolved configuration."""
+EXPERIMENT = 256
+"""Characters of the name of an experiment that every database holds."""
+_NAME = 250
+"""Characters of the name of a run that every database holds."""
 
 
 def key(name: str) -> str:
@@ -26,6 +30,15 @@ def key(name: str) -> str:
     if len(clean) <= MAX_ENTITY_KEY_LENGTH:
         return clean
     return f"{clean[: MAX_ENTITY_KEY_LENGTH - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def name(text: str) -> str:
+    """Cut the name of a run to what a database server holds; SQLite would hold any.
+
+    Args:
+        text: any text.
+    """
+    return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
 
 
 def unique_keys(names: Iterable[str]) -> dict[str, str]:

@@ -126,7 +126,7 @@ def create(client: MlflowClient, experiment_id: str, journal: Journal, entry: Ma
     if found := client.search_runs([experiment_id], f"tags.`{JOURNAL_TAG}` = '{name}'", max_results=1):
         return found[0].info.run_id
     tags = {**entry["tags"], JOURNAL_TAG: name}
-    return client.create_run(experiment_id, entry["time"], tags, entry["name"]).info.run_id
+    return client.create_run(experiment_id, entry["time"], tags, limits.name(entry["name"])).info.run_id
 
 
 def known_in_store(client: MlflowClient, run_id: str) -> Known:
