@@ -166,14 +166,7 @@ def no_space(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
 
 
-def no_locks(tmp_path, monkeypatch):
-    def acquire(*_, **__):
-        raise NotImplementedError("FileSystem does not appear to support flock")
-
-    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
-
-
-@pytest.mark.parametrize("obstacle", [no_folder, no_space, no_locks])
+@pytest.mark.parametrize("obstacle", [no_folder, no_space])
 def test_a_folder_that_cannot_be_written_costs_a_warning_not_the_features(tmp_path, monkeypatch, obstacle):
     """A training of days must not end with an error because of its cache."""
     obstacle(tmp_path, monkeypatch)

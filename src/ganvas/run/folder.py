@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.config import ConfigError
 from ganvas.storage.atomic import LOCK
+from ganvas.storage.locks import locked
 
 
 @contextmanager
@@ -23,22 +24,20 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: another training writes to the folder.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
-    if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
-        with suppress(OSError, NotImplementedError):  # no locks, or not writable: the training itself reports this
-            folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as lock:
+        if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             _take(lock, folder)
-    try:
         yield
-    finally:
-        lock.release()
 
 
-def _take(lock: FileLock, folder: Path) -> None:
+def _take(lock: ExitStack, folder: Path) -> None:
     try:
-        lock.acquire()
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.enter_context(locked(folder / LOCK, 0))
     except Timeout:
         raise ConfigError(
             f"paths.output={folder}: another training writes to this folder; wait for its end, or write another "
             "paths.output"
         ) from None
+    except OSError:
+        pass  # not writable: the training itself reports this

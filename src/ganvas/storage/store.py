@@ -19,19 +19,15 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from ganvas.storage.atomic import write_atomically
+from ganvas.storage.locks import locked
 
 _STATED: Final = "ganvas"
 """The only key of the file's metadata: with several keys safetensors has no fixed order, and bytes would differ."""
-_UNUSABLE: Final = (OSError, NotImplementedError)
-"""Errors that a folder without space, permissions or file locks raises."""
-_FOR_ALL: Final = 0o666
-"""Mode of a lock, less the umask: where a folder is shared, all its users must be able to lock."""
 _DAMAGED: Final = (SafetensorError, OSError, KeyError, ValueError, TypeError)
 
 
@@ -75,8 +71,8 @@ class Store:
         with ExitStack() as lock:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                lock.enter_context(FileLock(path.with_suffix(".lock"), mode=_FOR_ALL))
-            except _UNUSABLE as error:
+                lock.enter_context(locked(path.with_suffix(".lock"), -1))
+            except OSError as error:
                 found = _read(path, check) if os.access(path, os.R_OK) else None  # files are whole without the lock too
                 if found is None:
                     _warn_unusable(self.folder, error)
@@ -86,7 +82,7 @@ class Store:
             found = _checked(compute(), check)
             try:
                 _write(path, found)
-            except _UNUSABLE as error:
+            except OSError as error:
                 _warn_unusable(self.folder, error)
             return found
 

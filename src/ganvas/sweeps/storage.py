@@ -14,10 +14,10 @@ from pathlib import Path
 
 import optuna
 import sqlalchemy
-from filelock import FileLock
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Engine, make_url
 
+from ganvas.storage.locks import locked
 from ganvas.sweeps import SweepError
 from ganvas.tracking.store import without_password
 
@@ -85,7 +85,7 @@ def exclusively(storage: RDBStorage, name: str) -> AbstractContextManager[None]:
 def _file_lock(url: str, engine: Engine | None, name: str) -> Iterator[None]:
     file = Path(make_url(url).database or "")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock", timeout=_PATIENCE):
+    with locked(Path(f"{file}.lock"), _PATIENCE):
         yield
 
 

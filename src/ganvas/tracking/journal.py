@@ -14,15 +14,16 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ganvas.storage.atomic import write_json
+from ganvas.storage.locks import locked
 
 FOLDER: Final = "journal"
 """In an output folder; holds one folder for each run that was logged there."""
@@ -111,18 +112,15 @@ class Journal:
             JournalBusy: another process has it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / _LOCK, timeout=_LOCK_SECONDS)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise JournalBusy(f"another process logs to the journal {self.folder}, or delivers it") from error
-        except NotImplementedError:  # a file system without locks
-            pass
-        try:
-            yield
-        finally:
-            self.close()
-            lock.release()
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(locked(self.folder / _LOCK, _LOCK_SECONDS))
+            except Timeout as error:
+                raise JournalBusy(f"another process logs to the journal {self.folder}, or delivers it") from error
+            try:
+                yield
+            finally:
+                self.close()
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one entry.

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.tracking import MlflowClient
 from mlflow.utils.uri import get_uri_scheme
 
+from ganvas.storage.locks import locked
 from ganvas.tracking.moved import MLRUNS, follow_move
 from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
 
@@ -154,7 +154,7 @@ def _creation_lock(uri: str) -> AbstractContextManager:
     if file is None:
         return nullcontext()
     file.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{file}.lock", timeout=_SCHEMA_SECONDS)
+    return locked(Path(f"{file}.lock"), _SCHEMA_SECONDS)
 
 
 def _knock(uri: str) -> None:
