@@ -15,6 +15,7 @@ from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, left_out, study_runs, tidy
 from ganvas.tracking import limits
 from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
 FOLDER = "report"
@@ -122,8 +123,7 @@ def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> di
                 for path in paths:
                     client.log_artifact(run_id, str(path), folder)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
-        message = f"the report is written, but the MLflow store {tracking_uri()} did not take it: {reason}"
+        message = f"the report is written, but the MLflow store {tracking_uri()} did not take it: {reason(error)}"
         raise StoreError(without_password(message)) from error
     return found
 

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Engine, make_url
 
 from ganvas.storage.locks import locked
 from ganvas.sweeps import SweepError
+from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import without_password
 
 BEAT = 15
@@ -66,9 +67,8 @@ def open_storage(url: str) -> RDBStorage:
         with _LOCKS[make_url(url).get_backend_name()](url, None, "tables"):
             return RDBStorage(url, arguments, heartbeat_interval=BEAT, grace_period=GRACE)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         fix = "hydra.sweeper.storage takes sqlite:///FILE, postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME"
-        raise SweepError(without_password(f"cannot use the storage {url}: {reason}; {fix}")) from error
+        raise SweepError(without_password(f"cannot use the storage {url}: {reason(error)}; {fix}")) from error
 
 
 def exclusively(storage: RDBStorage, name: str) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking import limits
+from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
 FOLDER = "scores"
@@ -44,8 +45,7 @@ def log_scores(
             for path in files:
                 client.log_artifact(run_id, str(path), FOLDER)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
-        message = f"the scores were measured, but the MLflow store {tracking_uri()} did not take them: {reason}"
+        message = f"the scores were measured, but the MLflow store {tracking_uri()} did not take them: {reason(error)}"
         raise StoreError(without_password(message)) from error
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from ganvas.tracking import limits
 from ganvas.tracking.signals import is_interruption
 
 FAILURE_FILE = "failure.txt"
 FINISHED, NAN, ERROR, PRUNED, INTERRUPTED = "finished", "nan", "error", "pruned", "interrupted"
+_REMARK: Final = re.compile(r"\(raised as a result of [^)]*\)\s*")
 
 
 class NonFiniteError(RuntimeError):
@@ -58,11 +62,21 @@ def status(error: BaseException | None) -> str:
     return statuses.get(outcome(error), "FAILED")
 
 
+def reason(error: BaseException) -> str:
+    """Return the line of an error's message that says why.
+
+    Args:
+        error: any exception; SQLAlchemy's put a remark about themselves before it.
+    """
+    lines = _REMARK.sub("", str(error)).strip().splitlines()
+    return (lines or [type(error).__name__])[0][:400]
+
+
 def one_line(error: BaseException) -> str:
     """Name an error and its reason in one line.
 
     Args:
         error: any exception.
     """
-    reason = " ".join(str(error).split())
-    return limits.shortened(f"{type(error).__name__}: {reason}", 1000, FAILURE_FILE)
+    message = " ".join(_REMARK.sub("", str(error)).split())
+    return limits.shortened(f"{type(error).__name__}: {message}", 1000, FAILURE_FILE)

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking.artifacts import download
+from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import StoreError, existing_store
 
 RERUN_TAG = "ganvas.rerun_of"
@@ -61,9 +62,8 @@ def recorded(run_id: str) -> Recorded:
         run = client.get_run(run_id)
         config, provenance, result = (_text(client, run_id, file) for file in _FILES)
     except (MlflowException, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise RecordError(
-            f"{run_id}: no run that came to its end in this store ({reason}); "
+            f"{run_id}: no run that came to its end in this store ({reason(error)}); "
             "give the id of a FINISHED run of ganvas train"
         ) from error
     tags = run.data.tags

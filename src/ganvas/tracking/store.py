@@ -21,6 +21,7 @@ from mlflow.utils.uri import get_uri_scheme
 
 from ganvas.storage.locks import locked
 from ganvas.tracking.moved import MLRUNS, follow_move
+from ganvas.tracking.outcomes import reason
 from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
 
 _SECONDS = 8
@@ -196,8 +197,7 @@ def _explained(uri: str) -> Iterator[None]:
     except Exception as error:
         if (file := sqlite_file(uri)) and is_half_made(file, str(error)):
             raise HalfMadeStoreError(_how_to_mend(file)) from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
-        message = f"cannot use the MLflow store {uri}: {reason.rstrip('.')}. {_fix(uri)}"
+        message = f"cannot use the MLflow store {uri}: {reason(error).rstrip('.')}. {_fix(uri)}"
         raise StoreError(without_password(message)) from error
 
 

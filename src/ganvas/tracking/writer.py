@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final, final
 
+from ganvas.tracking.outcomes import reason
+
 _logger = logging.getLogger("ganvas.tracking")
 
 _INTERVAL = 5.0
@@ -100,10 +102,9 @@ class Writer:
         except Exception as raised:
             error = raised
         if error is not None and self._failures == 0:
-            reason = (str(error).strip().splitlines() or [""])[0][:300]
             _logger.warning(
                 "the store does not take the log: %s: %s. Training goes on; the log is kept beside the results.",
-                *(type(error).__name__, reason),
+                *(type(error).__name__, reason(error)),
             )
         with self._round:
             self.error = error
