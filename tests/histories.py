@@ -6,13 +6,19 @@ from ganvas.tracking.store import tracking_uri
 
 
 def numbers(run_id):
-    """Steps and values by key; of what the clock gives only the steps."""
+    """Steps and values by key; of what the clock gives only the steps.
+
+    The cost is the sum over all processes so far; one that is killed just before its end has logged its own part.
+    """
     client = MlflowClient(tracking_uri())
     found = {}
     for key in client.get_run(run_id).data.metrics:
         points = sorted((m.step, m.value) for m in client.get_metric_history(run_id, key))
-        timed = key.startswith("cost/") or key.endswith("images_per_second")
-        found[key] = [step for step, _ in points] if timed else points
+        if key.startswith("cost/"):
+            points = sorted({step for step, _ in points})
+        elif key.endswith("images_per_second"):
+            points = [step for step, _ in points]
+        found[key] = points
     return found
 
 

@@ -24,7 +24,7 @@ from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import open_store
-from ganvas.tracking.sync import deliver_earlier, end_dead_runs
+from ganvas.tracking.sync import deliver_dead, deliver_earlier, end_dead_runs
 
 GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
@@ -104,6 +104,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
             end_dead_runs(open_store(cfg.tracking.experiment)[0])
         if run_id is not None and resumed is not None:
             deliver_earlier(resumed[0], run_id, job.output)
+        deliver_dead(job.output, but=run_id)
     with MlflowRun.start(
         cfg.tracking.experiment,
         job.name,

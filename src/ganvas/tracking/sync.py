@@ -16,7 +16,7 @@ from ganvas.tracking import limits
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.delivery import Delivery, missing
 from ganvas.tracking.hierarchy import NOT_LOGGED_TAG, OUTCOME_TAG
-from ganvas.tracking.journal import Cursor, Journal, JournalBusy, journals
+from ganvas.tracking.journal import FOLDER, Cursor, Journal, JournalBusy, journals
 from ganvas.tracking.opening import create
 from ganvas.tracking.outcomes import INTERRUPTED, one_line
 from ganvas.tracking.owner import Owner
@@ -121,6 +121,19 @@ def require_delivered(folder: Path) -> None:
             f"the results are in {folder}, but the MLflow store did not take {counts}; it is kept in the journal there,"
             f" and `ganvas sync {folder}` delivers it"
         )
+
+
+def deliver_dead(output: Path, but: str | None) -> None:
+    """Deliver what processes that died left in an output folder, for example one that had not begun its run yet.
+
+    Args:
+        output: output folder of a training that begins.
+        but: id of the run that the training goes on with; None if it begins one.
+    """
+    for journal in journals(output / FOLDER):
+        if but is None or journal.cursor().run_id != but:
+            for one in sync(journal.folder):
+                _logger.debug("%s: %s", one.journal.folder, one)
 
 
 def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
