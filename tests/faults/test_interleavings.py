@@ -53,6 +53,7 @@ def test_any_order_of_faults_ends_as_if_nothing_had_been(kind, fresh, undisturbe
         suppress_health_check=list(HealthCheck),
     )
     @given(st.lists(steps, min_size=1, max_size=5))
+    @example([("train", Faults(kill=85, by=signal.SIGTERM))])  # between a step and its scores
     @example([("train", Faults(away=(1, 10_000))), ("sync", Faults(kill=3)), ("sync", Faults(kill=5))])
     def holds(sequence):
         folder = fresh()

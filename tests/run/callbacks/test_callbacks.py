@@ -32,6 +32,23 @@ from ganvas.tracking.store import open_store
 from ganvas.types import Batch
 
 
+def test_a_turn_that_is_broken_off_is_due_again_also_in_another_process():
+    every = Every(10)
+    with pytest.raises(KeyboardInterrupt), every.turn(12) as due:
+        assert due
+        raise KeyboardInterrupt
+    state, later = every.state(), Every(10)
+    later.start(12, state)
+    with later.turn(12) as due:
+        assert due
+    with later.turn(13) as due:
+        assert not due
+    for other in (Every(10), Every(4)):  # without a state, and with one of another period, nothing is due at the start
+        other.start(12, None if other.state()["period"] == 10 else state)
+        with other.turn(12) as due:
+            assert not due
+
+
 def test_every_is_due_when_a_multiple_was_crossed():
     every = Every(10)
     assert [s for s in range(3, 60, 3) if every.due(s)] == [12, 21, 30, 42, 51]

@@ -5,6 +5,9 @@ r"""A clock that ticks in images seen, whenever their number reaches or passes a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 
 class Every:
     """Tells when another period is over.
@@ -19,13 +22,33 @@ class Every:
         self._period = images
         self._passed = 0
 
-    def start(self, seen: int) -> None:
+    def start(self, seen: int, state: Mapping[str, int] | None = None) -> None:
         """Begin to count at ``seen``, which is above 0 in a resumed run.
 
         Args:
             seen: images seen before the first step.
+            state: what :meth:`state` returned before; a turn that it lacks is due at once. None lacks no turn.
         """
-        self._passed = seen // self._period
+        goes_on = state is not None and state["period"] == self._period
+        self._passed = state["passed"] if state is not None and goes_on else seen // self._period
+
+    def state(self) -> dict[str, int]:
+        """Return the period, and how many of them are over whose turn was taken."""
+        return {"period": self._period, "passed": self._passed}
+
+    @contextmanager
+    def turn(self, seen: int) -> Iterator[bool]:
+        """Tell whether a turn is due; it counts as taken only if the block comes to its end.
+
+        Args:
+            seen: images seen, at least as many as at the last call.
+
+        Yields:
+            As :meth:`due`.
+        """
+        passed = seen // self._period
+        yield passed > self._passed
+        self._passed = passed
 
     def due(self, seen: int) -> bool:
         """Whether a multiple of the period was reached since the last call.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, final
 
 from pytorch_lightning import Callback, Trainer
@@ -42,22 +43,38 @@ class Health(Callback):
         self._train, self._held_out = train, held_out
         self._judged: int | None = None
         self.findings: tuple[Finding, ...] = ()
+        self._clock: Mapping[str, int] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the clock, and judge if a process was stopped before it."""
         if self._every is not None:
-            self._every.start(pl_module.images_seen)
+            self._every.start(pl_module.images_seen, self._clock)
+        self._take_turn(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Judge when due."""
-        if self._every is not None and self._every.due(pl_module.images_seen) and trainer.is_global_zero:
-            self._judge(pl_module, is_last=trainer.should_stop)
-            announce({}, self.findings, pl_module.images_seen)
+        self._take_turn(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Judge the final weights."""
         if self._judged != pl_module.images_seen and trainer.is_global_zero:
             self._judge(pl_module, is_last=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the clock."""
+        return {} if self._every is None else {"clock": self._every.state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the clock."""
+        self._clock = state_dict.get("clock")
+
+    def _take_turn(self, trainer: Trainer, model: ShowsEvidence) -> None:
+        if self._every is None:
+            return
+        with self._every.turn(model.images_seen) as due:
+            if due and trainer.is_global_zero:
+                self._judge(model, is_last=trainer.should_stop)
+                announce({}, self.findings, model.images_seen)
 
     def _judge(self, model: ShowsEvidence, is_last: bool) -> None:
         self._judged = model.images_seen

@@ -10,7 +10,7 @@ one, which its checkpoints store, because batch statistics differ between proces
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -61,28 +61,35 @@ class ScoreEvery(Callback):
         self._n, self._seed = n, seed
         self._show = show
         self._selection = selection
+        self._clock: Mapping[str, int] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock and read this process' share of the reference."""
-        self._every.start(pl_module.images_seen)
+        """Read this process' share of the reference, start the clock, and score if a process was stopped before it."""
+        self._every.start(pl_module.images_seen, self._clock)
         if pl_module.device.type == "cuda":  # the only other device with the float64 that moments are summed in
             self._scores.to(pl_module.device)
         for index in torch.arange(len(self._reference))[_share(trainer, len(self._reference))].split(BATCH):
             self._scores.update(self._reference.batch(index), real=True)
+        self._take_turn(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Score when due."""
-        if self._every.due(pl_module.images_seen):
-            self._score(trainer, pl_module)
+        self._take_turn(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the selection."""
-        return {} if self._selection is None else self._selection.state()
+        """Return the states of the clock and of the selection."""
+        return {"clock": self._every.state(), **({} if self._selection is None else self._selection.state())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the selection."""
+        """Restore both."""
+        self._clock = state_dict.get("clock")
         if self._selection is not None:
             self._selection.restore(state_dict)
+
+    def _take_turn(self, trainer: Trainer, model: Watched) -> None:
+        with self._every.turn(model.images_seen) as due:
+            if due:
+                self._score(trainer, model)
 
     def _score(self, trainer: Trainer, model: Watched) -> None:
         with _first_process_buffers(trainer, model):
