@@ -39,6 +39,22 @@ GANVAS_DEBUG=1 shows the traceback of an error."""
 OK, FAILURE, BAD_INPUT = 0, 1, 2
 
 
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
+"""Options of Hydra that take the next argument, unless they are written with ``=``."""
+
+
+def _options_last(arguments: list[str]) -> list[str]:
+    """Move Hydra's options behind the overrides: it would refuse an override that follows one."""
+    options: list[str] = []
+    rest = list(arguments)
+    for option in [argument for argument in arguments if argument.partition("=")[0] in _WITH_VALUE]:
+        at = rest.index(option)
+        taken = rest[at : at + (1 if "=" in option else 2)]
+        del rest[at : at + len(taken)]
+        options += taken
+    return [*rest, *options]
+
+
 def _sample_overrides(arguments: list[str]) -> list[str]:
     keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
     own, rest = _own_options("sample", keys, arguments)
@@ -108,7 +124,7 @@ def _run(command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
-    sys.argv = [f"ganvas {command}", *as_typed(OVERRIDES[command](arguments))]
+    sys.argv = [f"ganvas {command}", *as_typed(OVERRIDES[command](_options_last(arguments)))]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = module.__spec__
     module.main()

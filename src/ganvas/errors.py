@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from typing import Final
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -16,11 +18,12 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationE
 from ganvas.config import closest
 
 FAILURE, BAD_INPUT = 1, 2
+_UNREAD: Final = "cannot read the override {!r}; write KEY=VALUE, for example budget.images=20000"
 _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Hydra launchers, each with the extra of ganvas that installs it."""
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
 """Positional argument of each command, as the usage line shows it."""
-_NOT_A_NAME = "Config group override must be"
+_NOT_A_NAME = ("Config group override must be", "Config group override deletion value must be")
 _NAME = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
 _WRONG_PATH = (
     errno.ENOENT,
@@ -33,7 +36,9 @@ _WRONG_PATH = (
     errno.ENAMETOOLONG,
 )
 """Errors of a path that was named wrongly; a full disk or a lost network is a failure."""
-_OVERRIDDEN = re.compile(r"Could not override '([^']+)'")
+_OVERRIDDEN = re.compile(r"Could not override '([^']*)'")
+_COMMAND_LINE: Final = ("ganvas.cli", "ganvas.commands", "ganvas.imports", "ganvas.storage", "ganvas.tracking.signals")
+"""Modules that every command passes through before Hydra composes its config."""
 
 
 def explain(error: BaseException, command: str = "train", arguments: Sequence[str] = ()) -> tuple[str, int]:
@@ -52,14 +57,11 @@ def explain(error: BaseException, command: str = "train", arguments: Sequence[st
         if isinstance(link, MissingConfigException) and link.missing_cfg_file is not None:
             return _unknown_choice(link), BAD_INPUT
         if isinstance(link, OverrideParseException):
-            return (
-                f"cannot read the override {link.override!r}; write KEY=VALUE, for example budget.images=20000",
-                BAD_INPUT,
-            )
+            return _UNREAD.format(link.override), BAD_INPUT
         if isinstance(link, ConfigKeyError) and link.full_key:
             return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
-            return _unknown_key(key[1], command), BAD_INPUT
+            return (_unknown_key(key[1], command) if key[1] else _UNREAD.format("=")), BAD_INPUT
         if isinstance(link, ValueError) and str(link).startswith(_NOT_A_NAME):
             return _not_a_name(arguments), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
@@ -72,7 +74,16 @@ def explain(error: BaseException, command: str = "train", arguments: Sequence[st
         return f"{error.full_key}: {_first_line(error)}", BAD_INPUT
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _first_line(error), BAD_INPUT
+    if arguments and _while_composing(error):
+        return f"cannot make a config from {' '.join(arguments)}: {_first_line(error)}", BAD_INPUT
     return f"{type(error).__name__}: {error}", FAILURE
+
+
+def _while_composing(error: BaseException) -> bool:
+    """Whether no code of ganvas had begun to work: the error is about the command line."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [name for name in modules if name.startswith(("ganvas", "hydra_plugins.ganvas"))]
+    return any(name.startswith("hydra.") for name in modules) and all(name.startswith(_COMMAND_LINE) for name in own)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -97,7 +108,7 @@ def _not_a_name(arguments: Sequence[str]) -> str:
     """Name the arguments that choose a config by something else than its name, as ``model=3``."""
     groups = {folder.name for folder in files("ganvas.conf").iterdir() if folder.is_dir()}
     pairs = [argument.partition("=") for argument in arguments]
-    chosen = [f"{key}={value}" for key, _, value in pairs if key.lstrip("+") in groups and not _NAME.fullmatch(value)]
+    chosen = [f"{key}={value}" for key, _, value in pairs if key.lstrip("+~") in groups and not _NAME.fullmatch(value)]
     return f"{' or '.join(chosen) or 'a config group'}: expected the name of a config, as in model=gan"
 
 

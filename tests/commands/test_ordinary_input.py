@@ -98,7 +98,7 @@ REFUSED = {
     "score.every=0": "score.every=0: expected at least 1",
     "gradient_clip=-1.0": "gradient_clip=-1.0: expected a norm above 0",
     "batch_size=100000": "batch_size=100000: data=mnist5k has 3500 training images",
-    "optimizer.betas=[0.9]": "optimizer: list index out of range",
+    "optimizer.betas=[0.9]": "optimizer.betas=[0.9]: expected a list of 2 values",
     "network.critic._target_=my.Nett": "my.Nett",
     "score.n=12 score.settings.is_splits=10": "score.n=12, against",
     "score.n_during=1": "score.n_during=1, against",

@@ -15,7 +15,9 @@ from typing import Any, Final, final
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from ganvas.config import ConfigError, require_resolvable
 from ganvas.storage.atomic import LOCK
 
 _PLACES: Final = ("paths.output", "hydra.run.dir")
@@ -48,10 +50,20 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         except BaseException as error:
             _forget_empty_folder()
             if isinstance(error, Exception):
-                raise Carried(error) from error
+                raise Carried(_clearer(error, cfg)) from error
             raise
 
     return called
+
+
+def _clearer(error: Exception, cfg: DictConfig) -> Exception:
+    """Name the key of an interpolation that led nowhere; OmegaConf does not."""
+    if isinstance(error, OmegaConfBaseException):
+        try:
+            require_resolvable(cfg)
+        except ConfigError as named:
+            return named
+    return error
 
 
 def _forget_empty_folder() -> None:

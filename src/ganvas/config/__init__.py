@@ -1,6 +1,6 @@
 """The configs: schemas of the roots, composing, checks, what is trusted, and the objects that a config describes."""
 
-from ganvas.config.build import ConfigError, build, check, closest
+from ganvas.config.build import ConfigError, build, check, closest, require_resolvable
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
@@ -19,6 +19,7 @@ __all__ = [
     "names_beyond_ganvas",
     "recorded_config",
     "register",
+    "require_resolvable",
 ]
 
 register()

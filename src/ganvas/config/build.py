@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import hydra.utils
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
+from ganvas.config.arguments import unfit
+
+_UNFOUND = "Error loading"
 _ADVICE = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
 
 
@@ -27,11 +32,15 @@ def build(node: DictConfig) -> Any:
     Raises:
         ConfigError: the node's class does not know an argument, or refuses its value; the message is its own.
     """
+    if wrong := next(unfit(node), ""):
+        raise ConfigError(wrong)
     try:
         return hydra.utils.instantiate(node, _convert_="all")
+    except TypeError as error:  # a flag of Hydra's own, such as _partial_
+        raise ConfigError(" ".join(str(error).split())) from error
     except hydra.errors.InstantiationException as error:
         cause = error.__cause__
-        if cause is None or isinstance(cause, (TypeError, ImportError, AttributeError)):
+        if cause is None or isinstance(cause, (TypeError, ImportError, AttributeError)) or _UNFOUND in str(error):
             raise ConfigError(" ".join(str(error).replace(_ADVICE, "").split())) from error
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
@@ -42,7 +51,7 @@ def check(cfg: DictConfig) -> None:
     """Refuse a config that lacks a value, or whose network lacks a part, before anything is built.
 
     Raises:
-        ConfigError: a value is missing, or the network lacks a part that the model needs.
+        ConfigError: a value is missing or leads nowhere, or the network lacks a part that the model needs.
     """
     offered = [str(part) for part in cfg.network if part != "name"]
     lacking = [part for part in _parts_asked(cfg.model) if part not in offered]
@@ -52,9 +61,35 @@ def check(cfg: DictConfig) -> None:
             f"model needs a network with {asked}, but network={cfg.network.name} offers only "
             f"{' and '.join(offered)}; write network=mlp, which offers all four"
         )
+    require_resolvable(cfg)
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
+
+
+def require_resolvable(cfg: DictConfig) -> None:
+    """Refuse an interpolation that leads nowhere, by its key.
+
+    Raises:
+        ConfigError: names the key, what stands there, and why it cannot be resolved.
+    """
+    for node, key in _interpolations(cfg):
+        try:
+            node[key]
+        except InterpolationToMissingValueError:
+            continue  # what it points to has no value yet, which is another fault
+        except OmegaConfBaseException as error:
+            written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"{node._get_full_key(key)}={written}: {reason}") from error
+
+
+def _interpolations(node: DictConfig) -> Iterator[tuple[DictConfig, Any]]:
+    for key in node:
+        if OmegaConf.is_interpolation(node, str(key)):
+            yield node, key
+        elif isinstance(child := node._get_node(key), DictConfig) and not (child._is_none() or child._is_missing()):
+            yield from _interpolations(child)
 
 
 def _parts_asked(model: DictConfig) -> list[str]:

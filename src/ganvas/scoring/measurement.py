@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ganvas.extractors.base import Extractor
@@ -90,7 +91,7 @@ class Measurement:
     def _from_features(self, names: Sequence[str]) -> Found:
         material = self._material
         check_metrics(names, material.extractor().name)
-        self._require_channels()
+        self._require_readable()
         real, fake = material.real(), material.fake()
         self._require_variety(real, fake)
         if isinstance(real, Features) and set(expand(names)) & set(GROUPS["prdc"]):
@@ -184,16 +185,22 @@ class Measurement:
 
     # Checks.
 
-    def _require_channels(self) -> None:
-        """Raise if subject and reference have different numbers of channels, before the extractor reads any image."""
-        if self._reference.statistics is not None:
-            return
-        real, made = self._reference.examples(self._reference.split, "a score").shape, self._subject.shape
-        if len(real) == 3 and real[0] != made[0]:
+    def _require_readable(self) -> None:
+        """Raise, before anything is computed, if the extractor does not read the images, or one side has colours."""
+        shapes = {self._subject.name: self._subject.shape}
+        if self._reference.statistics is None:
+            shapes[self._reference.name] = self._reference.examples(self._reference.split, "a score").shape
+        (made, *real), (subject, *reference) = shapes.values(), shapes
+        if real and real[0][0] != made[0]:
             raise ValueError(
-                f"{self._subject.name}: images of {made[0]} channels against {real[0]} of the reference "
-                f"{self._reference.name}; convert one side, or check that they are those you meant"
+                f"{subject}: images of {made[0]} channels against {real[0][0]} of the reference "
+                f"{reference[0]}; convert one side, or check that they are those you meant"
             )
+        for name, shape in shapes.items():
+            try:
+                self._material.extractor().check(torch.zeros(1, *shape, dtype=torch.uint8))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
 
     def _require_variety(self, real: Features | Statistics, fake: Features) -> None:
         """Raise if all images from files are equal; a model that has collapsed to one image is scored."""

@@ -130,15 +130,15 @@ def _without_hydra(cfg: DictConfig) -> DictConfig:
 
 
 def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
-    objectives = _listed(sweeper["objective"]) if sweeper["objective"] is not None else _frechet(config)
-    directions: Any = _listed(sweeper["direction"])
+    objectives = _listed(sweeper["objective"], "objective") if sweeper["objective"] is not None else _frechet(config)
+    directions: Any = _listed(sweeper["direction"], "direction")
     at_once = parallel(OmegaConf.to_container(config.hydra.launcher, resolve=True), available_cores())  # type: ignore[arg-type]
     return Settings(
         sampler=sweeper["sampler"],
         sampler_seed=sweeper["sampler_seed"],
         n_trials=sweeper["n_trials"],
         pruner=sweeper["pruner"],
-        prune_on=_listed(sweeper["prune_on"] or []),
+        prune_on=_listed(sweeper["prune_on"] or [], "prune_on"),
         objectives=objectives,
         directions=directions,
         aggregate=sweeper["aggregate"],
@@ -148,8 +148,10 @@ def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
     )
 
 
-def _listed(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _listed(value: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(value, (str, list)):
+        raise SweepError(f"hydra.sweeper.{what}={value}: expected a name or a list of names")
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
 def _frechet(config: DictConfig) -> tuple[str, ...]:

@@ -55,6 +55,9 @@ class Settings:
         ):
             if unknown := [name for name in given if name not in known]:
                 raise SweepError(f"hydra.sweeper.{what}={unknown[0]} is unknown; it can be {', '.join(known)}")
+        for what, count in (("n_trials", self.n_trials), ("batch", self.parallel)):
+            if count is not None and not (isinstance(count, int) and count >= 1):
+                raise SweepError(f"hydra.sweeper.{what}={count}: expected a whole number from 1; write {what}=20")
         self._check_objectives()
         if self.sampler != "grid" and not (self.n_trials or 0) > 0:
             raise SweepError(f"hydra.sweeper.sampler={self.sampler} never ends; write hydra.sweeper.n_trials=20")
