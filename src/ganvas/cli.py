@@ -5,7 +5,6 @@ Nothing heavy is imported at module level, so that ``ganvas --help`` answers at 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from ganvas.imports import uncollected
 from ganvas.storage.optional import complain, optional_stdout
 from ganvas.sweeps.overrides import as_typed, quoted
 from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
+from ganvas.usage import Parser
 
 USAGE = """usage: ganvas COMMAND ...
 
@@ -55,6 +55,16 @@ def _options_last(arguments: list[str]) -> list[str]:
     return [*rest, *options]
 
 
+def _check_options(command: str, arguments: list[str]) -> None:
+    """Let Hydra's options be read by a parser that raises; Hydra's own prints its usage and ends the process."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.__class__, parser.prog = Parser, f"ganvas {command}"
+    if not {"--version", "-h", "--help"} & set(arguments):
+        parser.parse_args(arguments)
+
+
 def _sample_overrides(arguments: list[str]) -> list[str]:
     keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
     own, rest = _own_options("sample", keys, arguments)
@@ -63,7 +73,7 @@ def _sample_overrides(arguments: list[str]) -> list[str]:
 
 def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> tuple[list[str], list[str]]:
     """Split arguments into the command's own options, written as Hydra's overrides, and all other arguments."""
-    parser = argparse.ArgumentParser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
+    parser = Parser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
     for option, key in keys.items():
         parser.add_argument(option, dest=key)
     options, rest = parser.parse_known_args(arguments)
@@ -124,7 +134,9 @@ def _run(command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
-    sys.argv = [f"ganvas {command}", *as_typed(OVERRIDES[command](_options_last(arguments)))]
+    given = as_typed(OVERRIDES[command](_options_last(arguments)))
+    _check_options(command, given)
+    sys.argv = [f"ganvas {command}", *given]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = module.__spec__
     module.main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import textwrap
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -18,6 +19,8 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationE
 from ganvas.config import closest
 
 FAILURE, BAD_INPUT = 1, 2
+_LONGEST: Final = 1000
+"""Characters of a message that had several lines."""
 _UNREAD: Final = "cannot read the override {!r}; write KEY=VALUE, for example budget.images=20000"
 _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Hydra launchers, each with the extra of ganvas that installs it."""
@@ -36,7 +39,7 @@ _WRONG_PATH = (
     errno.ENAMETOOLONG,
 )
 """Errors of a path that was named wrongly; a full disk or a lost network is a failure."""
-_OVERRIDDEN = re.compile(r"Could not override '([^']*)'")
+_OVERRIDDEN = re.compile(r"Could not (?:override|delete) '([^']*)'")
 _COMMAND_LINE: Final = ("ganvas.cli", "ganvas.commands", "ganvas.imports", "ganvas.storage", "ganvas.tracking.signals")
 """Modules that every command passes through before Hydra composes its config."""
 
@@ -51,8 +54,13 @@ def explain(error: BaseException, command: str = "train", arguments: Sequence[st
         arguments: its arguments, to name the one that a message of Hydra does not name.
 
     Returns:
-        The message, without traceback, and 2 for bad input or 1 for a failure.
+        The message, one line without traceback, and 2 for bad input or 1 for a failure.
     """
+    message, code = _explained(error, command, arguments)
+    return textwrap.shorten(message, _LONGEST, placeholder=" …") if "\n" in message else message, code
+
+
+def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> tuple[str, int]:
     for link in _chain(error):
         if isinstance(link, MissingConfigException) and link.missing_cfg_file is not None:
             return _unknown_choice(link), BAD_INPUT
@@ -107,6 +115,8 @@ def _unknown_choice(error: MissingConfigException) -> str:
 def _not_a_name(arguments: Sequence[str]) -> str:
     """Name the arguments that choose a config by something else than its name, as ``model=3``."""
     groups = {folder.name for folder in files("ganvas.conf").iterdir() if folder.is_dir()}
+    if unread := next((argument for argument in arguments if argument.startswith("=")), ""):
+        return _UNREAD.format(unread)
     pairs = [argument.partition("=") for argument in arguments]
     chosen = [f"{key}={value}" for key, _, value in pairs if key.lstrip("+~") in groups and not _NAME.fullmatch(value)]
     return f"{' or '.join(chosen) or 'a config group'}: expected the name of a config, as in model=gan"

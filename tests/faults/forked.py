@@ -84,7 +84,7 @@ def command(folder, arguments, faults=None, after=None):
         faults.arm()
         return [main(arguments), faults.passed]
 
-    child = _fork(folder, work)
+    child = fork(folder, work)
     if after is not None:
         child.kill_after(after)
     code, found = child.wait()
@@ -93,7 +93,7 @@ def command(folder, arguments, faults=None, after=None):
 
 def stored(folder, run_id):
     """History of a run, read by a child: a connection to SQLite must not be inherited."""
-    code, found = _fork(folder, lambda: history(run_id)).wait()
+    code, found = fork(folder, lambda: history(run_id)).wait()
     assert code == 0, Path(folder, "said.txt").read_text()
     numbers, pictures = found
     return {key: [tuple(p) if isinstance(p, list) else p for p in points] for key, points in numbers.items()}, pictures
@@ -107,7 +107,7 @@ def statuses(folder):
         found = client.search_runs([e.experiment_id for e in client.search_experiments()])
         return {run.info.run_id: run.info.status for run in found}
 
-    code, found = _fork(folder, read).wait()
+    code, found = fork(folder, read).wait()
     assert code == 0
     return found
 
@@ -127,10 +127,20 @@ class _Child:
             content += part
         os.close(self._answer)
         code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)  # what it started
         return code, json.loads(content) if content else None
 
 
-def _fork(folder, work):
+def fork(folder, work, said="said.txt", limit=0):
+    """Begin to call a function in a child.
+
+    Args:
+        folder: working folder of the child.
+        work: the function; what it returns must be plain.
+        said: file that gets the child's output.
+        limit: seconds after which the child gets SIGALRM; 0 for none.
+    """
     read, write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -141,15 +151,22 @@ def _fork(folder, work):
     code = 70
     try:
         os.close(read)
+        os.setpgid(0, 0)
+        signal.alarm(limit)
         os.chdir(folder)
-        said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
+        os.environ["HOME"] = str(folder)
+        output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         torch.set_num_threads(1)
         os.write(write, json.dumps(work()).encode())
         code = 0
+    except SystemExit as stop:  # of Hydra, after --help
+        code = 0
+        os.write(write, json.dumps([stop.code or 0, 0]).encode())
     except BaseException:
         traceback.print_exc()
     finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from ganvas.config import ConfigError
 from ganvas.tracking.sync import NotDeliveredError, Synced, sync
+from ganvas.usage import Parser
 
 DEFAULT = "outputs"
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
         ConfigError: a folder does not exist.
         NotDeliveredError: the store lacks something still.
     """
-    parser = argparse.ArgumentParser(prog="ganvas sync", description="Deliver the journals below folders to the store.")
+    parser = Parser(prog="ganvas sync", description="Deliver the journals below folders to the store.")
     parser.add_argument("folders", nargs="*", metavar="DIR", help=f"output folders; {DEFAULT} if none is given")
     parser.add_argument("--anywhere", action="store_true", help="create runs here that were logged to another store")
     options = parser.parse_args(arguments)

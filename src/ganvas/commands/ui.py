@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import psutil
 
 from ganvas.config import ConfigError
 from ganvas.tracking.store import tracking_uri
+from ganvas.usage import Parser
 
 _SECONDS = 5.0
 """How long the server's processes may take to end before they are killed."""
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         ConfigError: the host is empty, or the port is not free.
     """
-    parser = argparse.ArgumentParser(prog="ganvas ui", description="The MLflow UI on the configured store.")
+    parser = Parser(prog="ganvas ui", description="The MLflow UI on the configured store.")
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args(arguments)

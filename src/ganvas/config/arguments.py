@@ -41,10 +41,10 @@ def unfit(node: DictConfig) -> Iterator[str]:
         if OmegaConf.is_missing(node, key):
             continue
         value = node[key]
-        if isinstance(value, DictConfig):
+        if isinstance(value, DictConfig) and (key not in annotations or "_target_" in value):
             yield from unfit(value)
         elif key in annotations:
-            plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_list(value) else value
+            plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
             if not fits(plain, annotations[str(key)]):
                 yield f"{node._get_full_key(str(key))}={plain}: expected {_words(annotations[str(key)])}"
 
@@ -53,7 +53,7 @@ def fits(value: Any, annotation: Any) -> bool:
     """Whether a plain value may be given for an annotation; True where the annotation is of another kind.
 
     Args:
-        value: number, text, truth value, None or a list of such.
+        value: number, text, truth value, None, or a list or mapping of such.
         annotation: type hint of a parameter.
     """
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
@@ -70,6 +70,8 @@ def fits(value: Any, annotation: Any) -> bool:
         if origin is tuple and inner[-1:] != (...,):
             return len(value) == len(inner) and all(map(fits, value, inner))
         return all(fits(one, inner[0]) for one in value)
+    if inspect.isclass(annotation) and annotation.__module__.startswith("ganvas."):
+        return isinstance(value, annotation)  # what a node with a _target_ makes, and a plain value is not
     return origin is None or not isinstance(value, (list, tuple))
 
 

@@ -15,6 +15,7 @@ from ganvas.tracking.limits import EXPERIMENT
 _EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
 _LEAST: Final = {
+    "batch_size": 1,
     "budget.images": 1,
     "log.every": 1,
     "checkpoint.every": 1,
@@ -22,6 +23,8 @@ _LEAST: Final = {
     "grid.rows": 1,
     "grid.columns": 1,
     "score.every": 1,
+    "score.n": 1,
+    "score.n_during": 1,
 }
 """Keys with the smallest value that they can have."""
 _REPLACED: Final = {
@@ -61,6 +64,10 @@ def refuse(cfg: DictConfig, job: Job) -> None:
             raise ConfigError(f"{key}={value}: expected at least {least}; write {key}={least}")
     if cfg.gradient_clip is not None and not cfg.gradient_clip > 0:
         raise ConfigError(f"gradient_clip={cfg.gradient_clip}: expected a norm above 0; write null for no clipping")
+    if cfg.init_parts and cfg.init_from is None:
+        raise ConfigError(
+            f"init_parts={list(cfg.init_parts)}: parts of which checkpoint? write init_from=CHECKPOINT too"
+        )
     if cfg.study is not None:
         require_study_name(cfg.study)
     for argument, own in _REPLACED.items():

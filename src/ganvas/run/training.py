@@ -122,7 +122,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     }
     try:
         return pl.Trainer(**build(cfg.trainer), **fixed, default_root_dir=folder)
-    except (TypeError, ValueError, MisconfigurationException) as error:
+    except (TypeError, ValueError, OverflowError, MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}; Lightning's Trainer says what it takes") from error
 
 

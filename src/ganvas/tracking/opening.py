@@ -25,6 +25,13 @@ JOURNAL_TAG: Final = "ganvas.journal"
 """Name of the run's journal: a run is found by it that was created just before its process was killed."""
 _PICTURE = re.compile(r"images/(.+)\+step\+(-?\d+)\+timestamp\+")
 
+
+class NoSuchRunError(StoreError):
+    """The store has no run with the id that is to go on."""
+
+    exit_code = 2
+
+
 Known = dict[tuple[str, int], float]
 """Value of each point, by key and images seen; NaN for a picture."""
 
@@ -102,6 +109,8 @@ def connect(journal: Journal, cursor: Cursor, entry: Mapping[str, Any]) -> Mlflo
                 journal.folder.parent.rmdir()
         if isinstance(error, StoreError):
             raise
+        if isinstance(error, MlflowException) and error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise NoSuchRunError(f"tracking.run_id={goes_on}: {tracking_uri()} has no such run") from error
         what = f"cannot go on with run {goes_on!r}" if goes_on else "cannot begin a run"
         raise StoreError(without_password(f"{what} in {tracking_uri()}: {one_line(error)}")) from error
     if _is_first(journal):  # the store has this entry now

@@ -1,0 +1,111 @@
+"""Runs the cases of the grammar, each in a child of its own in a folder of its own, and judges what each did."""
+
+import gc
+import resource
+import shutil
+import sqlite3
+import tempfile
+import time
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+from ganvas.cli import COMMANDS, main
+
+from . import material, oracles
+from .forked import fork
+
+LIMIT = 60
+"""Seconds after which a case counts as a hang."""
+MEMORY = 4 * 2**30
+"""Bytes that a case may take besides what all cases share."""
+_EAGER = ("run.training", "commands.table", "sweeps.multirun", "tracking.sync", "scoring.export", "papers.iwae_table1")
+
+
+def prepare():
+    """Import all that a command imports, and make what the cases start from: a folder, and the ids of its runs."""
+    warnings.simplefilter("ignore")
+    for name in (*(f"commands.{command}" for command in COMMANDS), *_EAGER):
+        import_module(f"ganvas.{name}")
+    from ganvas.data.sources.mnist5k import Mnist5k
+
+    Mnist5k("mnist5k", [1, 28, 28], 500, 1000).load("train")
+    first = Path(tempfile.mkdtemp(prefix="ganvas-fuzz-"))
+    (first / "m").mkdir()
+    code, ids = fork(first, lambda: _material(first), first / "prepared").wait()
+    assert code == 0, (first / "prepared").read_text()
+    base = first.with_name(first.name + "-moved")  # its runs are those of a project that has moved
+    first.rename(base)
+    gc.freeze()
+    return base, ids
+
+
+def _material(folder):
+    ids = material.store_of(folder, main)
+    material.fill(folder / "m")
+    return ids
+
+
+def _limited(args):
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    return [main(args), 0]
+
+
+def attempt(case, base, ids):
+    """Run one case in a copy of the folder; returns what it did."""
+    folder = Path(tempfile.mkdtemp(prefix="case-", dir=base.parent))
+    try:
+        for name in ("mlflow.db", "mlruns") if case.store else ():
+            _copy(base / name, folder / name)
+        (folder / "m").symlink_to(base / "m")
+        if any("resume=m/" in argument for argument in case.args):  # it may go on in the folder of its checkpoint
+            (folder / "m").unlink()
+            shutil.copytree(base / "m", folder / "m", symlinks=True, ignore=lambda *_: ["pipe.txt"])
+        before = {path.name for path in folder.iterdir()}
+        args = [_named(argument, ids) for argument in case.args]
+        began = time.monotonic()
+        code, answer = fork(folder, lambda: _limited(args), folder.with_suffix(".out"), LIMIT).wait()
+        code = answer[0] if answer is not None else code
+        seconds = time.monotonic() - began
+        said = folder.with_suffix(".out").read_bytes().decode(errors="replace").replace(str(folder), ".")
+        left = sorted(path.name for path in folder.iterdir() if path.name not in before)
+        names = [_named(name, ids) for name in case.names]
+        return oracles.Seen(code, said, left, _running(folder / "mlflow.db"), seconds, names)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_suffix(".out").unlink(missing_ok=True)
+
+
+def _copy(old, new):
+    if old.is_dir():
+        shutil.copytree(old, new)
+    elif old.exists():
+        shutil.copy(old, new)
+
+
+def _named(argument, ids):
+    for name, run_id in ids.items():
+        argument = argument.replace(name, run_id)
+    return argument
+
+
+def _running(store):
+    if not store.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as db:
+            return db.execute("select count(*) from runs where status = 'RUNNING'").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+def judge(number, case, base, ids):
+    """Run a case; returns as plain values what it did, and the oracles that it violates."""
+    seen = attempt(case, base, ids)
+    return {
+        **{"number": number, "family": case.family, "line": case.line, "expect": case.expect, "code": seen.code},
+        **{"violated": oracles.violated(case, seen), "said": seen.said[-1500:], "left": seen.left},
+        "seconds": round(seen.seconds, 2),
+    }
