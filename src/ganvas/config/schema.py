@@ -83,6 +83,7 @@ class Train:
     workers: int = MISSING
     ema_halflife: int | None = None
     gradient_clip: float | None = None
+    deterministic: bool = False
     marginal_bias: str | None = None
     budget: Budget = field(default_factory=Budget)
     log: Every = field(default_factory=Every)

@@ -70,6 +70,12 @@ def refuse(cfg: DictConfig, job: Job) -> None:
         )
     if cfg.study is not None:
         require_study_name(cfg.study)
+    if cfg.trainer.get("deterministic") is not None or (cfg.deterministic and cfg.trainer.get("benchmark")):
+        raise ConfigError(
+            f"trainer.deterministic={cfg.trainer.get('deterministic')}, "
+            f"trainer.benchmark={cfg.trainer.get('benchmark')}: leave both out and write deterministic=true, which "
+            "covers the scores too and ends with the training"
+        )
     for argument, own in _REPLACED.items():
         if cfg.trainer.get(argument) is not None:
             raise ConfigError(

@@ -78,7 +78,9 @@ def configuration_hash(cfg: DictConfig) -> str:
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
-    return {**{key: value for key, value in values.items() if key != "trust"}, "tracking": None}
+    # Without `deterministic` a training is the same as before there was the key.
+    dropped = {"trust"} | (set() if values.get("deterministic") else {"deterministic"})
+    return {**{key: value for key, value in values.items() if key not in dropped}, "tracking": None}
 
 
 @contextmanager

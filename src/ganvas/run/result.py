@@ -117,6 +117,8 @@ class Outcome:
 class ScoringError(RuntimeError):
     """A finished training whose scores failed; the message says where the model is and how to score it."""
 
+    exit_code = 1
+
 
 @contextmanager
 def keeping(run: Run, job: Job) -> Iterator[None]:

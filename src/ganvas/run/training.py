@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
 from ganvas.run.assembly import Parts, assemble, watch
+from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.refusals import refuse
@@ -46,6 +47,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         DataError: data that cannot be read.
         StoreError: an MLflow store that cannot be reached.
         NonFiniteError: a loss that became NaN or infinite.
+        NotDeterministicError: an operation without a deterministic version under ``deterministic=true``.
         ScoringError: the trained model could not be scored; its checkpoint is kept.
     """
     _silence()
@@ -53,7 +55,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     cfg, job, resumed = resume(cfg, job)
     check(cfg)
     refuse(cfg, job)
-    with alone_in(job.output):
+    with alone_in(job.output), deterministic_algorithms(bool(cfg.deterministic)):
         return _train(cfg, job, resumed)
 
 
@@ -66,7 +68,8 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     if resumed is not None:
         _go_on(resumed, now, parts)
     before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
-    with start_run(cfg, job, parts.data, before) as run:
+    # Inside the run, so that the run's reason names the operation.
+    with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
         trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):
@@ -74,7 +77,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        with keeping(run, job):
+        with keeping(run, job), naming_the_operation(bool(cfg.deterministic)):
             outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
         return conclude(run, job, parts.model, outcome)
 
