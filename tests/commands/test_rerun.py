@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
@@ -83,3 +84,51 @@ def test_differences():
 def test_bad_input_is_one_message(line, said, capsys):
     assert main(["rerun", *line]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, store, tmp_path_factory):
+    """Works in another folder, on the same store, with the run's output folder and others deleted."""
+
+    def go(*gone):
+        for folder in ("run", *gone):
+            shutil.rmtree(folder)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/mlflow.db")
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    return go
+
+
+def photographs(path):
+    path.parent.mkdir(exist_ok=True)
+    np.savez(path, images=np.random.default_rng(0).integers(0, 255, (80, 28, 28), dtype=np.uint8))
+
+
+OWN = ["train", *TINY, "data=npz", "data.val=20", "data.test=20", "extractor=none", "score.every=null"]
+OWN += ["score.select=null", "batch_size=8", "budget.images=40", "paths.output=run"]
+
+
+def test_a_run_is_trained_again_from_its_store_alone(elsewhere, store):
+    photographs(store / "mine" / "few.npz")
+    assert main(["train", *TINY, "extractor=none", "score.every=null", "score.select=null", "paths.output=first"]) == 0
+    assert main([*OWN, "data.path=mine/few.npz", "init_from=first/last.ckpt"]) == 0
+    run_id = result_of("run")["run_id"]
+    elsewhere("cache")
+    before = sorted(store.iterdir())
+    assert main(["rerun", run_id, "paths.output=again"]) == 0
+    assert result_of("again")["identical"] and result_of("again")["conditions"] == {}
+    assert sorted(store.iterdir()) == before  # nothing is written to the old place
+
+
+@pytest.mark.parametrize("given", ["data.path=moved/few.npz", "paths.data=moved"])
+def test_data_that_moved_are_given_by_their_new_place(elsewhere, store, capsys, given):
+    photographs(store / "mine" / "few.npz")
+    assert main([*OWN, "data.path=mine/few.npz", "paths.data=mine"]) == 0
+    run_id = result_of("run")["run_id"]
+    elsewhere()
+    (store / "mine").rename("moved")
+    assert main(["rerun", run_id]) == 2 and f"{store}/mine/few.npz" in capsys.readouterr().err
+    assert main(["rerun", run_id, given, "paths.output=again"]) == 0
+    assert result_of("again")["identical"] and result_of("again")["conditions"] == {}
+    assert main(["rerun", run_id, given, "data.root=x"]) == 2
+    assert "data.root=x: the run's data=npz has no such key" in capsys.readouterr().err

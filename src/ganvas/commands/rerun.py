@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, recorded_config
+from ganvas.run.places import moved
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
@@ -127,11 +128,25 @@ def _again(before: DictConfig, cfg: DictConfig, folder: Path) -> DictConfig:
         "resume": None,
         "trust": list(cfg.trust),
         "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None},
-        "paths": {"output": str(folder), **({} if cfg.paths.data is None else {"data": cfg.paths.data})},
+        "paths": {"output": str(folder)},
     }
     config = OmegaConf.merge(before, own)
     assert isinstance(config, DictConfig)
+    for key, value in _given_places(before, cfg).items():
+        OmegaConf.update(config, key, value)
     return config
+
+
+def _given_places(before: DictConfig, cfg: DictConfig) -> dict[str, Any]:
+    """Places, by key, that differ from the recorded ones; refuse a key that the data do not have."""
+    values = {} if cfg.paths.data is None else moved(before, cfg.paths.data)
+    for key in ("data.path", "data.root", "paths.cache"):
+        if (value := OmegaConf.select(cfg, key)) is None:
+            continue
+        if OmegaConf.select(before, key) is None:
+            raise ConfigError(f"{key}={value}: the run's data={before.data.name} has no such key; leave it out")
+        values[key] = value
+    return values
 
 
 def _said(result: Mapping[str, Any]) -> list[str]:

@@ -176,9 +176,18 @@ class SampleCommand:
 
 @dataclass
 class RerunPaths(OutputPaths):
-    """Folder that the rerun is written to, and the folder of its data now."""
+    """Folder that the rerun is written to, and folders of its data and of its cache now."""
 
     data: str | None = None
+    cache: str | None = None
+
+
+@dataclass
+class DataPlaces:
+    """File or folder of the data now, for a data set that has such a key."""
+
+    path: str | None = None
+    root: str | None = None
 
 
 @dataclass
@@ -187,6 +196,7 @@ class RerunCommand:
 
     run_id: str | None = None
     trust: list[str] = field(default_factory=list)
+    data: DataPlaces = field(default_factory=DataPlaces)
     paths: RerunPaths = field(default_factory=RerunPaths)
 
 

@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, followed, following_budget, given_keys, names_beyond_ganvas, recorded_config
 from ganvas.data.datamodule import DataModule
+from ganvas.run.places import moved
 from ganvas.run.request import PLACES, Job
 from ganvas.storage.checkpoints import newest, read
 from ganvas.tracking.artifacts import checkpoint_to_resume
@@ -190,8 +191,7 @@ def _going_on(cfg: DictConfig, old: DictConfig, given: Mapping[str, str], resume
     if config.budget.images != old.budget.images:
         config = _with(config, _new_intervals(config, old, resumed))
     if config.paths.data != old.paths.data:
-        moved = {f"data.{key}": config.paths.data for key, value in old.data.items() if value == old.paths.data}
-        config = _with(config, {key: value for key, value in moved.items() if key not in given})
+        config = _with(config, {k: value for k, value in moved(old, config.paths.data).items() if k not in given})
     return config
 
 
