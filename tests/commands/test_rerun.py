@@ -113,7 +113,7 @@ def test_a_run_is_trained_again_from_its_store_alone(elsewhere, store):
     assert main(["train", *TINY, "extractor=none", "score.every=null", "score.select=null", "paths.output=first"]) == 0
     assert main([*OWN, "data.path=mine/few.npz", "init_from=first/last.ckpt"]) == 0
     run_id = result_of("run")["run_id"]
-    elsewhere("cache")
+    elsewhere()
     before = sorted(store.iterdir())
     assert main(["rerun", run_id, "paths.output=again"]) == 0
     assert result_of("again")["identical"] and result_of("again")["conditions"] == {}
