@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pytest
@@ -21,7 +21,8 @@ from ganvas.config.arguments import fits, unfit
         (tuple[int, ...], [[], [1, 2, 3]], [[1.5], 3]),
         (str | Sequence[int], ["x", [1]], [3, [[1]]]),
         (Literal["a", "b"], ["a"], ["c", 3]),
-        (Callable[[int], int], ["relu", 3], [[1]]),
+        (Callable[[int], int], ["relu", 3], [[1], {}]),
+        (Mapping[str, int], [{}, {"a": 1}], []),
         (Any, [3, [1], None], []),
     ],
 )
@@ -39,6 +40,7 @@ def test_plain_values_and_annotations(annotation, fitting, other):
             "network.generator.hidden=[8,1.5]",
             "network.generator.hidden=[8, 1.5]: expected a list of whole numbers",
         ),
+        ("network.generator._target_=3", "network.generator._target_=3: expected the dotted name of a class or function"),
         ("model.n_critic=true", "model.n_critic=True: expected a whole number"),
     ],
 )

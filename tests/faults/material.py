@@ -151,7 +151,7 @@ def config_dir(pick):
     if pick.random() < 0.75:
         name = pick.choice([*CONFIGS, "folder", "dangling"])
         given = ["--config-dir=m/conf", f"experiment={name}"]
-        known = [f"{name}.yaml", f"experiment={name}", f"experiment/{name}", "seed", "batch_size", "nope", "model"]
+        known = [f"{name}.yaml", f"experiment={name}", f"experiment/{name}", "seed", "batch_size", "nope", "model", "x"]
         return _case("config_dir", ["train", *TRAIN, *given], given, known, "any" if name in HARMLESS else "any")
     options = [
         "--config-dir=nowhere",

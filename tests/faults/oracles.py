@@ -60,7 +60,7 @@ def violated(case, seen):
         "one": seen.code == 1 and not any(re.search(reason, message) for reason in ALLOWED),
         "running": seen.running > 0,
         "unnamed": seen.code == 2 and not any(_names(message, name) for name in seen.names),
-        "lines": seen.code == 2 and len([line for line in said if line.strip()]) != 1,
+        "lines": seen.code == 2 and len([line for line in said if line.strip()]) != 1 and not case.begins,
         "hydra": "Error executing job" in seen.said or "HYDRA_FULL_ERROR" in seen.said,
         "left": seen.code == 2 and bool(left) and not case.begins,
         "accepted": seen.code == 0 and case.expect == "bad",

@@ -3,6 +3,7 @@ import fcntl
 import os
 import stat
 import warnings
+from pathlib import Path
 
 import pytest
 from filelock import Timeout
@@ -51,6 +52,11 @@ def test_without_locks_the_work_goes_on_with_a_warning(tmp_path, answer, number)
 def test_another_error_is_one(tmp_path, answer):
     answer(errno.EIO)
     with pytest.raises(OSError, match="Input/output error"), locked(tmp_path / "lock", 0):
+        pass
+
+
+def test_a_place_that_takes_no_file_is_an_error_at_once():
+    with pytest.raises(OSError, match="No such file"), locked(Path("/proc/x.lock"), 600):
         pass
 
 

@@ -75,6 +75,7 @@ def test_a_store_that_refuses_all_gets_all_later(monkeypatch):
     require_delivered(Path("outputs"))
 
 
+@pytest.mark.slow
 def test_a_database_that_is_locked_at_the_end(monkeypatch, store):
     with start() as run:
         log(run, STEPS[:50])
@@ -156,6 +157,7 @@ def run_and_kill(options, *arguments):
     return process, run_id
 
 
+@pytest.mark.slow
 def test_a_killed_run_lacks_nothing_and_is_killed_and_goes_on_without_hole_or_duplicate():
     process, run_id = run_and_kill({}, "wait")
     assert [one.running for one in synced()] == [True]
@@ -178,6 +180,7 @@ def test_a_killed_run_lacks_nothing_and_is_killed_and_goes_on_without_hole_or_du
     assert len(pictures) == len({path.split("+step+")[1].split("+")[0] for path in pictures}) == 100
 
 
+@pytest.mark.slow
 def test_a_later_command_ends_the_dead_and_leaves_the_living(caplog):
     process, run_id = run_and_kill({}, "wait")
     client = MlflowClient(tracking_uri())

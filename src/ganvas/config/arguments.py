@@ -10,7 +10,7 @@ import inspect
 import pkgutil
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
@@ -36,7 +36,10 @@ def unfit(node: DictConfig) -> Iterator[str]:
     Yields:
         One sentence for each: the key, the value, what is expected.
     """
-    annotations = _annotations(node.get("_target_"))
+    if not isinstance(target := node.get("_target_", ""), str):
+        yield f"{node._get_full_key('_target_')}={target}: expected the dotted name of a class or function"
+        return
+    annotations = _annotations(target)
     for key in node:
         if OmegaConf.is_missing(node, key):
             continue
@@ -72,7 +75,7 @@ def fits(value: Any, annotation: Any) -> bool:
         return all(fits(one, inner[0]) for one in value)
     if inspect.isclass(annotation) and annotation.__module__.startswith("ganvas."):
         return isinstance(value, annotation)  # what a node with a _target_ makes, and a plain value is not
-    return origin is None or not isinstance(value, (list, tuple))
+    return origin in (None, dict, Mapping) or not isinstance(value, (list, tuple, dict))
 
 
 def _annotations(target: Any) -> dict[str, Any]:

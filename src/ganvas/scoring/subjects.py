@@ -19,7 +19,7 @@ from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.unchanged import read_folder
 from ganvas.models import Model
-from ganvas.storage.checkpoints import LAST, read
+from ganvas.storage.checkpoints import LAST, CheckpointError, read
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import Shape, to_uint8
 
@@ -162,13 +162,16 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
             :func:`~ganvas.config.recorded_config`.
 
     Raises:
-        CheckpointError: there is no checkpoint of ganvas.
+        CheckpointError: there is no checkpoint of ganvas, or its weights do not fit.
         ConfigError: the checkpoint holds no config, or one that names something that is not trusted.
     """
     checkpoint = read(checkpoint_path(source))
     config = recorded_config(checkpoint.get("config"), source, trust)
     model: Model = build(config.model)
-    model.load_state_dict(checkpoint["state_dict"])
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{source}: its weights are not those of the model in its config: {error}") from error
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
     return ModelSubject(
         source, model.to(device), lambda: _data(config), checkpoint["images_seen"], config=config, run_id=run_id

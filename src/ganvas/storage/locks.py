@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +30,9 @@ def locked(path: Path, timeout: int | float) -> Iterator[None]:
         filelock.Timeout: another process has it.
         OSError: the file cannot be opened.
     """
-    lock = FileLock(path, timeout=timeout, mode=_FOR_ALL)
+    lock = FileLock(path, timeout=timeout)
     try:
+        _make(path)
         lock.acquire()
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NONE:
@@ -42,3 +44,12 @@ def locked(path: Path, timeout: int | float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _make(path: Path) -> None:
+    """Make the file, so that a place where none can be made is an error at once and not one of many tries."""
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        with suppress(PermissionError):  # a file system without modes
+            os.fchmod(descriptor, _FOR_ALL)
+        os.close(descriptor)

@@ -145,14 +145,15 @@ def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
         output: folder that the run goes on in; a journal there is simply continued.
 
     Raises:
-        StoreError: something cannot be delivered, or the run's process lives.
+        StoreError: something cannot be delivered.
+        JournalBusy: the run's process lives.
     """
     journal = Journal.of_run(folder, run_id)
     if journal is None or folder.resolve() == output.resolve():
         return
     for one in sync(journal.folder):
         if one.running:
-            raise StoreError(f"run {run_id} is still trained by another process, in {folder}; wait for its end")
+            raise JournalBusy(f"run {run_id} is still trained by another process, in {folder}; wait for its end")
         if one.problem:
             raise StoreError(f"what run {run_id} logged in {folder} cannot be delivered: {one.problem}")
 
