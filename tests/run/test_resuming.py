@@ -156,11 +156,11 @@ def test_what_moves_no_number_may_be_given_and_so_may_what_the_checkpoint_has(ha
 
 def test_intervals_follow_a_new_budget_unless_they_were_given():
     assert train(*FAST, "checkpoint.every=64", "grid.every=${share:0.5}") == 0
-    assert train("resume=out", "budget.images=6400", "log.every=640", output="more") == 0
+    assert train("resume=out", "budget.images=1280", "log.every=640", output="more") == 0
     found = recorded("more")
-    assert (found.checkpoint.every, found.grid.every, found.log.every) == (64, 3200, 640)
-    assert train("resume=more", "budget.images=6464", output="third") == 0
-    assert (recorded("third").grid.every, recorded("third").log.every) == (3232, 640)
+    assert (found.checkpoint.every, found.grid.every, found.log.every) == (64, 640, 640)
+    assert train("resume=more", "budget.images=1344", output="third") == 0
+    assert (recorded("third").grid.every, recorded("third").log.every) == (672, 640)
 
 
 def images(changed=False, shuffled=False):
