@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from ganvas.tracking.journal import Journal
+
 from .forked import command, statuses, stored
 
 
@@ -25,7 +27,7 @@ def values(scores):
 def outcome(folder):
     """Weights, scores and history of the run that has ended in a folder."""
     result = json.loads(Path(folder, "out", "result.json").read_text())
-    assert statuses(folder)[result["run_id"]] == "FINISHED"
+    assert statuses(folder)[result["run_id"]] == "FINISHED", marks(folder)
     numbers, pictures = stored(folder, result["run_id"])
     return {
         "weights": digest(Path(folder, "out", "last.ckpt")),
@@ -45,12 +47,18 @@ def differences(found, expected):
 
 def settle(folder, arguments):
     """Go on until the training has ended and its store has everything, and check that nobody is left running."""
-    if "FINISHED" not in statuses(folder).values():
-        code, _ = command(folder, [*arguments, "resume=auto"])
-        assert code == 0, said(folder)
-    code, _ = command(folder, ["sync", "out"])
+    code, _ = command(folder, ["sync", "out"]) if Path(folder, "out").exists() else (0, None)
     assert code == 0, said(folder)
+    if "FINISHED" not in statuses(folder).values():
+        for line in ([*arguments, "resume=auto"], ["sync", "out"]):
+            assert command(folder, line)[0] == 0, said(folder)
     assert set(statuses(folder).values()) <= {"FINISHED", "KILLED", "FAILED"}
+
+
+def marks(folder):
+    """What became of each run, for a message."""
+    journals = {str(path.parent.name): Journal(path.parent).marks() for path in Path(folder).rglob("entries.jsonl")}
+    return statuses(folder), {name: [(m["kind"], m.get("status")) for m in found] for name, found in journals.items()}
 
 
 def said(folder):
