@@ -42,7 +42,7 @@ BASES = {
 """Trainings by which every key of conf/ that needs no download is reached."""
 
 
-IDLE = {("score", "batch_size")}
+IDLE = {("score", "batch_size"), ("sample", "n")}
 """Keys of other commands that take what a training refuses."""
 OTHER_FAULT = {"reproduce": ["seed"], "rerun": ["abc"]}
 """Names of the second fault that a line has, so that nothing long is begun."""
@@ -85,7 +85,7 @@ def names_of(argument):
     parts = [whole, whole.split(".")[-1], whole.split(".")[0], package, argument]
     value = argument.partition("=")[2]
     if whole.endswith("_target_") or value.startswith("/") or whole in TEXT:  # what stands there says it as well
-        parts += [value, value.strip("'")]
+        parts += [value, value.strip("'"), value.split(".")[-1]]
     return tuple(dict.fromkeys(part for part in parts if len(part) > 0))
 
 

@@ -56,7 +56,6 @@ SWEEPER = [
     *(
         "when=3",
         "foo=3",
-        "objective=[]",
         "_target_=os.getcwd",
         "n_trials=-1",
         "n_trials=0",
@@ -151,7 +150,17 @@ def config_dir(pick):
     if pick.random() < 0.75:
         name = pick.choice([*CONFIGS, "folder", "dangling"])
         given = ["--config-dir=m/conf", f"experiment={name}"]
-        known = [f"{name}.yaml", f"experiment={name}", f"experiment/{name}", "seed", "batch_size", "nope", "model", "x"]
+        known = [
+            f"{name}.yaml",
+            f"experiment={name}",
+            f"experiment/{name}",
+            "seed",
+            "batch_size",
+            "nope",
+            "model",
+            "x",
+            "experiment",
+        ]
         return _case("config_dir", ["train", *TRAIN, *given], given, known, "any" if name in HARMLESS else "any")
     options = [
         "--config-dir=nowhere",
@@ -279,7 +288,7 @@ def _run(pick):
     if command == "score":
         given += ["extractor=mnist", "metrics=[fd]", "n=40", "paths.cache=cache", "calibration=false"]
     place = {"rerun": "RUN_ID", "report": "STUDY"}.get(command, "SOURCE")
-    names = [word for word in (which, place, *extra, *(e.partition("=")[0] for e in extra)) if word]
+    names = [word for word in (which, place, *extra, *(part for e in extra for part in e.partition("=")[::2])) if word]
     return _case("run", given, given, [*names, "run", "study"], "any", pick.random() < 0.8)
 
 
