@@ -50,6 +50,23 @@ def start(*arguments, command="train", **options):
     return subprocess.Popen(line, **{"stdout": -1, "stderr": -1, "text": True, **options})
 
 
+def test_rectangular_photographs(capsys):
+    photos(Path("photos"))
+    line = [
+        "train",
+        *PICTURES,
+        "data.path=photos",
+        "data.size=[16,8]",
+        "network=dcgan",
+        "network.generator.channels=[8]",
+    ]
+    line += ["network.critic.channels=[8]", "paths.output=out"]
+    assert main(line) == 0 and main(["sample", "out/last.ckpt", "-n", "4", "--out", "drawn"]) == 0
+    assert np.load("drawn/samples.npz")["images"].shape[1:3] == (16, 8)
+    assert main([*line, "network=resnet"]) == 2
+    assert "(1, 16, 8); it serves square images" in capsys.readouterr().err
+
+
 NAMES = ["a=b", "a[1]", "Größe", "it's", "{x}", "(y)", "a,b", "a b", "7", "x#1", "true"]
 
 

@@ -16,6 +16,11 @@ from ganvas.config import schema
 CONFIG_PATH: Final = "pkg://ganvas.conf"
 
 
+def _folder_shape(channels: int, size: Any) -> ListConfig:
+    """Channels, height and width of images whose size is one number, or height and width."""
+    return ListConfig([channels, *(size if OmegaConf.is_list(size) else (size, size))])
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape that a critic reads: that of the data, with as many times the channels as the critic packs examples."""
     channels, *rest = _root_.data.shape
@@ -35,7 +40,11 @@ SCHEMAS: Final = {
     "report": schema.ReportCommand,
     "reproduce": schema.ReproduceCommand,
 }
-RESOLVERS: Final[dict[str, Callable[..., Any]]] = {"critic_shape": _critic_shape, "share": _share}
+RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
+    "critic_shape": _critic_shape,
+    "folder_shape": _folder_shape,
+    "share": _share,
+}
 
 
 def register() -> None:

@@ -72,14 +72,34 @@ def test_resize_rules():
     wide = np.zeros((10, 30, 3), dtype=np.uint8)
     wide[:, 10:20] = 255
     wide = Image.fromarray(wide)
-    assert (np.asarray(CenterCrop()(wide, 10)) == 255).all()
-    assert np.asarray(Stretch()(wide, 30)).mean() == pytest.approx(85, abs=1)
-    assert (np.asarray(CropThenResize(10)(wide, 5)) == 255).all()
+    assert (np.asarray(CenterCrop()(wide, 10, 10)) == 255).all()
+    assert np.asarray(Stretch()(wide, 30, 30)).mean() == pytest.approx(85, abs=1)
+    assert (np.asarray(CropThenResize(10)(wide, 5, 5)) == 255).all()
+
+
+def test_rectangles(tmp_path):
+    """A picture whose rows are 0, 1, 2, ...: what is cut and what is stretched can be read off."""
+    rows = np.repeat(np.arange(24, dtype=np.uint8)[:, None], 16, axis=1)
+    Image.fromarray(rows).save(tmp_path / "a.png")
+    assert (Decoder(1, (24, 16), CenterCrop())(tmp_path / "a.png")[0] == rows).all()
+    assert (Decoder(1, (12, 16), CenterCrop())(tmp_path / "a.png")[0] == rows[6:18]).all()
+    assert (Decoder(1, (24, 8), CenterCrop())(tmp_path / "a.png")[0] == rows[:, 4:12]).all()
+    stretched = Decoder(1, (24, 32), Stretch())(tmp_path / "a.png")
+    assert stretched.shape == (1, 24, 32) and (stretched[0] == np.repeat(rows[:, :1], 32, axis=1)).all()
+    assert tuple(read_folder(tmp_path).shape) == (1, 24, 16)
+
+
+def test_the_size_of_a_rectangle_is_height_and_width(tmp_path):
+    _fill(tmp_path, 3, side=(30, 20))
+    source = ImageFolder("folder", [3, 6, 4], str(tmp_path), [6, 4], 3, "stretch", 0.0, 0.0, False, 1.0)
+    assert source.load("train").batch(torch.arange(3)).shape == (3, 3, 6, 4)
+    with pytest.raises(DataError, match=r"size=\[6\]: must be one number, or height and width"):
+        ImageFolder("folder", [3, 6, 4], str(tmp_path), [6], 3, "stretch", 0.0, 0.0, False, 1.0)
 
 
 def test_shrinking_is_antialiased():
     board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
-    out = np.asarray(CenterCrop()(Image.fromarray(board), 8)).astype(int)
+    out = np.asarray(CenterCrop()(Image.fromarray(board), 8, 8)).astype(int)
     assert np.abs(out - 127).max() < 20
 
 

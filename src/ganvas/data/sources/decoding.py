@@ -1,13 +1,14 @@
 """Decoding of image files into arrays of one size and one number of channels.
 
 The steps, in this order: take the first frame; rotate it as EXIF says; divide 16-bit grey by 257 (65535 becomes 255);
-put transparent images on white; convert to grey (luma of ITU-R 601) or RGB (grey replicated); make a square by the
-chosen rule, with Pillow's Lanczos filter, which smooths before it samples.
+put transparent images on white; convert to grey (luma of ITU-R 601) or RGB (grey replicated); bring it to the wanted
+size by the chosen rule, with Pillow's Lanczos filter, which smooths before it samples.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -23,23 +24,23 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
 
 
 class Resize(ABC):
-    """A rule that brings an image of any size to a square."""
+    """A rule that brings an image of any size to another size."""
 
     @abstractmethod
-    def __call__(self, image: Image.Image, size: int) -> Image.Image:
-        """Bring an image to ``size`` times ``size`` pixels."""
+    def __call__(self, image: Image.Image, width: int, height: int) -> Image.Image:
+        """Bring an image to ``width`` times ``height`` pixels."""
 
 
 @final
 @dataclass(frozen=True)
 class CenterCrop(Resize):
-    """Resize the shorter side, then cut the middle square: keeps proportions, loses the ends of the longer side."""
+    """Resize until one side fits and the other is too long, then cut its ends: keeps proportions."""
 
-    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+    def __call__(self, image: Image.Image, width: int, height: int) -> Image.Image:
         """Apply the rule."""
-        scale = size / min(image.size)
+        scale = max(width / image.width, height / image.height)
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
-        return _middle(image, size)
+        return _middle(image, width, height)
 
 
 @final
@@ -47,9 +48,9 @@ class CenterCrop(Resize):
 class Stretch(Resize):
     """Resize both sides: loses nothing, changes proportions."""
 
-    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+    def __call__(self, image: Image.Image, width: int, height: int) -> Image.Image:
         """Apply the rule."""
-        return image.resize((size, size), Image.Resampling.LANCZOS)
+        return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 @final
@@ -63,14 +64,14 @@ class CropThenResize(Resize):
 
     side: int
 
-    def __call__(self, image: Image.Image, size: int) -> Image.Image:
+    def __call__(self, image: Image.Image, width: int, height: int) -> Image.Image:
         """Apply the rule."""
-        return _middle(image, self.side).resize((size, size), Image.Resampling.LANCZOS)
+        return _middle(image, self.side, self.side).resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _middle(image: Image.Image, side: int) -> Image.Image:
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 RESIZE: dict[str, Resize] = {"center_crop": CenterCrop(), "stretch": Stretch()}
@@ -83,7 +84,7 @@ class Decoder:
 
     Args:
         channels: 1 (grey) or 3 (RGB).
-        size: length of both sides, in pixels.
+        size: length of both sides, or height and width, in pixels.
         resize: rule for images of another size.
 
     Raises:
@@ -91,14 +92,19 @@ class Decoder:
     """
 
     channels: int
-    size: int
+    size: int | tuple[int, int]
     resize: Resize
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise DataError(f"channels={self.channels}: must be 1 (grey) or 3 (RGB).")
-        if self.size < 1:
+        if min(self.shape) < 1:
             raise DataError(f"size={self.size}: must be at least 1 pixel.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a decoded image."""
+        return (self.channels, *sides(self.size))
 
     def __call__(self, path: Path) -> UInt8[np.ndarray, "c h w"]:
         """Decode one file.
@@ -115,13 +121,30 @@ class Decoder:
                 f"{path}: not a readable image ({type(error).__name__}: {error}). "
                 "Delete or mend it, or set data.skip_corrupt=true to leave such files out."
             ) from error
-        if image.size != (self.size, self.size):
-            image = self.resize(image, self.size)
-        return np.asarray(image).reshape(self.size, self.size, self.channels).transpose(2, 0, 1)
+        _, height, width = self.shape
+        if image.size != (width, height):
+            image = self.resize(image, width, height)
+        return np.asarray(image).reshape(height, width, self.channels).transpose(2, 0, 1)
 
     def _convert(self, image: Image.Image) -> Image.Image:
         mode = "L" if self.channels == 1 else "RGB"
         return _over_white(_eight_bit(image)).convert(mode)
+
+
+def sides(size: int | Sequence[int]) -> tuple[int, int]:
+    """Height and width of a size.
+
+    Args:
+        size: length of both sides, or height and width.
+
+    Raises:
+        DataError: a list of another length.
+    """
+    if isinstance(size, int):
+        return size, size
+    if len(size) != 2:
+        raise DataError(f"size={list(size)}: must be one number, or height and width, for example [24, 16].")
+    return size[0], size[1]
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -34,7 +34,7 @@ class FileExamples(Examples):
         self, root: Path, names: Sequence[str], decoder: Decoder, labels: Mapping[str, int] | None = None
     ) -> None:
         self.root, self.names, self.decoder = root, tuple(names), decoder
-        self.shape = (decoder.channels, decoder.size, decoder.size)
+        self.shape = decoder.shape
         self.labels = None if labels is None else torch.tensor([labels[name] for name in self.names])
         self.in_memory = False
         self._digest: str | None = None

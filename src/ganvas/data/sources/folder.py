@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import final
 
 from ganvas.data.source import SPLITS, DataError, Examples, Source, require_shape
-from ganvas.data.sources.decoding import EXTENSIONS, RESIZE, Decoder
+from ganvas.data.sources.decoding import EXTENSIONS, RESIZE, Decoder, sides
 from ganvas.data.sources.files import open_files
 
 
@@ -34,12 +34,12 @@ class ImageFolder(Source):
 
     Args:
         name: see :class:`~ganvas.data.source.Source`.
-        shape: ``(channels, size, size)``.
+        shape: channels, height and width.
         path: root of the tree.
-        size: side of the square images, in pixels.
+        size: side of square images, or height and width, in pixels.
         channels: 1 (grey) or 3 (RGB).
-        resize: ``center_crop`` (resize the shorter side to ``size``, then cut the middle square) or ``stretch`` (resize
-            both sides to ``size``), both with an antialiased Lanczos filter.
+        resize: ``center_crop`` (keep proportions and cut the ends of the side that is too long) or ``stretch`` (resize
+            both sides), both with an antialiased Lanczos filter.
         val: fraction of the files in the val split; unused if sub-folders are the splits.
         test: fraction of the files in the test split; unused if sub-folders are the splits.
         skip_corrupt: whether to leave unreadable files out with a warning that names them; else they are an error.
@@ -54,7 +54,7 @@ class ImageFolder(Source):
         name: str,
         shape: Sequence[int],
         path: str,
-        size: int,
+        size: int | Sequence[int],
         channels: int,
         resize: str,
         val: float,
@@ -63,13 +63,15 @@ class ImageFolder(Source):
         memory_limit_gb: float,
     ) -> None:
         super().__init__(name, shape)
-        require_shape(name, shape, (channels, size, size))
+        require_shape(name, shape, (channels, *sides(size)))
         if resize not in RESIZE:
             raise DataError(f"resize={resize!r}: must be one of {', '.join(RESIZE)}.")
         if val < 0 or test < 0 or val + test >= 1:
             raise DataError(f"val={val}, test={test}: must be fractions of at least 0 whose sum is below 1.")
         self.root, self.val, self.test = Path(path), val, test
-        self.decoder = Decoder(channels=channels, size=size, resize=RESIZE[resize])
+        self.decoder = Decoder(
+            channels=channels, size=size if isinstance(size, int) else sides(size), resize=RESIZE[resize]
+        )
         self.skip_corrupt, self.memory_limit_gb = skip_corrupt, memory_limit_gb
 
     @property

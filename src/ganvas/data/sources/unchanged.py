@@ -23,7 +23,7 @@ def read_folder(root: Path) -> Examples:
         root: root of the tree.
 
     Raises:
-        DataError: there is no image, one cannot be read, sizes differ, or images are not square.
+        DataError: there is no image, one cannot be read, or sizes differ.
     """
     names = image_names(root)
     found = [_header(root / name) for name in names]
@@ -34,10 +34,8 @@ def read_folder(root: Path) -> Examples:
             f"{root}: images of different sizes, {first} is {a[0]}x{a[1]} and {second} {b[0]}x{b[1]}; bring them to one"
         )
     width, height = next(iter(sizes))
-    if width != height:
-        raise DataError(f"{root}: expected square images, got {width}x{height}; crop or resize them")
     channels = 1 if all(mode in GREY_MODES for _, mode in found) else 3
-    decoder = Decoder(channels=channels, size=width, resize=RESIZE["stretch"])
+    decoder = Decoder(channels=channels, size=width if width == height else (height, width), resize=RESIZE["stretch"])
     return open_files(root, names, decoder, skip_corrupt=False, memory_limit_gb=MEMORY_LIMIT_GB)
 
 
