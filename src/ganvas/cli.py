@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 from ganvas.imports import uncollected
 from ganvas.storage.optional import complain, optional_stdout
@@ -56,13 +57,17 @@ def _options_last(arguments: list[str]) -> list[str]:
 
 
 def _check_options(command: str, arguments: list[str]) -> None:
-    """Let Hydra's options be read by a parser that raises; Hydra's own prints its usage and ends the process."""
+    """Let a parser that raises read Hydra's options; Hydra's own prints its usage and ends the process."""
     from hydra._internal.utils import get_args_parser
+
+    from ganvas.config.aliases import require_small
 
     parser = get_args_parser()
     parser.__class__, parser.prog = Parser, f"ganvas {command}"
     if not {"--version", "-h", "--help"} & set(arguments):
-        parser.parse_args(arguments)
+        options = parser.parse_args(arguments)
+        if options.config_dir is not None:
+            require_small(Path(options.config_dir))
 
 
 def _sample_overrides(arguments: list[str]) -> list[str]:

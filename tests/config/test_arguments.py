@@ -40,7 +40,10 @@ def test_plain_values_and_annotations(annotation, fitting, other):
             "network.generator.hidden=[8,1.5]",
             "network.generator.hidden=[8, 1.5]: expected a list of whole numbers",
         ),
-        ("network.generator._target_=3", "network.generator._target_=3: expected the dotted name of a class or function"),
+        (
+            "network.generator._target_=3",
+            "network.generator._target_=3: expected the dotted name of a class or function",
+        ),
         ("model.n_critic=true", "model.n_critic=True: expected a whole number"),
     ],
 )
