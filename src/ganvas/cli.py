@@ -57,17 +57,17 @@ def _options_last(arguments: list[str]) -> list[str]:
 
 
 def _check_options(command: str, arguments: list[str]) -> None:
-    """Read Hydra's options before Hydra does, whose parser prints its usage and ends the process."""
+    """Let a parser that raises read Hydra's options; Hydra's own prints its usage and ends the process."""
     from hydra._internal.utils import get_args_parser
+
+    from ganvas.config.aliases import require_small
 
     parser = get_args_parser()
     parser.__class__, parser.prog = Parser, f"ganvas {command}"
-    if {"--version", "-h", "--help"} & set(arguments):
-        return
-    if folder := parser.parse_args(arguments).config_dir:
-        from ganvas.config.expansion import refuse_bombs
-
-        refuse_bombs(Path(folder))
+    if not {"--version", "-h", "--help"} & set(arguments):
+        options = parser.parse_args(arguments)
+        if options.config_dir is not None:
+            require_small(Path(options.config_dir))
 
 
 def _sample_overrides(arguments: list[str]) -> list[str]:

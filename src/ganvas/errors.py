@@ -22,6 +22,7 @@ FAILURE, BAD_INPUT = 1, 2
 _LONGEST: Final = 1000
 """Characters of a message that had several lines."""
 _UNREAD: Final = "cannot read the override {!r}; write KEY=VALUE, for example budget.images=20000"
+_KEYLESS: Final = ("=", "@")
 _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Hydra launchers, each with the extra of ganvas that installs it."""
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
@@ -69,7 +70,7 @@ def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> 
         if isinstance(link, ConfigKeyError) and link.full_key:
             return _unknown_key(str(link.full_key), command), BAD_INPUT
         if isinstance(link, ConfigCompositionException) and (key := _OVERRIDDEN.match(str(link))):
-            return (_unknown_key(key[1], command) if key[1] else _UNREAD.format("=")), BAD_INPUT
+            return (_unknown_key(key[1], command) if key[1] else _unread(arguments)), BAD_INPUT
         if isinstance(link, ValueError) and str(link).startswith(_NOT_A_NAME):
             return _not_a_name(arguments), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
@@ -79,8 +80,10 @@ def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> 
     if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name a path that can be used", BAD_INPUT
     if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in _first_line(error):
-        return f"{error.full_key}: {_first_line(error)}", BAD_INPUT
-    if isinstance(error, HydraException | OmegaConfBaseException):
+        return f"{_pointing(arguments)}{error.full_key}: {_first_line(error)}", BAD_INPUT
+    if isinstance(error, OmegaConfBaseException):
+        return f"{_pointing(arguments)}{_first_line(error)}", BAD_INPUT
+    if isinstance(error, HydraException):
         return _first_line(error), BAD_INPUT
     if arguments and _while_composing(error):
         return f"cannot make a config from {' '.join(arguments)}: {_first_line(error)}", BAD_INPUT
@@ -92,6 +95,11 @@ def _while_composing(error: BaseException) -> bool:
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     own = [name for name in modules if name.startswith(("ganvas", "hydra_plugins.ganvas"))]
     return any(name.startswith("hydra.") for name in modules) and all(name.startswith(_COMMAND_LINE) for name in own)
+
+
+def _pointing(arguments: Sequence[str]) -> str:
+    """Name the arguments with interpolations, as the beginning of a message about one that leads nowhere."""
+    return "".join(f"{argument}: " for argument in arguments if "${" in argument)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -115,11 +123,16 @@ def _unknown_choice(error: MissingConfigException) -> str:
 def _not_a_name(arguments: Sequence[str]) -> str:
     """Name the arguments that choose a config by something else than its name, as ``model=3``."""
     groups = {folder.name for folder in files("ganvas.conf").iterdir() if folder.is_dir()}
-    if unread := next((argument for argument in arguments if argument.startswith("=")), ""):
-        return _UNREAD.format(unread)
+    if any(argument.startswith(_KEYLESS) for argument in arguments):
+        return _unread(arguments)
     pairs = [argument.partition("=") for argument in arguments]
     chosen = [f"{key}={value}" for key, _, value in pairs if key.lstrip("+~") in groups and not _NAME.fullmatch(value)]
     return f"{' or '.join(chosen) or 'a config group'}: expected the name of a config, as in model=gan"
+
+
+def _unread(arguments: Sequence[str]) -> str:
+    """Name the argument that has no key."""
+    return _UNREAD.format(next((argument for argument in arguments if argument.startswith(_KEYLESS)), "="))
 
 
 def _unknown_key(key: str, command: str) -> str:

@@ -52,16 +52,8 @@ def start(*arguments, command="train", **options):
 
 def test_rectangular_photographs(capsys):
     photos(Path("photos"))
-    line = [
-        "train",
-        *PICTURES,
-        "data.path=photos",
-        "data.size=[16,8]",
-        "network=dcgan",
-        "network.generator.channels=[8]",
-    ]
-    line += ["network.critic.channels=[8]", "paths.output=out"]
-    assert main(line) == 0 and main(["sample", "out/last.ckpt", "-n", "4", "--out", "drawn"]) == 0
+    line = ["train", *PICTURES, "data.path=photos", "data.size=[16,8]", "paths.output=out"]
+    assert main([*line, "network=dcgan"]) == 0 and main(["sample", "out/last.ckpt", "-n", "4", "--out", "drawn"]) == 0
     assert np.load("drawn/samples.npz")["images"].shape[1:3] == (16, 8)
     assert main([*line, "network=resnet"]) == 2
     assert "(1, 16, 8); it serves square images" in capsys.readouterr().err
@@ -119,7 +111,12 @@ REFUSED = {
     "network.critic._target_=my.Nett": "my.Nett",
     "score.n=12 score.settings.is_splits=10": "score.n=12, against",
     "score.n_during=1": "score.n_during=1, against",
-    "score.n=0": "score.n=0, against",
+    "@likelihood._target_=3": "cannot read the override '@likelihood._target_=3'",
+    "~model._target_": "model._target_ is missing",
+    "=init_from": "cannot read the override '=init_from'",
+    "optimizer.eps=${oc.env:NO_SUCH_VARIABLE}": "optimizer.eps=${oc.env:NO_SUCH_VARIABLE}",
+    "constraint._target_=builtins.dict": "constraint._target_=builtins.dict: expected a class derived from",
+    "score.n=0": "score.n=0: expected at least 1",
 }
 
 
@@ -305,3 +302,36 @@ def test_a_cache_that_cannot_be_used_is_skipped_with_a_warning(store):
     with pytest.warns(UserWarning, match="paths.cache=DIR"):
         assert main(["train", *TINY, "score.every=null", "paths.output=out"]) == 0
     shutil.rmtree(store / "out")
+
+
+def test_relative_paths_of_a_checkpoint_are_found_from_another_folder(store, monkeypatch):
+    (store / "a").mkdir()
+    shutil.move(store / "mlflow.db", store / "a")
+    monkeypatch.chdir(store / "a")
+    np.savez("g.npz", images=np.random.default_rng(0).integers(0, 255, (200, 16, 16), dtype=np.uint8))
+    line = ["data=npz", "data.path=g.npz", "model=vae", "network=mlp", "batch_size=8", "budget.images=80", *FAST]
+    assert main(["train", *line, "paths.output=o"]) == 0
+    (store / "b").mkdir()
+    monkeypatch.chdir(store / "b")
+    shutil.copy(store / "a" / "mlflow.db", store / "b")
+    assert main(["sample", "../a/o/last.ckpt", "-n", "4", "--kind", "reconstruction"]) == 0
+    assert main(["train", "resume=../a/o/last.ckpt", "budget.images=96", "paths.output=o2"]) == 0
+    (store / "a" / "g.npz").unlink()
+    assert main(["sample", "../a/o/last.ckpt", "-n", "4", "--kind", "reconstruction"]) == 2
+    assert main(["sample", "../a/o/last.ckpt", "-n", "4"]) == 0  # draws need no data
+
+
+SWEEPS = {
+    "paths.output=x,y": "paths.output=x,y: the sweep gives each job its own",
+    "study=a,b": "study=a,b: the sweep gives each job its own",
+    "hydra.sweep.dir=x": "hydra.sweep.dir=x: a sweep writes to outputs/STUDY",
+    "hydra.sweeper.prune_on=3": "hydra.sweeper.prune_on=3: expected a name or a list of names",
+}
+
+
+@pytest.mark.parametrize("override", SWEEPS)
+def test_what_a_sweep_decides_itself_is_refused(override, store, capfd):
+    assert main(["train", "-m", *TINY, "seed=1,2", override]) == 2
+    said = capfd.readouterr().err
+    assert SWEEPS[override] in said and said.count("\n") == 1
+    assert sorted(p.name for p in store.iterdir() if p.suffix != ".lock") == ["mlflow.db"]

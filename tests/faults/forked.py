@@ -152,7 +152,7 @@ def fork(folder, work, said="said.txt", limit=0):
     try:
         os.close(read)
         os.setpgid(0, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout has a handler
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler raises, which a command may catch
         signal.alarm(limit)
         os.chdir(folder)
         os.environ["HOME"] = str(folder)

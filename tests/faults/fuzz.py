@@ -1,6 +1,13 @@
-"""Runs the cases of the grammar, each in a child of its own in a folder of its own, and judges what each did."""
+"""Runs the cases of the grammar, each in a child of its own in a folder of its own, and judges what each did.
 
+It runs outside pytest, whose checks of types would refuse an argument before the product does:
+``python scripts/fuzz.py --cases 2000 --seed 1 --out fuzz.jsonl``.
+"""
+
+import argparse
 import gc
+import json
+import os
 import resource
 import shutil
 import sqlite3
@@ -14,6 +21,7 @@ from ganvas.cli import COMMANDS, main
 
 from . import material, oracles
 from .forked import fork
+from .grammar import Grammar
 
 LIMIT = 60
 """Seconds after which a case counts as a hang."""
@@ -109,3 +117,37 @@ def judge(number, case, base, ids):
         **{"violated": oracles.violated(case, seen), "said": seen.said[-1500:], "left": seen.left},
         "seconds": round(seen.seconds, 2),
     }
+
+
+def begin(arguments=None):
+    """Run cases, write one line of JSON for each, and print how often each oracle was violated."""
+    parser = argparse.ArgumentParser(description="Try command lines of a grammar, and judge what each did.")
+    parser.add_argument("--cases", type=int, default=2000, help="number of cases that the seed makes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--piece", default="1/1", help="2/5 runs every fifth case, from the second on")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after this time")
+    parser.add_argument("--only", type=int, nargs="*", default=[], help="numbers of the cases to run")
+    parser.add_argument("--out", type=Path, default=Path("fuzz.jsonl"), help="file for what each case did")
+    options = parser.parse_args(arguments)
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "HYDRA_FULL_ERROR": "1"}
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    first, step = map(int, options.piece.split("/"))
+    cases = list(enumerate(Grammar(options.seed).cases(options.cases)))[first - 1 :: step]
+    base, ids = prepare()
+    try:
+        found = _judged([(n, case) for n, case in cases if not options.only or n in options.only], base, ids, options)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    print(oracles.table(found))
+
+
+def _judged(cases, base, ids, options):
+    found, end = [], time.monotonic() + options.seconds
+    with options.out.open("w") as file:
+        for number, case in cases:
+            if time.monotonic() > end:
+                break
+            found.append(judge(number, case, base, ids))
+            file.write(json.dumps(found[-1], ensure_ascii=False) + "\n")
+            file.flush()
+    return found

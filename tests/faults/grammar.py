@@ -82,7 +82,8 @@ def names_of(argument):
     """Words by which a message can name an override: its key, the last part of it, its group, or all of it."""
     key = argument.lstrip("+~").partition("=")[0]
     whole, package = key.partition("@")[0], key.partition("@")[2]
-    parts = [whole, whole.split(".")[-1], whole.split(".")[0], package, argument]
+    parts = ["schedules"] if whole == "schedule" else []  # which that group fills
+    parts += [whole, whole.split(".")[-1], whole.split(".")[0], package, argument]
     value = argument.partition("=")[2]
     if whole.endswith("_target_") or value.startswith("/") or whole in TEXT:  # what stands there says it as well
         parts += [value, value.strip("'"), value.split(".")[-1]]

@@ -134,7 +134,8 @@ CONFIGS = {
     "colon": b"# @package _global_\nseed: 1: 2\n",
 }
 """Files of a --config-dir; each is chosen as an experiment."""
-HARMLESS = {"empty", "null", "bom", "alias"}
+DOUBTFUL = {"empty", "null", "bom", "twice", "utf16", "latin", "odd_default", "keys", "deep", "missing", "circle"}
+"""Files that may be taken; every other one is refused."""
 
 
 def _case(family, args, given, names, expect="any", store=True):
@@ -149,7 +150,7 @@ def config_dir(pick):
 
     if pick.random() < 0.75:
         name = pick.choice([*CONFIGS, "folder", "dangling"])
-        given = ["--config-dir=m/conf", f"experiment={name}"]
+        given = [f"--config-dir=m/{'bombs' if name == 'bomb' else 'conf'}", f"experiment={name}"]
         known = [
             f"{name}.yaml",
             f"experiment={name}",
@@ -159,9 +160,10 @@ def config_dir(pick):
             "nope",
             "model",
             "x",
+            "{}",
             "experiment",
         ]
-        return _case("config_dir", ["train", *TRAIN, *given], given, known, "any" if name in HARMLESS else "any")
+        return _case("config_dir", ["train", *TRAIN, *given], given, known, "any" if name in DOUBTFUL else "bad")
     options = [
         "--config-dir=nowhere",
         "--config-dir=m/ok.npz",
@@ -288,8 +290,8 @@ def _run(pick):
     if command == "score":
         given += ["extractor=mnist", "metrics=[fd]", "n=40", "paths.cache=cache", "calibration=false"]
     place = {"rerun": "RUN_ID", "report": "STUDY"}.get(command, "SOURCE")
-    names = [word for word in (which, place, *extra, *(part for e in extra for part in e.partition("=")[::2])) if word]
-    return _case("run", given, given, [*names, "run", "study"], "any", pick.random() < 0.8)
+    names = [word for word in (which, place, *extra, *(part for e in extra for part in e.split("="))) if word]
+    return _case("run", given, given, [*names, "run", "study", "no MLflow store"], "any", pick.random() < 0.8)
 
 
 FILES = (_checkpoint, _array, _images, _run)
@@ -326,6 +328,8 @@ def fill(folder):
     configs.mkdir(parents=True)
     for name, content in CONFIGS.items():
         (configs / f"{name}.yaml").write_bytes(content)
+    (folder / "bombs" / "experiment").mkdir(parents=True)  # a folder with a bomb is refused, whatever is chosen
+    (configs / "bomb.yaml").rename(folder / "bombs" / "experiment" / "bomb.yaml")
     (configs / "folder.yaml").mkdir()
     (configs / "dangling.yaml").symlink_to("nowhere")
 

@@ -199,7 +199,7 @@ def test_bad_input_is_told_in_one_message(study, tmp_path, capsys, arguments, sa
 def test_no_store_is_created_to_read_from(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["report", "lucic"]) != 0
+    assert cli.main(["report", "lucic"]) == 2
     assert "there is no MLflow store" in capsys.readouterr().err
     assert not (tmp_path / "mlflow.db").exists()
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, recorded_config
+from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, recorded_config
 from ganvas.run.places import moved
 from ganvas.run.request import Job
 from ganvas.run.training import train
@@ -50,7 +50,8 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
     before = recorded(cfg.run_id)
     again = recorded_config(before.config, cfg.run_id, cfg.trust)
-    weights = read(checkpoint_path(cfg.run_id))["state_dict"]
+    checkpoint = read(checkpoint_path(cfg.run_id))
+    weights, again = checkpoint["state_dict"], from_its_folder(again, checkpoint.get("origin", {}).get("folder"))
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
     found = train(_again(again, cfg, folder), Job(folder, before.choices, before.overrides))

@@ -3,6 +3,7 @@
 from ganvas.config.build import ConfigError, build, check, closest, require_resolvable
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register
 from ganvas.config.given import followed, following_budget, given_keys
+from ganvas.config.places import from_its_folder
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "compose",
     "followed",
     "following_budget",
+    "from_its_folder",
     "given_keys",
     "names_beyond_ganvas",
     "recorded_config",

@@ -46,10 +46,20 @@ def unfit(node: DictConfig) -> Iterator[str]:
         value = node[key]
         if isinstance(value, DictConfig) and (key not in annotations or "_target_" in value):
             yield from unfit(value)
+            yield from _other_class(value, annotations.get(str(key)))
         elif key in annotations:
             plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
             if not fits(plain, annotations[str(key)]):
                 yield f"{node._get_full_key(str(key))}={plain}: expected {_words(annotations[str(key)])}"
+
+
+def _other_class(node: DictConfig, annotation: Any) -> Iterator[str]:
+    """Find out whether a node makes an object of another class than the argument that it stands for."""
+    made = _named(node.get("_target_"))
+    if not inspect.isclass(made) or not inspect.isclass(annotation) or getattr(annotation, "_is_protocol", False):
+        return
+    if annotation.__module__.startswith("ganvas.") and not node.get("_partial_") and not issubclass(made, annotation):
+        yield f"{node._get_full_key('_target_')}={node._target_}: expected a class derived from {annotation.__name__}"
 
 
 def fits(value: Any, annotation: Any) -> bool:
@@ -80,12 +90,19 @@ def fits(value: Any, annotation: Any) -> bool:
 
 def _annotations(target: Any) -> dict[str, Any]:
     """Type hints of what a ``_target_`` names; none where it cannot be imported, which its call will explain."""
+    found = _named(target)
     try:
-        found: Callable[..., Any] = pkgutil.resolve_name(target)
-        called = found.__init__ if inspect.isclass(found) else found
+        called: Callable[..., Any] = found.__init__ if inspect.isclass(found) else found
         return typing.get_type_hints(called)
     except Exception:
         return {}
+
+
+def _named(target: Any) -> Any:
+    try:
+        return pkgutil.resolve_name(target)
+    except Exception:  # importing runs code, which may fail in any way
+        return None
 
 
 def _words(annotation: Any) -> str:

@@ -17,6 +17,8 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from ganvas.config.arguments import unfit
 
 _UNFOUND = "Error loading"
+_OBJECTS = ("model", "data", "transform")
+"""Nodes that a training always builds."""
 _ADVICE = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
 
 
@@ -48,11 +50,14 @@ def build(node: DictConfig) -> Any:
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse a config that lacks a value, or whose network lacks a part, before anything is built.
+    """Refuse a config that lacks a value or a class, or whose network lacks a part, before anything is built.
 
     Raises:
         ConfigError: a value is missing or leads nowhere, or the network lacks a part that the model needs.
     """
+    for part in _OBJECTS:
+        if not OmegaConf.is_dict(cfg[part]) or "_target_" not in cfg[part]:
+            raise ConfigError(f"{part}._target_ is missing, so that nothing can be built; write {part}=NAME")
     offered = [str(part) for part in cfg.network if part != "name"]
     lacking = [part for part in _parts_asked(cfg.model) if part not in offered]
     if lacking:

@@ -172,7 +172,7 @@ def _place(cfg: DictConfig) -> dict[str, Any]:
 
 def _gpus(cfg: DictConfig) -> int:
     """Number of GPUs that the processes of the run use together; 0 on processors."""
-    if cfg.trainer.accelerator not in ("auto", "gpu", "cuda") or not torch.cuda.is_available():
+    if cfg.trainer.get("accelerator", "auto") not in ("auto", "gpu", "cuda") or not torch.cuda.is_available():
         return 0
-    devices = cfg.trainer.devices
+    devices = cfg.trainer.get("devices", "auto")
     return len(devices) if OmegaConf.is_list(devices) else int(devices) if str(devices).isdigit() else 1

@@ -21,7 +21,15 @@ from typing import Any, Final, final
 
 from omegaconf import DictConfig, OmegaConf
 
-from ganvas.config import ConfigError, followed, following_budget, given_keys, names_beyond_ganvas, recorded_config
+from ganvas.config import (
+    ConfigError,
+    followed,
+    following_budget,
+    from_its_folder,
+    given_keys,
+    names_beyond_ganvas,
+    recorded_config,
+)
 from ganvas.data.datamodule import DataModule
 from ganvas.run.places import moved
 from ganvas.run.request import PLACES, Job
@@ -82,6 +90,7 @@ def resume(cfg: DictConfig, job: Job) -> tuple[DictConfig, Job, Resumed | None]:
     checkpoint = read(path)
     trusted = [*cfg.trust, *names_beyond_ganvas(cfg)]  # what the command line names is the user's own
     old, origin = recorded_config(checkpoint.get("config"), str(path), trusted), _origin(checkpoint)
+    old = from_its_folder(old, origin["folder"])
     given = given_keys(job.overrides)
     follows = {key: written for key, written in origin["follows"].items() if key not in given}
     source = str(path.absolute()) if cfg.resume == AUTO or Path(cfg.resume).exists() else cfg.resume
@@ -100,7 +109,8 @@ def origin_of(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, A
         resumed: the checkpoint that the training is resumed from, or None.
     """
     follows = following_budget(cfg) if resumed is None else resumed.follows
-    return {"choices": dict(job.choices), "overrides": list(job.overrides), "follows": follows}
+    folder = str(Path.cwd())  # relative paths of the config are meant from here
+    return {"choices": dict(job.choices), "overrides": list(job.overrides), "follows": follows, "folder": folder}
 
 
 def content(data: DataModule, labelled: bool) -> dict[str, str]:
@@ -148,7 +158,7 @@ def _path(source: str | None, output: Path) -> Path | None:
 
 
 def _origin(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    empty: dict[str, Any] = {"run_id": "", "choices": {}, "overrides": [], "data": {}, "follows": {}}
+    empty: dict[str, Any] = {"run_id": "", "choices": {}, "overrides": [], "data": {}, "follows": {}, "folder": None}
     return empty | checkpoint.get("origin", {})
 
 

@@ -37,6 +37,8 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
             f"export_reference={path}: needs an extractor and images, reference={reference.name} lacks one of them; "
             "write reference=DATASET|FOLDER|FILE.npz extractor=inception"
         )
+    if path.suffix != ".npz":
+        raise ConfigError(f"export_reference={path}: expected a file that ends with .npz; write {path.stem}.npz")
     examples = reference.examples(reference.split, "export_reference")
     cache = Store(Path(cfg.paths.cache).expanduser())
     features = kept_features(

@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ganvas.config import ConfigError, build, recorded_config
+from ganvas.config import ConfigError, build, from_its_folder, recorded_config
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
@@ -167,6 +167,7 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
     """
     checkpoint = read(checkpoint_path(source))
     config = recorded_config(checkpoint.get("config"), source, trust)
+    config = from_its_folder(config, checkpoint.get("origin", {}).get("folder"))
     model: Model = build(config.model)
     try:
         model.load_state_dict(checkpoint["state_dict"])

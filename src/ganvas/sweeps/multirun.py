@@ -66,6 +66,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     require_study_name(name)
+    _refuse_folders(config.hydra.overrides.hydra)
     places = _places(config, space, name)
     every, images = config.score.every or config.budget.images, config.budget.images
     url = storage_url(sweeper["storage"])
@@ -161,6 +162,12 @@ def _frechet(config: DictConfig) -> tuple[str, ...]:
         return ()
     name = config.extractor.get("name", choice)
     return (key(name, frechet_name(name)),)
+
+
+def _refuse_folders(given: Sequence[str]) -> None:
+    for override in given:
+        if override.lstrip("+").startswith("hydra.sweep."):
+            raise SweepError(f"{override}: a sweep writes to outputs/STUDY; write paths.output=DIR for another folder")
 
 
 def _places(config: DictConfig, space: Space, name: str) -> Places:

@@ -17,6 +17,8 @@ from ganvas.sweeps.dimensions import Dimension, dimension
 Parse = Callable[[list[str]], list[Any]]
 """Hydra's parser of overrides."""
 SEED = "seed"
+PLACES = ("paths.output", "resume", "study", "tracking.label", "tracking.parent", "tracking.run_id", "tracking.trial")
+"""Keys that the sweep itself gives each job."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,14 @@ def read_space(
         parse: Hydra's parser of overrides.
 
     Raises:
-        SweepError: a value that cannot be swept.
+        SweepError: a value or a key that cannot be swept.
     """
     own = {override.get_key_element(): override for override in parse(list(line))}
     shared = {key: parse([f"{key}={value}"])[0] for key, value in params.items() if key not in own} | own
     chosen = _seeds(shared.pop(SEED, None), seeds)
     dimensions, fixed = _split(shared)
+    if placed := [key for key in PLACES if key in dimensions]:
+        raise SweepError(f"{shared[placed[0]].input_line}: the sweep gives each job its own; write one value")
     branches = [_branch(condition, inner, own.keys(), parse) for condition, inner in when.items()]
     return Space(fixed, dimensions, [b for b in branches if b.dimensions or b.fixed], chosen)
 

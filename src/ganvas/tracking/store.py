@@ -37,6 +37,12 @@ class StoreError(RuntimeError):
     """The MLflow store cannot be used; the message names it and a fix."""
 
 
+class NoStoreError(StoreError):
+    """The SQLite file that a command reads from does not exist."""
+
+    exit_code = 2
+
+
 class HalfMadeStoreError(StoreError):
     """The making of the SQLite file was broken off; it never opens again."""
 
@@ -81,12 +87,13 @@ def existing_store() -> MlflowClient:
     """Connect to an existing store to read it.
 
     Raises:
-        StoreError: the store does not exist, or cannot be reached.
+        NoStoreError: the store is an SQLite file that does not exist.
+        StoreError: the store cannot be reached.
     """
     uri = tracking_uri()
     file = sqlite_file(uri)
     if file is not None and not file.exists():
-        raise StoreError(
+        raise NoStoreError(
             f"there is no MLflow store {uri}; go to the folder that `ganvas train` was called in, or set "
             "MLFLOW_TRACKING_URI to its address"
         )
