@@ -12,8 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, recorded_config
-from ganvas.run.places import moved
+from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, moved, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json

@@ -3,7 +3,7 @@
 from ganvas.config.build import ConfigError, build, check, closest, require_resolvable
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register
 from ganvas.config.given import followed, following_budget, given_keys
-from ganvas.config.places import from_its_folder
+from ganvas.config.places import from_its_folder, moved
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "following_budget",
     "from_its_folder",
     "given_keys",
+    "moved",
     "names_beyond_ganvas",
     "recorded_config",
     "register",

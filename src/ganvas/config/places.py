@@ -1,10 +1,10 @@
-"""Files that a recorded config names by relative paths: they are meant from the folder where the config was written."""
+"""Places of data and weights in a recorded config: where the old training found them, and where they are now."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -12,10 +12,11 @@ from ganvas.nested import leaves
 
 _PARTS: Final = ("data", "extractor")
 _PATHS: Final = ("path", "root", "weights")
+"""Names of the keys, at any depth below the parts, that hold a path."""
 
 
 def from_its_folder(config: DictConfig, folder: str | None) -> DictConfig:
-    """Make relative paths of data and weights absolute that exist in the folder of the old training and not here.
+    """Make relative paths absolute that exist in the folder of the old training and not here.
 
     Args:
         config: config of an old training, without interpolations.
@@ -25,17 +26,29 @@ def from_its_folder(config: DictConfig, folder: str | None) -> DictConfig:
         A copy with these paths changed.
     """
     found = deepcopy(config)
-    if folder is None:
-        return found
-    for part in _PARTS:
-        node = found.get(part)
-        values = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
-        assert isinstance(values, dict)
-        for key, value in leaves({str(name): child for name, child in values.items()}, f"{part}."):
-            if key.rpartition(".")[2] in _PATHS and isinstance(value, str) and _only_in(folder, value):
-                OmegaConf.update(found, key, str(Path(folder, value)))
+    for key, value in _places(config) if folder is not None else []:
+        if not Path(value).is_absolute() and not Path(value).exists() and Path(folder or "", value).exists():
+            OmegaConf.update(found, key, str(Path(folder or "", value)))
     return found
 
 
-def _only_in(folder: str, path: str) -> bool:
-    return not Path(path).is_absolute() and not Path(path).exists() and Path(folder, path).exists()
+def moved(old: DictConfig, folder: str) -> dict[str, str]:
+    """Make the values, by key, that put the data of a config into another folder.
+
+    Args:
+        old: a config without interpolations; what lies in its ``paths.data`` moves.
+        folder: the new ``paths.data``.
+    """
+    now, before = {"paths.data": folder}, Path(old.paths.data)
+    for key, value in _places(old):
+        if key.startswith("data.") and before in (Path(value), *Path(value).parents):
+            now[key] = str(Path(folder) / Path(value).relative_to(before))
+    return now
+
+
+def _places(config: DictConfig) -> list[tuple[str, str]]:
+    """Keys and values of all paths that a training reads."""
+    values: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
+    found = [item for part in _PARTS if isinstance(values.get(part), dict) for item in leaves(values[part], f"{part}.")]
+    found = [(key, value) for key, value in found if key.rpartition(".")[2] in _PATHS]
+    return [(key, value) for key, value in [*found, ("init_from", values.get("init_from"))] if isinstance(value, str)]

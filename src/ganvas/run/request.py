@@ -17,7 +17,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
-from ganvas.run.places import absolute
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
@@ -119,7 +118,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         offline=cfg.tracking.offline,
     ) as run:
         run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
-        run.text("config.yaml", OmegaConf.to_yaml(absolute(cfg)))
+        run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
         if diff := git_state(Path.cwd()).get("diff"):
             run.text("git.diff", diff)

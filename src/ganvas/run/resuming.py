@@ -27,11 +27,11 @@ from ganvas.config import (
     following_budget,
     from_its_folder,
     given_keys,
+    moved,
     names_beyond_ganvas,
     recorded_config,
 )
 from ganvas.data.datamodule import DataModule
-from ganvas.run.places import moved
 from ganvas.run.request import PLACES, Job
 from ganvas.storage.checkpoints import newest, read
 from ganvas.tracking.artifacts import checkpoint_to_resume
