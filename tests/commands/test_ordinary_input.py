@@ -335,3 +335,9 @@ def test_what_a_sweep_decides_itself_is_refused(override, store, capfd):
     said = capfd.readouterr().err
     assert SWEEPS[override] in said and said.count("\n") == 1
     assert sorted(p.name for p in store.iterdir() if p.suffix != ".lock") == ["mlflow.db"]
+
+
+@pytest.mark.parametrize("given", ["n=0", "n=-1", "batch_size=0", "batch_size=-3"])
+def test_counts_of_a_score_are_at_least_one(given, store, capfd):
+    assert main(["score", "abc", "extractor=mnist", given]) == 2
+    assert f"{given}: expected at least 1" in capfd.readouterr().err

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass
 
 from .by_hand import BY_HAND
+from .configs import config_dir
 from .values import BROKEN, TEXT, doubtful, impossible, keys
 
 BAD, ANY = "bad", "any"
@@ -106,6 +107,16 @@ def _is_idle(base, key, value):
     return "${" not in value and key.startswith((*idle, *scores, "network.name"))
 
 
+# fmt: off
+ODD = (
+    "KEY", "=KEY", "KEY==3", "+KEY", "++KEY", "~~KEY=3", "KEY@=3", "@KEY=3", ".KEY=3", "KEY.=3", "KEY:3",
+    "KEY = 3", "/KEY=3", "KEY[0]=3", "-KEY=3", "--KEY=3", "+", "~", "=", "''=3", "💥=3", "a=b=c", "=", "@", "*",
+    "seed=1,2", "seed=1,", ",", "x y", "\n=3", "seed=1\n", "-", "--", "-x",
+)
+"""Arguments that are no overrides, or odd ones; KEY stands for a key."""
+# fmt: on
+
+
 class Grammar:
     """Cases of one seed.
 
@@ -161,46 +172,7 @@ class Grammar:
     def _syntax(self):
         key = self.pick.choice(sorted(self.keys["gan"]))
         value = self.pick.choice(BROKEN)
-        odd = [
-            f"{key}",
-            f"={key}",
-            f"{key}==3",
-            f"+{key}",
-            f"++{key}",
-            f"~~{key}=3",
-            f"{key}@=3",
-            f"@{key}=3",
-            f".{key}=3",
-        ]
-        odd += [
-            f"{key}.=3",
-            f"{key}:3",
-            f"{key} = 3",
-            f"/{key}=3",
-            f"{key}[0]=3",
-            f"-{key}=3",
-            f"--{key}=3",
-            "+",
-            "~",
-            "=",
-        ]
-        odd += [
-            "''=3",
-            "💥=3",
-            "a=b=c",
-            "=",
-            "@",
-            "*",
-            "seed=1,2",
-            "seed=1,",
-            ",",
-            "x y",
-            "\n=3",
-            "seed=1\n",
-            "-",
-            "--",
-            "-x",
-        ]
+        odd = [written.replace("KEY", key) for written in ODD]
         if self.pick.random() < 0.5:
             given, expect = f"{key}={value}", ANY if key in TEXT else BAD
         else:
@@ -290,7 +262,7 @@ class Grammar:
         return config_dir(self.pick)
 
 
-from .material import FILES, FITTING, SUBJECTS, SWEEPER, config_dir  # noqa: E402
+from .material import FILES, FITTING, SUBJECTS, SWEEPER  # noqa: E402
 
 FAMILIES = {
     "one_bad": 8,

@@ -13,6 +13,8 @@ from PIL import Image
 
 from ganvas.storage import checkpoints
 
+from .configs import CONFIGS
+
 FITTING = (
     "model=gan model=lsgan model=hinge_gan model=sngan model=dragan model=wgan model=wgan_gp model=vae model=beta_vae model=iwae "
     "model=pacgan network=mlp network=dcgan network=conv network=resnet network=infogan network=maxout network=aevb network=iwae "
@@ -31,65 +33,20 @@ SUBJECTS = {
     "rerun": ["abc"],
     "reproduce": ["iwae_table1", "paths.results=results", "seed=-1"],
 }
-SWEEPER = [
-    *(
-        "sampler=foo",
-        "sampler=tpe",
-        "sampler=",
-        "sampler_seed=abc",
-        "sampler_seed=nan",
-        "n_trials=abc",
-        "pruner=foo",
-        "pruner=3",
-    ),
-    *(
-        "aggregate=foo",
-        "racing=2",
-        "racing=abc",
-        "racing=nan",
-        "racing=-1",
-        "storage=foo://x",
-        "storage=sqlite:////proc/x",
-        "batch=abc",
-    ),
-    *("batch=-1", "direction=up", "direction=[]", "prune_on=[foo]", "prune_on=3", "params=3", "seeds=abc", "seeds=0"),
-    *(
-        "when=3",
-        "foo=3",
-        "_target_=os.getcwd",
-        "n_trials=-1",
-        "n_trials=0",
-        "objective=3",
-        "seeds=-1",
-        "seeds=[]",
-    ),
-]
-SWEEPER = [f"hydra.sweeper.{setting}" for setting in SWEEPER] + [
-    *(
-        "hydra/launcher=nope",
-        "hydra/sweeper=nope",
-        "seed=range(3,1)",
-        "optimizer.lr=interval(1,0)",
-        "optimizer.lr=interval(a,b)",
-    ),
-    *(
-        "seed=choice()",
-        "optimizer.lr=interval(0,1)",
-        "seed=glob(x)",
-        "foo=1,2",
-        "model=gan,nope",
-        "model=glob(x*)",
-        "tracking.offline=true",
-    ),
-    *(
-        "seed=shuffle(1)",
-        "+optimizer.foo=1,2",
-        "study=a,b",
-        "study=..",
-        "hydra.sweep.dir=/proc/x",
-        "paths.output=/proc/x,/proc/y",
-    ),
-]
+SWEEPER = """
+hydra.sweeper.sampler=foo hydra.sweeper.sampler=tpe hydra.sweeper.sampler= hydra.sweeper.sampler_seed=abc
+hydra.sweeper.sampler_seed=nan hydra.sweeper.n_trials=abc hydra.sweeper.pruner=foo hydra.sweeper.pruner=3
+hydra.sweeper.aggregate=foo hydra.sweeper.racing=2 hydra.sweeper.racing=abc hydra.sweeper.racing=nan
+hydra.sweeper.racing=-1 hydra.sweeper.storage=foo://x hydra.sweeper.storage=sqlite:////proc/x
+hydra.sweeper.batch=abc hydra.sweeper.batch=-1 hydra.sweeper.direction=up hydra.sweeper.direction=[]
+hydra.sweeper.prune_on=[foo] hydra.sweeper.prune_on=3 hydra.sweeper.params=3 hydra.sweeper.seeds=abc
+hydra.sweeper.seeds=0 hydra.sweeper.when=3 hydra.sweeper.foo=3 hydra.sweeper.objective=[]
+hydra.sweeper._target_=os.getcwd hydra.sweeper.n_trials=-1 hydra.sweeper.n_trials=0 hydra.sweeper.objective=3
+hydra.sweeper.seeds=-1 hydra.sweeper.seeds=[] hydra/launcher=nope hydra/sweeper=nope seed=range(3,1)
+optimizer.lr=interval(1,0) optimizer.lr=interval(a,b) seed=choice() optimizer.lr=interval(0,1) seed=glob(x)
+foo=1,2 model=gan,nope model=glob(x*) tracking.offline=true seed=shuffle(1) +optimizer.foo=1,2 study=a,b
+study=.. hydra.sweep.dir=/proc/x paths.output=/proc/x,/proc/y
+""".split()
 """Settings of a sweep that make no sense."""
 
 ARRAYS = "empty torn nothing zero objects strings onedim labels mu nan text folder.npz dangling text.npy twochannels fourd".split()
@@ -97,95 +54,12 @@ CHECKPOINTS = (
     "empty torn flip text plain odd nostate other list alias bomb interpolation target folder dangling".split()
 )
 IMAGES = "photos mixed nothing texts loop file small missing".split()
-CONFIGS = {
-    "empty": b"",
-    "list": b"- a\n- b\n",
-    "scalar": b"3\n",
-    "word": b"abc\n",
-    "null": b"null\n",
-    "alias": b"# @package _global_\nx: &a {seed: 1}\nscore: *a\n",
-    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
-    + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(24)),
-    "types": b"# @package _global_\nseed: [1, 2]\nbatch_size: {a: 1}\n",
-    "binary": bytes(range(256)) * 12,
-    "unknown": b"# @package _global_\nnope: 3\n",
-    "tag": b"# @package _global_\nseed: !!python/object/apply:os.getcwd []\n",
-    "tab": b"# @package _global_\nseed:\t1\n\tbatch_size: 2\n",
-    "twice": b"# @package _global_\nseed: 1\nseed: 2\n",
-    "deep": b"a: " + b"{a: " * 400 + b"1" + b"}" * 400 + b"\n",
-    "cycle": b"defaults:\n  - cycle\n  - _self_\n",
-    "defaults": b"defaults: 3\n",
-    "lost": b"# @package _global_\ndefaults:\n  - /model: nope\n",
-    "odd_default": b"# @package _global_\ndefaults:\n  - {a: {b: c}}\n",
-    "override": b"# @package _global_\ndefaults:\n  - override /nope: mlp\n",
-    "package": b"# @package {}[\nseed: 1\n",
-    "utf16": "# @package _global_\nseed: 1\n".encode("utf-16"),
-    "bom": b"\xef\xbb\xbf# @package _global_\nseed: 1\n",
-    "latin": "# @package _global_\n# Größe\nseed: 1\n".encode("latin-1"),
-    "interpolation": b"# @package _global_\nseed: ${nope}\n",
-    "circle": b"# @package _global_\nseed: ${batch_size}\nbatch_size: ${seed}\n",
-    "unclosed": b"# @package _global_\nseed: ${batch_size\n",
-    "target": b"# @package _global_\nmodel: {_target_: nope.Nope}\n",
-    "keys": b"# @package _global_\n1: 2\n[1, 2]: 3\n? {a: 1}\n: 3\n",
-    "missing": b"# @package _global_\nseed: ???\n",
-    "nan": b"# @package _global_\noptimizer: {lr: .nan}\n",
-    "date": b"# @package _global_\nseed: 2020-01-01\n",
-    "long": b"# @package _global_\nseed: 1" + b"0" * 10_000 + b"\n",
-    "colon": b"# @package _global_\nseed: 1: 2\n",
-}
-"""Files of a --config-dir; each is chosen as an experiment."""
-DOUBTFUL = {"empty", "null", "bom", "twice", "utf16", "latin", "odd_default", "keys", "deep", "missing", "circle"}
-"""Files that may be taken; every other one is refused."""
 
 
 def _case(family, args, given, names, expect="any", store=True):
     from .grammar import Case
 
     return Case(family, tuple(args), tuple(given), tuple(names), expect, store)
-
-
-def config_dir(pick):
-    """A config of the user's own that is damaged, or a folder of configs that is none."""
-    from .grammar import TRAIN
-
-    if pick.random() < 0.75:
-        name = pick.choice([*CONFIGS, "folder", "dangling"])
-        given = [f"--config-dir=m/{'bombs' if name == 'bomb' else 'conf'}", f"experiment={name}"]
-        known = [
-            f"{name}.yaml",
-            f"experiment={name}",
-            f"experiment/{name}",
-            "seed",
-            "batch_size",
-            "nope",
-            "model",
-            "x",
-            "{}",
-            "experiment",
-        ]
-        return _case("config_dir", ["train", *TRAIN, *given], given, known, "any" if name in DOUBTFUL else "bad")
-    options = [
-        "--config-dir=nowhere",
-        "--config-dir=m/ok.npz",
-        "--config-dir=",
-        "--config-name=nope",
-        "--config-name=../x",
-        "--cfg=foo",
-    ]
-    options += [
-        "--config-path=nowhere",
-        "--package=nope",
-        "--cfg",
-        "--info=foo",
-        "--multirun=3",
-        "--run",
-        "--version",
-        "--config-dir",
-    ]
-    given = pick.choice(options)
-    return _case(
-        "config_dir", ["train", *TRAIN, given], [given], [given.partition("=")[0], given.partition("=")[2] or given]
-    )
 
 
 def _checkpoint(pick):

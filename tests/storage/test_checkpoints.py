@@ -49,10 +49,19 @@ def test_what_is_not_whole_is_named(path, change, said):
 
 
 def test_another_checkpoint_than_ours_is_refused(path):
-    for other in ({"w": torch.zeros(2)}, {"images_seen": 1, "code": torch.nn.Linear(1, 1)}):
+    empty = {"images_seen": 1, "state_dict": {}}
+    others = {
+        "images_seen": {"w": torch.zeros(2)},
+        "cannot be read": {"images_seen": 1, "code": torch.nn.Linear(1, 1)},
+        "state_dict": {"images_seen": 1},
+        "origin": empty | {"origin": [1]},
+    }
+    for said, other in others.items():
         write(path, other)
-        with pytest.raises(CheckpointError, match=r"last\.ckpt"):
+        with pytest.raises(CheckpointError, match=rf"last\.ckpt .*{said}"):
             read(path)
+    write(path, empty)
+    assert read(path) == empty
     with pytest.raises(CheckpointError, match=r"none\.ckpt cannot be read: No such file"):
         read(path.with_name("none.ckpt"))
 

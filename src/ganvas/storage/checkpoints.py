@@ -24,6 +24,8 @@ PREVIOUS: Final = "last-1.ckpt"
 """The checkpoint before the last one."""
 BEST: Final = "best.ckpt"
 
+_KINDS: Final = {"images_seen": int, "state_dict": dict, "origin": dict | None}
+"""What every reader relies on; the state of a training has an origin, a checkpoint of weights alone has none."""
 _COMMENT: Final = re.compile(rb"ganvas sha256 ([0-9a-f]{64})\n")
 _LENGTH: Final = 79
 _NO_COMMENT: Final = b"\0\0"
@@ -65,8 +67,9 @@ def read(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give a {LAST} of ganvas") from error
-    if not isinstance(checkpoint, dict) or "images_seen" not in checkpoint:
-        raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain images_seen")
+    for key, kind in _KINDS.items():
+        if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(key), kind):
+            raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain {key}")
     return checkpoint
 
 
