@@ -276,7 +276,7 @@ BAD = {
     "fakes.npz reference=npz": "reference=npz needs data.path=PATH",
     "export_reference=x.npz": "no reference for the export",
     "export_reference=x.npz reference=ring": "needs an extractor and images, reference=ring lacks one of them",
-    "export_reference=x.pt reference=mnist5k": "ends with .npz, got x.pt",
+    "export_reference=x.pt reference=mnist5k": "export_reference=x.pt: expected a file that ends with .npz",
     "float.npz reference=mnist5k": "images of type float32, expected uint8",
     "nowhere reference=mnist5k": "'nowhere' is neither a checkpoint nor a run",
     "empty reference=mnist5k": "no image in it",

@@ -257,7 +257,7 @@ def test_resume_goes_on_with_the_same_run(client):
 
 
 def test_resume_of_an_unknown_run(client):
-    with pytest.raises(StoreError, match="cannot go on with run 'nosuchrun'"):
+    with pytest.raises(StoreError, match="tracking.run_id=nosuchrun: .* has no such run"):
         with start(run_id="nosuchrun"):
             pass
 

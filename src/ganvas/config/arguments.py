@@ -112,4 +112,6 @@ def _words(annotation: Any) -> str:
     if typing.get_origin(annotation) in _SEQUENCES:
         number = f"{len(inner)} " if typing.get_origin(annotation) is tuple and ... not in inner else ""
         return f"a list of {number}{_MANY.get(inner[0], 'values')}"
+    if inspect.isclass(annotation) and annotation.__module__.startswith("ganvas."):
+        return f"a node with a _target_ that makes a {annotation.__name__}"
     return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +31,10 @@ def locked(path: Path, timeout: int | float) -> Iterator[None]:
         filelock.Timeout: another process has it.
         OSError: the file cannot be opened.
     """
-    lock = FileLock(path, timeout=timeout)
+    lock = FileLock(path, timeout=timeout, mode=_FOR_ALL)
     try:
-        _make(path)
+        if not path.exists():
+            _require_place(path)
         lock.acquire()
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NONE:
@@ -46,10 +48,8 @@ def locked(path: Path, timeout: int | float) -> Iterator[None]:
         lock.release()
 
 
-def _make(path: Path) -> None:
-    """Make the file, so that a place where none can be made is an error at once and not one of many tries."""
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        with suppress(PermissionError):  # a file system without modes
-            os.fchmod(descriptor, _FOR_ALL)
-        os.close(descriptor)
+def _require_place(path: Path) -> None:
+    """Raise where no file can be made, as a read-only folder: FileLock would try again and again."""
+    probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+    probe.unlink()
