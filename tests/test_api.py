@@ -265,6 +265,11 @@ def test_what_is_no_override_is_refused(tmp_path):
         ganvas.train(seed=torch.zeros(3))
     with pytest.raises(ConfigError, match="config_dir=nowhere is not a folder"):
         ganvas.train(config_dir="nowhere")
+    (tmp_path / "model").mkdir()
+    many = "".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True))
+    (tmp_path / "model" / "many.yaml").write_text(f"a: &a [1]\n{many}")
+    with pytest.raises(ConfigError, match=r"many\.yaml: its aliases expand to 1,\d+,\d+ values"):
+        ganvas.train(config_dir=tmp_path)
     with pytest.raises(CheckpointError, match="few.npz cannot be read as a checkpoint"):
         np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
         ganvas.load(tmp_path / "few.npz")

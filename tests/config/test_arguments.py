@@ -73,5 +73,8 @@ def test_an_interpolation_that_leads_nowhere_is_named(written, reason):
     with pytest.raises(ConfigError, match=reason) as caught:
         require_resolvable(cfg)
     assert str(caught.value).startswith(f"a.b={written}: ")
-    cfg.a.b = "${e}"
+    cfg = OmegaConf.create({"a": "${oc.decode:${b}}", "b": "${nope}"})
+    with pytest.raises(ConfigError, match=r"b=\$\{nope\}: "):
+        require_resolvable(cfg)
+    cfg.b, cfg.e = "${e}", None
     require_resolvable(cfg)

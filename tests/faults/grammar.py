@@ -98,11 +98,9 @@ def override(family, command, base, *given, expect=ANY, store=True):
 
 def _is_idle(base, key, value):
     """Whether nothing reads a key in a training: a part of another kind of model, or settings of scores without any."""
-    idle = (
-        ("network.generator", "network.critic")
-        if base in ("vae", "mixture")
-        else ("network.encoder", "network.decoder")
-    )
+    variational = base in ("vae", "mixture")
+    parts = ("generator", "critic") if variational else ("encoder", "decoder")
+    idle = [f"network.{part}" for part in parts] + ["constraint" if variational else "likelihood"]
     scores = ("score.select", "score.settings") if base != "digits" else ()
     return "${" not in value and key.startswith((*idle, *scores, "network.name"))
 
@@ -239,7 +237,8 @@ class Grammar:
         given, expect = self._key_value("gan", bad=bad)
         key = given.partition("=")[0]
         if self.pick.random() < 0.5:
-            given, expect = self.pick.choice(SWEEPER), BAD
+            given = self.pick.choice(SWEEPER)
+            expect = ANY if given.endswith("objective=[]") else BAD  # a grid needs none
         else:
             given, expect = f"{key}={self.pick.choice(['1', 'abc'])},{given.partition('=')[2]}", ANY
         return override("multirun", ["train", "-m"], [*TRAIN, "study=s"], given, expect=expect)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 ALLOWED = {
-    r"is no longer finite|became NaN|NaN|infinite": "the training diverged, which no check before it can know",
+    r"NonFiniteError": "the training diverged, which no check before it can know",
     r"not enough memory|can't allocate|Unable to allocate|MemoryError|cannot allocate": "the machine is too small",
 }
 """Messages with which a command may end in 1: failures of training or of the machine, each with its reason."""

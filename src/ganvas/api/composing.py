@@ -19,6 +19,7 @@ from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, open_dict
 
 from ganvas.config import ConfigError
+from ganvas.config.aliases import require_small
 from ganvas.errors import BAD_INPUT, explain
 from ganvas.sweeps.overrides import as_typed, quoted
 
@@ -83,6 +84,7 @@ def _search_path(config_dir: str | os.PathLike[str] | None) -> ConfigSearchPath:
         raise ConfigError(
             f"config_dir={config_dir} is not a folder; give the folder that holds network/, objective/, ..."
         )
+    require_small(folder)
     path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))  # as Hydra's --config-dir
     return path
 

@@ -78,6 +78,15 @@ def require_resolvable(cfg: DictConfig) -> None:
     Raises:
         ConfigError: names the key, what stands there, and why it cannot be resolved.
     """
+    broken = list(_broken(cfg))
+    if broken:
+        # A key may fail because of another one that it points to; the message is about that one.
+        message, error = next((one for one in broken if _is_own(one[0])), broken[0])
+        raise ConfigError(message) from error
+
+
+def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:
+    """Yield a message and the error of each interpolation that cannot be resolved."""
     for node, key in _interpolations(cfg):
         try:
             node[key]
@@ -85,8 +94,13 @@ def require_resolvable(cfg: DictConfig) -> None:
             continue  # what it points to has no value yet, which is another fault
         except OmegaConfBaseException as error:
             written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f"{node._get_full_key(key)}={written}: {reason}") from error
+            yield f"{node._get_full_key(key)}={written}: {str(error).strip().splitlines()[0]}", error
+
+
+def _is_own(message: str) -> bool:
+    """Whether the name that cannot be found stands in the value of the key itself."""
+    written, _, reason = message.partition(": ")
+    return any(name in written for name in re.findall(r"'([^']+)'", reason))
 
 
 def _interpolations(node: DictConfig) -> Iterator[tuple[DictConfig, Any]]:

@@ -152,6 +152,8 @@ def refuse_other_data(resumed: Resumed, now: Mapping[str, str]) -> None:
 
 
 def _path(source: str | None, output: Path) -> Path | None:
+    if source is not None and not source.strip():
+        raise ConfigError("resume is empty; write a checkpoint, a folder with one, a run id, or auto")
     if source == AUTO:
         return newest(output)
     return None if source is None else checkpoint_to_resume(source)

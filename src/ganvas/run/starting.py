@@ -80,6 +80,8 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
     """
     if cfg.init_from is None:
         return
+    if not cfg.init_from.strip():
+        raise ConfigError("init_from is empty; write a checkpoint or a run id")
     try:
         load_parts(model.networks, read(checkpoint_path(cfg.init_from))["state_dict"], cfg.init_parts)
     except ValueError as error:

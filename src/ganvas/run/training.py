@@ -124,9 +124,13 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
         "use_distributed_sampler": False,
     }
     try:
-        return pl.Trainer(**build(cfg.trainer), **fixed, default_root_dir=folder)
+        trainer = pl.Trainer(**build(cfg.trainer), **fixed, default_root_dir=folder)
     except (TypeError, ValueError, OverflowError, MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}; Lightning's Trainer says what it takes") from error
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if not isinstance(callback, pl.Callback):
+            raise ConfigError(f"trainer.callbacks: expected callbacks of Lightning, got {callback!r}")
+    return trainer
 
 
 def _silence() -> None:

@@ -67,7 +67,9 @@ class Settings:
     def _check_objectives(self) -> None:
         n = len(self.objectives)
         if len(self.directions) != max(n, 1):
-            raise SweepError(f"{n} objectives need as many directions, got {list(self.directions)}")
+            raise SweepError(
+                f"hydra.sweeper.direction={list(self.directions)}: {n} objectives need {max(n, 1)} directions"
+            )
         one = [f"sampler={self.sampler}"] * (self.sampler in ONE_OBJECTIVE)
         one += [f"pruner={self.pruner}"] * (self.pruner != "none") + ["racing"] * (self.racing is not None)
         if n != 1 and one:
