@@ -62,7 +62,7 @@ def test_rectangular_photographs(capsys):
 NAMES = ["a=b", "a[1]", "Größe", "it's", "{x}", "(y)", "a,b", "a b", "7", "x#1", "true"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[3:])])
 def test_a_path_of_any_spelling_is_taken_as_it_is(name, store):
     photos(Path(name))
     assert main(["train", *PICTURES, f"data.path={name}", f"paths.output=out/{name}"]) == 0

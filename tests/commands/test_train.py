@@ -223,6 +223,7 @@ def test_a_store_that_cannot_be_reached_is_said_at_once(monkeypatch, capsys):
     assert "http://127.0.0.1:9" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_store_that_is_lost_in_training_is_filled_by_sync(monkeypatch, capsys):
     """The results are written, the exit code is not 0, and the last line says what to do."""
     from ganvas.run import training

@@ -108,7 +108,10 @@ def test_optimisers_and_initialisers_may_be_partial(target):
         assert f"a.b.0.{instruction} is an instruction" in refused(target, **{instruction: []})
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+FAST = ("numpy", "nested", "environment", "script")
+
+
+@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in ATTACKS])
 def test_an_attack_is_refused_wherever_it_stands(name, written, tmp_path):
     _, attack, _ = nodes(tmp_path)[name]
     places = 0

@@ -51,6 +51,7 @@ def run(folder, *overrides):
     return subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_an_installed_package_brings_its_metric_with_setting_direction_and_protocol(installed):
     done = run(installed, "settings.ink_power=3")
     assert done.returncode == 0, done.stderr

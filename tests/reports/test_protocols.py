@@ -52,15 +52,15 @@ def tags(result):
             "transform=none",
             "transform.name 'DynamicBinarisation' against 'Identity'",
         ),
-        (
-            "transform=fixed_binarisation",
-            ["transform=fixed_binarisation", "transform.seed=1"],
+        pytest.param(
+            *("transform=fixed_binarisation", ["transform=fixed_binarisation", "transform.seed=1"]),
             "transform.seed 0 against 1",
+            marks=pytest.mark.slow,
         ),
-        (
-            "transform=none",
-            ["transform=none", "likelihood=gaussian", "likelihood.sigma=1.0"],
+        pytest.param(
+            *("transform=none", ["transform=none", "likelihood=gaussian", "likelihood.sigma=1.0"]),
             "space 'binary pixels' against 'density on [-1, 1]'",
+            marks=pytest.mark.slow,
         ),
     ],
 )

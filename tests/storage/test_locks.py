@@ -60,7 +60,9 @@ def test_a_place_that_takes_no_file_is_an_error_at_once():
         pass
 
 
-@pytest.mark.parametrize("number", WITHOUT_LOCKS)
+@pytest.mark.parametrize(
+    "number", [WITHOUT_LOCKS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in WITHOUT_LOCKS[1:])]
+)
 def test_a_training_and_a_score_on_a_file_system_without_locks(store, answer, number):
     answer(number)
     with warnings.catch_warnings(record=True) as caught:
