@@ -83,6 +83,9 @@ def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> 
         return f"{_pointing(arguments)}{error.full_key}: {_first_line(error)}", BAD_INPUT
     if isinstance(error, OmegaConfBaseException):
         return f"{_pointing(arguments)}{_first_line(error)}", BAD_INPUT
+    if isinstance(error, HydraException) and not str(error).strip():
+        said = next((link for link in _chain(error) if str(link).strip()), error)
+        return f"cannot make a config from {' '.join(arguments)}: {_first_line(said)}", BAD_INPUT
     if isinstance(error, HydraException):
         return _first_line(error), BAD_INPUT
     if arguments and _while_composing(error):

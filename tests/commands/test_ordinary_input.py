@@ -347,3 +347,11 @@ def test_what_a_sweep_decides_itself_is_refused(override, store, capfd):
 def test_counts_of_a_score_are_at_least_one(given, store, capfd):
     assert main(["score", "abc", "extractor=mnist", given]) == 2
     assert f"{given}: expected at least 1" in capfd.readouterr().err
+
+
+def test_an_interpolation_that_is_not_closed_names_its_config(store, capfd):
+    (store / "conf" / "experiment").mkdir(parents=True)
+    (store / "conf" / "experiment" / "unclosed.yaml").write_text("# @package _global_\nseed: ${batch_size\n")
+    assert main(["train", "--config-dir=conf", "experiment=unclosed"]) == 2
+    said = capfd.readouterr().err
+    assert "experiment=unclosed" in said and "at input '${batch_size'" in said and said.count("\n") == 1

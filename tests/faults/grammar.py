@@ -84,6 +84,7 @@ def names_of(argument):
     key = argument.lstrip("+~").partition("=")[0]
     whole, package = key.partition("@")[0], key.partition("@")[2]
     parts = ["schedules"] if whole == "schedule" else []  # which that group fills
+    parts += [".".join(whole.split(".")[1:-1])]  # the node that lacks a deleted key, wherever it is pointed to
     parts += [whole, whole.split(".")[-1], whole.split(".")[0], package, argument]
     value = argument.partition("=")[2]
     if whole.endswith("_target_") or value.startswith("/") or whole in TEXT:  # what stands there says it as well
@@ -175,7 +176,7 @@ class Grammar:
             given, expect = f"{key}={value}", ANY if key in TEXT else BAD
         else:
             given = self.pick.choice(odd)
-            expect = ANY if given in ("*", "seed=1\n") or given == f"~{key}" else BAD
+            expect = ANY if given in ("*", "--", "seed=1\n") or given == f"~{key}" else BAD
         case = override("syntax", ["train"], TRAIN, given, expect=expect)
         return Case(case.family, case.args, case.given, (*case.names, repr(given), given.strip()), case.expect)
 
