@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from mlflow.tracking import MlflowClient
 
 from ganvas.cli import main
 from ganvas.tracking.delivery import Delivery
-from ganvas.tracking.journal import Journal
+from ganvas.tracking.journal import Journal, journals
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.store import StoreError, tracking_uri
@@ -191,6 +192,19 @@ def test_a_later_command_ends_the_dead_and_leaves_the_living(caplog):
     assert main(["report", "nothing"]) == 2  # any command that reads the store
     assert is_whole(run_id, range(0, 20_001, 4)).info.status == "KILLED"
     assert [run_id in message and "ended as KILLED" in message for message in caplog.messages] == [True]
+
+
+def test_a_dead_run_of_another_user_stops_no_command(monkeypatch, caplog):
+    with start() as run:
+        run.tags({"ganvas.output": Path("outputs/a").absolute()})
+    client = MlflowClient(tracking_uri())
+    client.update_run(run.id, status="RUNNING")
+    (journal,) = journals(Path("outputs"))
+    journal.append({"kind": "begin", "owner": {"host": socket.gethostname(), "pid": 1, "started": 0.0, "boot": "x"}})
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "locked", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        end_dead_runs(client)
+    assert client.get_run(run.id).info.status == "RUNNING" and not caplog.messages
 
 
 class Blind(MlflowClient):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -90,10 +91,11 @@ def end_dead_runs(client: MlflowClient) -> None:
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         output = run.data.tags.get(OUTPUT_TAG, "")
-        journal = Journal.of_run(Path(output), run.info.run_id) if output else None
-        for one in [] if journal is None else sync(journal.folder):
-            if one.killed:
-                _logger.warning("run %s in %s: its process had died; it is ended as KILLED", one.run_id, output)
+        with suppress(OSError):  # a folder of another user
+            journal = Journal.of_run(Path(output), run.info.run_id) if output else None
+            for one in [] if journal is None else sync(journal.folder):
+                if one.killed:
+                    _logger.warning("run %s in %s: its process had died; it is ended as KILLED", one.run_id, output)
 
 
 def undelivered(folder: Path) -> list[Path]:
