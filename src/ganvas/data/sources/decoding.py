@@ -92,13 +92,16 @@ class Decoder:
     """
 
     channels: int
-    size: int | tuple[int, int]
+    size: int | Sequence[int]
     resize: Resize
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise DataError(f"channels={self.channels}: must be 1 (grey) or 3 (RGB).")
-        if min(self.shape) < 1:
+        height, width = sides(self.size)
+        # One spelling for one preprocessing: the fingerprint holds it.
+        object.__setattr__(self, "size", height if height == width else (height, width))
+        if min(height, width) < 1:
             raise DataError(f"size={self.size}: must be at least 1 pixel.")
 
     @property

@@ -69,9 +69,7 @@ class ImageFolder(Source):
         if val < 0 or test < 0 or val + test >= 1:
             raise DataError(f"val={val}, test={test}: must be fractions of at least 0 whose sum is below 1.")
         self.root, self.val, self.test = Path(path), val, test
-        self.decoder = Decoder(
-            channels=channels, size=size if isinstance(size, int) else sides(size), resize=RESIZE[resize]
-        )
+        self.decoder = Decoder(channels=channels, size=size, resize=RESIZE[resize])
         self.skip_corrupt, self.memory_limit_gb = skip_corrupt, memory_limit_gb
 
     @property

@@ -35,7 +35,7 @@ def read_folder(root: Path) -> Examples:
         )
     width, height = next(iter(sizes))
     channels = 1 if all(mode in GREY_MODES for _, mode in found) else 3
-    decoder = Decoder(channels=channels, size=width if width == height else (height, width), resize=RESIZE["stretch"])
+    decoder = Decoder(channels=channels, size=(height, width), resize=RESIZE["stretch"])
     return open_files(root, names, decoder, skip_corrupt=False, memory_limit_gb=MEMORY_LIMIT_GB)
 
 
