@@ -16,7 +16,7 @@ from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, moved, reco
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.storage.atomic import write_json
-from ganvas.storage.checkpoints import read
+from ganvas.storage.checkpoints import read, read_origin
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.tracking.recorded import mark_rerun, recorded
 from ganvas.tracking.sync import require_delivered
@@ -50,7 +50,7 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
     before = recorded(cfg.run_id)
     again = recorded_config(before.config, cfg.run_id, cfg.trust)
     checkpoint = read(checkpoint_path(cfg.run_id))
-    weights, again = checkpoint["state_dict"], from_its_folder(again, checkpoint.get("origin", {}).get("folder"))
+    weights, again = checkpoint["state_dict"], from_its_folder(again, read_origin(checkpoint)["folder"])
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)
     found = train(_again(again, cfg, folder), Job(folder, before.choices, before.overrides))
@@ -58,13 +58,13 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
         return {}
     require_delivered(folder)
     after = recorded(found["run_id"])
-    moved = differing_weights(weights, read(Path(found["checkpoint"]))["state_dict"])
+    changed = differing_weights(weights, read(Path(found["checkpoint"]))["state_dict"])
     scores = differing_scores(before.result["scores"], found["scores"])
     result = {
         "run_id": found["run_id"],
         "rerun_of": before.run_id,
-        "identical": not moved and not scores,
-        "weights": moved,
+        "identical": not changed and not scores,
+        "weights": changed,
         "scores": scores,
         "conditions": differing(before.conditions, after.conditions),
         "output": str(output.absolute()),

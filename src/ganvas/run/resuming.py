@@ -33,7 +33,7 @@ from ganvas.config import (
 )
 from ganvas.data.datamodule import DataModule
 from ganvas.run.request import PLACES, Job
-from ganvas.storage.checkpoints import newest, read
+from ganvas.storage.checkpoints import newest, read, read_origin
 from ganvas.tracking.artifacts import checkpoint_to_resume
 from ganvas.tracking.recorded import is_unfinished
 
@@ -89,7 +89,7 @@ def resume(cfg: DictConfig, job: Job) -> tuple[DictConfig, Job, Resumed | None]:
         return _with(cfg, {"resume": None}), job, None
     checkpoint = read(path)
     trusted = [*cfg.trust, *names_beyond_ganvas(cfg)]  # what the command line names is the user's own
-    old, origin = recorded_config(checkpoint.get("config"), str(path), trusted), _origin(checkpoint)
+    old, origin = recorded_config(checkpoint.get("config"), str(path), trusted), read_origin(checkpoint)
     old = from_its_folder(old, origin["folder"])
     given = given_keys(job.overrides)
     follows = {key: written for key, written in origin["follows"].items() if key not in given}
@@ -157,11 +157,6 @@ def _path(source: str | None, output: Path) -> Path | None:
     if source == AUTO:
         return newest(output)
     return None if source is None else checkpoint_to_resume(source)
-
-
-def _origin(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    empty: dict[str, Any] = {"run_id": "", "choices": {}, "overrides": [], "data": {}, "follows": {}, "folder": None}
-    return empty | checkpoint.get("origin", {})
 
 
 def _refuse_changes(

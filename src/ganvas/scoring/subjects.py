@@ -19,7 +19,7 @@ from ganvas.data.source import Examples, TensorExamples
 from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.unchanged import read_folder
 from ganvas.models import Model
-from ganvas.storage.checkpoints import LAST, CheckpointError, read
+from ganvas.storage.checkpoints import LAST, CheckpointError, read, read_origin
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import Shape, to_uint8
 
@@ -167,7 +167,7 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
     """
     checkpoint = read(checkpoint_path(source))
     config = recorded_config(checkpoint.get("config"), source, trust)
-    config = from_its_folder(config, checkpoint.get("origin", {}).get("folder"))
+    config = from_its_folder(config, read_origin(checkpoint)["folder"])
     model: Model = build(config.model)
     try:
         model.load_state_dict(checkpoint["state_dict"])

@@ -89,6 +89,20 @@ def damage(path: Path) -> str:
     return ""
 
 
+def read_origin(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Read where a checkpoint comes from; facts that it does not state are empty.
+
+    Args:
+        checkpoint: what :func:`read` returned.
+
+    Returns:
+        ``run_id``, ``choices`` (of config groups), ``overrides``, ``data`` (hash of each split), ``follows`` (values
+        that are derived from the budget), ``folder`` (working folder that relative paths are meant from, or None).
+    """
+    empty: dict[str, Any] = {"run_id": "", "choices": {}, "overrides": [], "data": {}, "follows": {}, "folder": None}
+    return empty | (checkpoint.get("origin") or {})
+
+
 def newest(folder: Path) -> Path | None:
     """Find the newest checkpoint of a folder whose content agrees with its digest; a warning names a damaged one.
 

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, newest, read
+from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, newest, read, read_origin
 from ganvas.tracking.store import StoreError, existing_store, impatient, tracking_uri
 
 OUTPUT_TAG = "ganvas.output"
@@ -65,7 +65,7 @@ def _left_by(run_id: str) -> Path | None:
     try:
         folder = existing_store().get_run(run_id).data.tags.get(OUTPUT_TAG)
         path = None if folder is None else newest(Path(folder))
-        return path if path is not None and read(path).get("origin", {}).get("run_id") == run_id else None
+        return path if path is not None and read_origin(read(path))["run_id"] == run_id else None
     except (StoreError, MlflowException, CheckpointError):
         return None
 
