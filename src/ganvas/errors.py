@@ -16,7 +16,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from ganvas.config import closest
+from ganvas.config import closest, first_line
 
 FAILURE, BAD_INPUT = 1, 2
 _LONGEST: Final = 1000
@@ -74,22 +74,22 @@ def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> 
         if isinstance(link, ValueError) and str(link).startswith(_NOT_A_NAME):
             return _not_a_name(arguments), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
-            return f"{link.full_key}: {_first_line(link)}", BAD_INPUT
+            return f"{link.full_key}: {first_line(link)}", BAD_INPUT
         if hasattr(link, "exit_code"):
             return str(link), link.exit_code
     if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
         return f"{error.filename}: {error.strerror}; name a path that can be used", BAD_INPUT
-    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in _first_line(error):
-        return f"{_pointing(arguments)}{error.full_key}: {_first_line(error)}", BAD_INPUT
+    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in first_line(error):
+        return f"{_pointing(arguments)}{error.full_key}: {first_line(error)}", BAD_INPUT
     if isinstance(error, OmegaConfBaseException):
-        return f"{_pointing(arguments)}{_first_line(error)}", BAD_INPUT
+        return f"{_pointing(arguments)}{first_line(error)}", BAD_INPUT
     if isinstance(error, HydraException) and not str(error).strip():
         said = next((link for link in _chain(error) if str(link).strip()), error)
-        return f"cannot make a config from {' '.join(arguments)}: {_first_line(said)}", BAD_INPUT
+        return f"cannot make a config from {' '.join(arguments)}: {first_line(said)}", BAD_INPUT
     if isinstance(error, HydraException):
-        return _first_line(error), BAD_INPUT
+        return first_line(error), BAD_INPUT
     if arguments and _while_composing(error):
-        return f"cannot make a config from {' '.join(arguments)}: {_first_line(error)}", BAD_INPUT
+        return f"cannot make a config from {' '.join(arguments)}: {first_line(error)}", BAD_INPUT
     return f"{type(error).__name__}: {error}", FAILURE
 
 
@@ -119,7 +119,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
         return f"{group}={choice} comes with a package that is not installed; pip install 'ganvas[{_EXTRAS[choice]}]'"
     options = [option for option in error.options or [] if not option.startswith("_")]
     if not group or not options:
-        return _first_line(error)
+        return first_line(error)
     return f"{group}={choice} is unknown{closest(choice, options)} {group} can be {', '.join(options)}"
 
 
@@ -156,7 +156,3 @@ def _flat_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing() or child._is_interpolation()):
             yield from _flat_keys(child, f"{prefix}{key}.")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -124,13 +124,18 @@ REFUSED = {
 }
 
 
+def refusal(arguments, capfd):
+    """The one line that a command is refused with."""
+    assert main(["train", *arguments]) == 2
+    said = capfd.readouterr().err
+    assert [part for part in said.splitlines() if part.strip()] == [said.strip()]  # one line, nothing before it
+    return said
+
+
 @pytest.mark.parametrize("overrides", REFUSED)
 def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
     line = [overrides] if "study" in overrides else overrides.split()
-    assert main(["train", *TINY, *line]) == 2
-    said = capfd.readouterr().err
-    assert REFUSED[overrides] in said
-    assert [part for part in said.splitlines() if part.strip()] == [said.strip()]  # one line, nothing before it
+    assert REFUSED[overrides] in refusal([*TINY, *line], capfd)
     assert not (store / "outputs").exists()
     client = MlflowClient(tracking_uri())
     assert not client.search_runs([e.experiment_id for e in client.search_experiments()])
@@ -337,9 +342,7 @@ SWEEPS = {
 
 @pytest.mark.parametrize("override", SWEEPS)
 def test_what_a_sweep_decides_itself_is_refused(override, store, capfd):
-    assert main(["train", "-m", *TINY, "seed=1,2", override]) == 2
-    said = capfd.readouterr().err
-    assert SWEEPS[override] in said and said.count("\n") == 1
+    assert SWEEPS[override] in refusal(["-m", *TINY, "seed=1,2", override], capfd)
     assert sorted(p.name for p in store.iterdir() if p.suffix != ".lock") == ["mlflow.db"]
 
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, build, closest
+from ganvas.config import CONFIG_PATH, ConfigError, build, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
@@ -57,7 +57,7 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     with _bad_input():
         names = None if cfg.metrics is None else list(cfg.metrics)
         _check_names(names)
-        _check_counts(cfg)
+        require_counts(cfg, ("n", "batch_size"))
         require_seed("seed", cfg.seed)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
@@ -87,12 +87,6 @@ def _check_names(names: list[str] | None) -> None:
             raise ConfigError(f"metrics: {name} is unknown{closest(name, known)} Known are {', '.join(known)}")
     if names is not None and not names:
         raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
-
-
-def _check_counts(cfg: DictConfig) -> None:
-    for key in ("n", "batch_size"):
-        if cfg[key] < 1:
-            raise ConfigError(f"{key}={cfg[key]}: expected at least 1; write {key}=250")
 
 
 def _extractor(

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from ganvas.config import ConfigError
-from ganvas.tracking.store import tracking_uri
+from ganvas.tracking.store import StoreError, existing_store, tracking_uri
+from ganvas.tracking.sync import end_dead_runs
 from ganvas.usage import Parser
 
 _SECONDS = 5.0
@@ -43,9 +44,6 @@ def main(arguments: list[str]) -> None:
 
 def _end_dead_runs() -> None:
     """Correct what the page would show, while the server starts, which takes longer."""
-    from ganvas.tracking.store import StoreError, existing_store
-    from ganvas.tracking.sync import end_dead_runs
-
     with suppress(StoreError):  # there is no store yet
         end_dead_runs(existing_store())
 

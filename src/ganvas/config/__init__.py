@@ -1,6 +1,6 @@
 """The configs: schemas of the roots, composing, checks, what is trusted, and the objects that a config describes."""
 
-from ganvas.config.build import ConfigError, build, check, closest, require_resolvable
+from ganvas.config.build import ConfigError, build, check, closest, first_line, require_counts, require_resolvable
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.places import from_its_folder, moved
@@ -14,6 +14,7 @@ __all__ = [
     "choices",
     "closest",
     "compose",
+    "first_line",
     "followed",
     "following_budget",
     "from_its_folder",
@@ -22,6 +23,7 @@ __all__ = [
     "names_beyond_ganvas",
     "recorded_config",
     "register",
+    "require_counts",
     "require_resolvable",
 ]
 

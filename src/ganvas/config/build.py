@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import hydra.utils
@@ -72,6 +72,26 @@ def check(cfg: DictConfig) -> None:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
 
 
+def require_counts(cfg: DictConfig, keys: Iterable[str]) -> None:
+    """Refuse a number below 1 where something is counted.
+
+    Args:
+        cfg: any config.
+        keys: dotted keys of whole numbers; None counts nothing.
+
+    Raises:
+        ConfigError: names the key and its value.
+    """
+    for key in keys:
+        if (value := OmegaConf.select(cfg, key)) is not None and value < 1:
+            raise ConfigError(f"{key}={value}: expected at least 1; write {key}=1")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its class if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def require_resolvable(cfg: DictConfig) -> None:
     """Refuse an interpolation that leads nowhere, by its key.
 
@@ -94,7 +114,7 @@ def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:
             continue  # what it points to has no value yet, which is another fault
         except OmegaConfBaseException as error:
             written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
-            yield f"{node._get_full_key(key)}={written}: {str(error).strip().splitlines()[0]}", error
+            yield f"{node._get_full_key(key)}={written}: {first_line(error)}", error
 
 
 def _is_own(message: str) -> bool:

@@ -26,9 +26,12 @@ def from_its_folder(config: DictConfig, folder: str | None) -> DictConfig:
         A copy with these paths changed.
     """
     found = deepcopy(config)
-    for key, value in _places(config) if folder is not None else []:
-        if not Path(value).is_absolute() and not Path(value).exists() and Path(folder or "", value).exists():
-            OmegaConf.update(found, key, str(Path(folder or "", value)))
+    if folder is None:
+        return found
+    for key, value in _places(config):
+        there = Path(folder, value)  # an absolute path stays what it is
+        if there.exists() and not Path(value).exists():
+            OmegaConf.update(found, key, str(there))
     return found
 
 

@@ -5,28 +5,20 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ganvas.config import ConfigError
+from ganvas.config import ConfigError, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.run.request import GROUPS, Job
 from ganvas.tracking.limits import EXPERIMENT
 
 _EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
-_LEAST: Final = {
-    "batch_size": 1,
-    "budget.images": 1,
-    "log.every": 1,
-    "checkpoint.every": 1,
-    "grid.every": 1,
-    "grid.rows": 1,
-    "grid.columns": 1,
-    "score.every": 1,
-    "score.n": 1,
-    "score.n_during": 1,
-}
-"""Keys with the smallest value that they can have."""
+_COUNTS: Final = (
+    *("batch_size", "budget.images", "log.every", "checkpoint.every", "grid.every", "grid.rows", "grid.columns"),
+    *("score.every", "score.n", "score.n_during"),
+)
+"""Keys whose values count something. ``batch_size`` comes first: others follow it."""
 _REPLACED: Final = {
     "gradient_clip_val": "gradient_clip",
     "gradient_clip_algorithm": "gradient_clip",
@@ -59,9 +51,7 @@ def refuse(cfg: DictConfig, job: Job) -> None:
     require_seed("seed", cfg.seed)
     require_seed("score.seed", cfg.score.seed)
     require_seed("score.seed_during", cfg.score.seed_during)
-    for key, least in _LEAST.items():
-        if (value := OmegaConf.select(cfg, key)) is not None and value < least:
-            raise ConfigError(f"{key}={value}: expected at least {least}; write {key}={least}")
+    require_counts(cfg, _COUNTS)
     if cfg.gradient_clip is not None and not cfg.gradient_clip > 0:
         raise ConfigError(f"gradient_clip={cfg.gradient_clip}: expected a norm above 0; write null for no clipping")
     if cfg.init_parts and cfg.init_from is None:

@@ -187,15 +187,15 @@ class Measurement:
 
     def _require_readable(self) -> None:
         """Raise, before anything is computed, if the extractor does not read the images, or one side has colours."""
-        shapes = {self._subject.name: self._subject.shape}
+        subject, reference, made = self._subject.name, self._reference.name, self._subject.shape
+        shapes = {subject: made}
         if self._reference.statistics is None:
-            shapes[self._reference.name] = self._reference.examples(self._reference.split, "a score").shape
-        (made, *real), (subject, *reference) = shapes.values(), shapes
-        if real and real[0][0] != made[0]:
-            raise ValueError(
-                f"{subject}: images of {made[0]} channels against {real[0][0]} of the reference "
-                f"{reference[0]}; convert one side, or check that they are those you meant"
-            )
+            shapes[reference] = real = self._reference.examples(self._reference.split, "a score").shape
+            if len(real) == 3 and real[0] != made[0]:
+                raise ValueError(
+                    f"{subject}: images of {made[0]} channels against {real[0]} of the reference "
+                    f"{reference}; convert one side, or check that they are those you meant"
+                )
         for name, shape in shapes.items():
             try:
                 self._material.extractor().check(torch.zeros(1, *shape, dtype=torch.uint8))

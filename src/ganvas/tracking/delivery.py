@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, final
 
 from mlflow.entities import Metric
@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking import limits
-from ganvas.tracking.entries import FILES, RECORDS, Entry, GoneError, Target
+from ganvas.tracking.entries import FILES, RECORDS, Entry, GoneError, Target, Write
 from ganvas.tracking.hierarchy import NOT_LOGGED_TAG
 from ganvas.tracking.journal import Cursor, Journal, parsed
 from ganvas.tracking.store import impatient
@@ -26,7 +26,7 @@ from ganvas.tracking.store import impatient
 _logger = logging.getLogger("ganvas.tracking")
 
 Queue = Literal["records", "files"]
-_KINDS: Final[Mapping[Queue, Mapping[str, Callable[[Target, Entry], None]]]] = {"records": RECORDS, "files": FILES}
+_KINDS: Final[Mapping[Queue, Mapping[str, Write]]] = {"records": RECORDS, "files": FILES}
 _BATCH: Final = 1000
 """Metrics in one call, MLflow's limit."""
 

@@ -1,4 +1,4 @@
-"""What each kind of entry of a journal becomes in the store; each function may be called twice for the same entry."""
+"""Writes the entries of a journal to the store: one function for each kind, which may be called twice for one entry."""
 
 from __future__ import annotations
 
@@ -112,11 +112,12 @@ def image(target: Target, entry: Entry) -> None:
         target.client.set_tag(target.run_id, MLFLOW_LOGGED_IMAGES, True)
 
 
-RECORDS: Final = MappingProxyType({"begin": begin, "params": params, "tags": tags, "dataset": dataset, "end": end})
-"""Entries that follow each other in one queue, together with the metrics, which are delivered many at a time."""
-FILES: Final[Mapping[str, Callable[[Target, Entry], None]]] = MappingProxyType(
-    {"text": text, "artifact": artifact, "image": image}
+Write = Callable[[Target, Entry], None]
+RECORDS: Final[Mapping[str, Write]] = MappingProxyType(
+    {"begin": begin, "params": params, "tags": tags, "dataset": dataset, "end": end}
 )
+"""Entries that follow each other in one queue, together with the metrics, which are delivered many at a time."""
+FILES: Final[Mapping[str, Write]] = MappingProxyType({"text": text, "artifact": artifact, "image": image})
 """Entries of the other queue, which an artifact store that is away holds up."""
 
 

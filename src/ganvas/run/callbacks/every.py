@@ -29,8 +29,10 @@ class Every:
             seen: images seen before the first step.
             state: what :meth:`state` returned before; a turn that it lacks is due at once. None lacks no turn.
         """
-        goes_on = state is not None and state["period"] == self._period
-        self._passed = state["passed"] if state is not None and goes_on else seen // self._period
+        if state is not None and state["period"] == self._period:
+            self._passed = state["passed"]
+        else:
+            self._passed = seen // self._period
 
     def state(self) -> dict[str, int]:
         """Return the period, and how many of them are over whose turn was taken."""
@@ -56,7 +58,5 @@ class Every:
         Args:
             seen: images seen, at least as many as at the last call.
         """
-        passed = seen // self._period
-        crossed = passed > self._passed
-        self._passed = passed
-        return crossed
+        with self.turn(seen) as due:
+            return due
