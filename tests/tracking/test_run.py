@@ -74,8 +74,7 @@ SCRIPT = """
     from pathlib import Path
     import pytorch_lightning as pl
     from torch.utils.data import DataLoader, IterableDataset
-    from ganvas.tracking.journal import JournalBusy
-from ganvas.tracking.mlflow_run import MlflowRun
+    from ganvas.tracking.mlflow_run import MlflowRun
     from ganvas.run.callbacks.checkpoints import Checkpoints
 
     class Endless(IterableDataset):
