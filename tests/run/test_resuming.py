@@ -200,6 +200,18 @@ def test_auto_starts_and_then_goes_on_in_the_run_that_was_stopped(killed):
     assert first.info.status == second.info.status == "FINISHED" and "ganvas.resumed_from" not in first.data.tags
 
 
+def test_auto_begins_nothing_where_the_training_has_ended(capsys):
+    line = [*FAST, "model=vae", "resume=auto"]
+    assert train(*line) == 0
+    before = {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir() if path.is_file()}
+    table = capsys.readouterr().out
+    assert train(*line) == 0
+    assert capsys.readouterr().out in table and len(runs()) == 1  # the same table, without the course of a training
+    assert {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir() if path.is_file()} == before
+    assert train(*line, "budget.images=704") == 0 and len(runs()) == 2
+    assert read(Path("out/last.ckpt"))["images_seen"] == 704
+
+
 def test_the_id_of_a_stopped_run_names_its_checkpoint(killed, capsys):
     stopped = killed("model=gan", at=320).info.run_id
     assert main(["sample", stopped, "-n", "4", "--out", "drawn"]) == 0

@@ -76,6 +76,16 @@ def test_a_store_that_refuses_all_gets_all_later(monkeypatch):
     require_delivered(Path("outputs"))
 
 
+def test_a_run_that_goes_on_in_another_process_lacks_nothing(monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.journal._LOCK_SECONDS", 0.05)
+    with start() as run:
+        monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: 1 / 0)
+        log(run)
+        require_delivered(Path("outputs"))
+    with pytest.raises(NotDeliveredError, match="ganvas sync outputs"):
+        require_delivered(Path("outputs"))
+
+
 @pytest.mark.slow
 def test_a_database_that_is_locked_at_the_end(monkeypatch, store):
     with start() as run:

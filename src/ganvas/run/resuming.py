@@ -7,12 +7,13 @@ of devices, the strategy and the precision may not, because each process draws i
 ``deterministic``, which chooses other algorithms.
 
 The resumed training continues its MLflow run. If that run is FINISHED or not in this store, a new run begins, and its
-tag ``ganvas.resumed_from`` names the old run.
+tag ``ganvas.resumed_from`` names the old run. ``resume=auto`` of a training that has ended begins nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -98,6 +99,23 @@ def resume(cfg: DictConfig, job: Job) -> tuple[DictConfig, Job, Resumed | None]:
     _refuse_changes(cfg, old, job, given, origin["choices"], source)
     _refuse_budget(cfg, old, given, resumed)
     return _going_on(cfg, old, given, resumed), _same_job(job, given, origin), resumed
+
+
+def result_of_ended(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any] | None:
+    """Read the result of the training in the output folder; None if there is still something to do.
+
+    Args:
+        cfg: config of the training that is asked for.
+        job: the request.
+        resumed: the checkpoint of ``resume=auto``, or None.
+    """
+    if resumed is None or cfg.tracking.run_id is not None or resumed.images_seen < cfg.budget.images:
+        return None
+    try:
+        result = json.loads((job.output / "result.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return result if (result["run_id"], result["images_seen"]) == (resumed.run_id, resumed.images_seen) else None
 
 
 def origin_of(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]:

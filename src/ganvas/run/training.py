@@ -21,7 +21,7 @@ from ganvas.run.memory import keep_freed_memory
 from ganvas.run.refusals import refuse
 from ganvas.run.request import Job, start_run
 from ganvas.run.result import assess, conclude, keeping
-from ganvas.run.resuming import Resumed, content, origin_of, refuse_other_data, resume
+from ganvas.run.resuming import AUTO, Resumed, content, origin_of, refuse_other_data, result_of_ended, resume
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
@@ -52,7 +52,10 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     """
     _silence()
     keep_freed_memory()
+    is_auto = cfg.resume == AUTO
     cfg, job, resumed = resume(cfg, job)
+    if is_auto and (result := result_of_ended(cfg, job, resumed)):
+        return result
     check(cfg)
     refuse(cfg, job)
     with alone_in(job.output), deterministic_algorithms(bool(cfg.deterministic)):

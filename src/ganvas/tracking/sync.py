@@ -99,13 +99,13 @@ def end_dead_runs(client: MlflowClient) -> None:
 
 
 def undelivered(folder: Path) -> list[Path]:
-    """Output folders of runs of which the store lacks something; runs without a store are not among them.
+    """Output folders of runs of which the store lacks something; runs that go on or have no store are not among them.
 
     Args:
         folder: any folder.
     """
-    lacking = [journal for journal in journals(folder) if _has_store(journal)]
-    return [journal.output for journal in lacking if journal.pending() or journal.cursor().refused]
+    lacking = [one for one in journals(folder) if _has_store(one) and (one.pending() or one.cursor().refused)]
+    return [journal.output for journal in lacking if not _goes_on(journal)]
 
 
 def require_delivered(folder: Path) -> None:
@@ -238,6 +238,17 @@ def _lives(journal: Journal, last: dict[str, Any]) -> bool:
     if lives is not None:
         return lives
     return time.time() - journal.folder.stat().st_mtime < _SILENCE
+
+
+def _goes_on(journal: Journal) -> bool:
+    """Whether another process logs to the journal, or delivers it: a job of another worker of the study."""
+    try:
+        with journal.locked():
+            return False
+    except JournalBusy:
+        return True
+    except OSError:  # a folder of another user
+        return False
 
 
 def _last_begin(journal: Journal) -> dict[str, Any] | None:
