@@ -34,6 +34,27 @@ def test_hydra_s_syntax_becomes_optuna_s_distributions(written, distribution):
     assert space(f"x={written}").dimensions["x"].distribution == distribution
 
 
+@pytest.mark.parametrize(
+    ("written", "inside", "outside"),
+    [
+        ("a,b", ["a", "b"], ["c", "", "a,b"]),
+        ("range(1, 8, 2)", ["1", "7"], ["2", "9", "-1", " 1", "1_0", "1.0", "x"]),
+        ("range(0.5, 2.0, 0.5)", ["0.5", "1", "1.5"], ["2", "0.50", "nan"]),
+        ("tag(log, interval(1e-4, 1e-2))", ["0.0001", "0.01", "0.00123457"], ["1e-4", "0.011", "inf", "${oc.env:A}"]),
+    ],
+)
+def test_a_value_of_the_space_is_known_by_its_text(written, inside, outside):
+    x = space(f"x={written}")
+    assert all(x.holds({"x": text}) for text in inside) and not any(x.holds({"x": text}) for text in outside)
+    assert not x.holds({}) and not x.holds({"x": inside[0], "trust": "[os]"})
+
+
+def test_every_point_of_a_space_with_branches_is_in_it():
+    full = space("model=gan,wgan_gp,wgan", when=WHEN)
+    assert all(full.holds(values) for values, _ in full.grid())
+    assert not full.holds({"model": "gan", "w": "10"}) and not full.holds({"model": "wgan_gp", "w": "11", "n": "1"})
+
+
 def test_a_range_without_an_end_in_it_lists_what_hydra_lists():
     assert [values["x"] for values, _ in space("x=range(1,8,2)").grid()] == ["1", "3", "5", "7"]
     assert [values["x"] for values, _ in space("x=range(0.5,2.0,0.5)").grid()] == ["0.5", "1", "1.5"]

@@ -24,7 +24,7 @@ from ganvas.sweeps.samplers import SAMPLERS, make_sampler
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space
 from ganvas.sweeps.storage import open_storage, storage_url
-from ganvas.sweeps.study import OWNER, Job, Study
+from ganvas.sweeps.study import OWNER, VALUES, Job, Study
 from ganvas.sweeps.worker import Places
 from ganvas.tracking.outcomes import Pruned
 from ganvas.tracking.owner import Owner
@@ -78,6 +78,17 @@ def test_a_dead_worker_s_configuration_is_taken_at_once_a_living_one_s_never(stu
     assert mine.take(3) == [] and study.orphans() == [study.read(first.id)]
     study.set_job(first.id, 1, Job(owner=DEAD))
     assert trials(mine.take(3)) == [first] and second.number == 1
+
+
+@pytest.mark.parametrize("values", [{"a": "4"}, {"a": "1", "+trust": "[os]"}, {"a": "${oc.env:HOME}"}, {}])
+def test_what_somebody_else_wrote_into_the_database_is_not_trained(study, values):
+    mine = leases(study)
+    mine.prepare()
+    first = study.trials()[0]
+    study.set(first.id, VALUES, values)
+    with pytest.raises(SweepError, match="trial 0: a=1 is no point of this command line's space"):
+        mine.take(1)
+    assert study.read(first.id).attributes.get(OWNER) is None
 
 
 def test_a_silent_worker_on_another_host_is_dead_when_its_heartbeat_is_old(study, monkeypatch):

@@ -43,6 +43,10 @@ class Dimension(ABC):
     def values(self) -> list[Any] | None:
         """List all values in order; None if there are infinitely many."""
 
+    @abstractmethod
+    def holds(self, text: str) -> bool:
+        """Whether ``text`` is one of the values, as :meth:`text` writes it."""
+
     def text(self, value: Any) -> str:
         """Write ``value`` as in an override."""
         return str(value)
@@ -68,6 +72,10 @@ class Choice(Dimension):
         """List the options."""
         return list(self.options)
 
+    def holds(self, text: str) -> bool:
+        """Whether ``text`` is one of the options."""
+        return text in self.options
+
 
 @final
 @dataclass(frozen=True)
@@ -91,6 +99,12 @@ class Integers(Dimension):
     def values(self) -> list[Any] | None:
         """List the integers."""
         return list(range(self.low, self.high + 1, self.step))
+
+    def holds(self, text: str) -> bool:
+        """Whether ``text`` is one of the integers."""
+        found = _read(int, text)
+        inside = found is not None and self.low <= found <= self.high and (found - self.low) % self.step == 0
+        return inside and self.text(found) == text
 
 
 @final
@@ -121,6 +135,19 @@ class Reals(Dimension):
         if self.step is None:
             return None
         return [self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)]
+
+    def holds(self, text: str) -> bool:
+        """Whether ``text`` is one of the floats; of a grid, which :meth:`text` rounds, one between its ends."""
+        found = _read(float, text)
+        low, high = float(self.text(self.low)), float(self.text(self.high))
+        return found is not None and low <= found <= high and self.text(found) == text
+
+
+def _read(kind: Callable[[str], Any], text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def dimension(override: Any) -> Dimension:

@@ -14,6 +14,7 @@ from typing import Any, final
 import optuna
 from optuna.trial import TrialState
 
+from ganvas.sweeps import SweepError
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.samplers import make_sampler
 from ganvas.sweeps.settings import Settings
@@ -141,9 +142,14 @@ class Leases:
         self._study.optuna.tell(asked, found.values if complete else None, state)
 
     def _grant(self, trial_id: int) -> Lease:
+        trial = self._study.read(trial_id)
+        if not self._space.holds(trial.values):  # the database is shared, and its values become overrides
+            raise SweepError(
+                f"study {self._study.name!r}, trial {trial.number}: {trial.label} is no point of this command line's "
+                "space: somebody else wrote it. Choose another study="
+            )
         self._study.set(trial_id, OWNER, self._me.as_dict())
         self._study.storage.record_heartbeat(trial_id)
-        trial = self._study.read(trial_id)
         return Lease(trial, self._hierarchy.begin_trial(trial))
 
     def _enqueue(self, params: dict[str, Any], attributes: dict[str, Any], earlier: Trial | None) -> None:

@@ -69,6 +69,17 @@ class Space:
             chosen[key] = kind if isinstance(kind, str) else kind.text(kind.suggest(trial, self.name(key, kind)))
         return chosen
 
+    def holds(self, values: Mapping[str, str]) -> bool:
+        """Whether values by key, as written in overrides, are a point of the space."""
+        chosen: dict[str, str] = {}
+        while pending := self._pending(chosen):
+            key, kind = next(iter(pending.items()))
+            text = values.get(key)
+            if text is None or not (text == kind if isinstance(kind, str) else kind.holds(text)):
+                return False
+            chosen[key] = text
+        return chosen == values
+
     def grid(self) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
         """Yield every point of the grid, the last key fastest.
 

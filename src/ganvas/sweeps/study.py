@@ -95,7 +95,7 @@ class Trial:
     @property
     def seeds(self) -> list[int]:
         """Seeds that it is trained with."""
-        return list(self.attributes[SEEDS])
+        return [int(seed) for seed in self.attributes[SEEDS]]
 
     @property
     def jobs(self) -> dict[int, Job]:
