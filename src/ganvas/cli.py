@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ganvas.imports import uncollected
-from ganvas.storage.optional import complain, optional_stdout
+from ganvas.storage.best_effort import best_effort_stdout, complain
 from ganvas.sweeps.overrides import as_typed, quoted
 from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
 from ganvas.usage import Parser
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 on bad input, 1 on any other failure, 128 plus its number after a signal (Ctrl-C: 130).
     """
-    with optional_stdout():
+    with best_effort_stdout():
         return _main((list(argv) if argv is not None else sys.argv[1:]) or ["--help"])
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from ganvas.storage.optional import complain
+from ganvas.storage.best_effort import complain
 
 MLRUNS: Final = "mlruns"
 _ADDRESSES: Final = (("experiments", "artifact_location"), ("runs", "artifact_uri"))

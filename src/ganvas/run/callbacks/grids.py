@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
-from ganvas.storage.optional import Optional
+from ganvas.storage.best_effort import BestEffort
 from ganvas.tracking.run import Run
 from ganvas.types import Batch, Reconstructs, Watched
 
@@ -49,7 +49,7 @@ class SampleGrids(Callback):
         self._held_out = held_out
         self._folder = Path(folder)
         self._drawn: int | None = None
-        self._files = Optional("pictures in the output folder")
+        self._files = BestEffort("pictures in the output folder")
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganvas.objectives.terms import numbers
-from ganvas.storage.optional import Optional
+from ganvas.storage.best_effort import BestEffort
 from ganvas.types import Watched
 
 _REFRESH_SECONDS = 0.25
@@ -84,7 +84,7 @@ class ProgressLine(Callback):
         self._score = ""
         self._start = (0, 0.0)
         self._shown = -1
-        self._output = Optional("progress")
+        self._output = BestEffort("progress")
 
     def show_score(self, text: str) -> None:
         """Show a score behind the terms from now on.

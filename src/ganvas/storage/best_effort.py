@@ -23,7 +23,7 @@ def complain(text: str) -> None:
 
 
 @final
-class Optional:
+class BestEffort:
     """Calls functions until one fails; later ones are not called.
 
     Args:
@@ -47,7 +47,7 @@ class Optional:
 
 
 @final
-class OptionalStream:
+class BestEffortStream:
     """A text stream that drops what its target no longer takes: a closed pipe, a closed terminal, a full disk.
 
     Args:
@@ -90,11 +90,11 @@ class OptionalStream:
 
 
 @contextmanager
-def optional_stdout() -> Iterator[None]:
+def best_effort_stdout() -> Iterator[None]:
     """Let standard output fail inside the block without an error; one that was closed from the start is opened."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - takes the free descriptor, for good
-    stream = OptionalStream(sys.stdout)
+    stream = BestEffortStream(sys.stdout)
     with redirect_stdout(stream):
         try:
             yield
