@@ -358,3 +358,16 @@ def test_an_interpolation_that_is_not_closed_names_its_config(store, capfd):
     assert main(["train", "--config-dir=conf", "experiment=unclosed"]) == 2
     said = capfd.readouterr().err
     assert "experiment=unclosed" in said and "at input '${batch_size'" in said and said.count("\n") == 1
+
+
+def test_a_file_below_paths_data_hashes_as_one_training_wherever_it_lies(tmp_path):
+    import ganvas.scoring.references  # noqa: F401 - registers the resolver of data=npz
+    from ganvas.config import compose
+    from ganvas.run.request import job_hash
+
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        np.savez(tmp_path / place / "few.npz", images=np.zeros((8, 16, 16), np.uint8))
+    line = ["data=npz", "data.path=${paths.data}/few.npz"]
+    a, b = (job_hash(compose("train", [*line, f"paths.data={tmp_path / place}"])) for place in ("a", "b"))
+    assert a == b != job_hash(compose("train", ["data=npz", f"data.path={tmp_path}/a/few.npz"]))

@@ -77,7 +77,9 @@ def configuration_hash(cfg: DictConfig) -> str:
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
-    values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, _PLACELESS), resolve=True)
+    shape = OmegaConf.select(cfg, "data.shape")  # of data=npz it is read from a file, which may lie below paths.data
+    known = {} if shape is None else {"data": {"shape": shape}}
+    values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, known, _PLACELESS), resolve=True)
     # Without `deterministic` a training is the same as before there was the key.
     dropped = {"trust"} | (set() if values.get("deterministic") else {"deterministic"})
     return {**{key: value for key, value in values.items() if key not in dropped}, "tracking": None}

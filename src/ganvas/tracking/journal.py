@@ -239,6 +239,10 @@ class Journal:
         cursor = self.cursor()
         return min(cursor.records, cursor.files) < self.size()
 
+    def incomplete(self) -> bool:
+        """Whether the store lacks something, or refused it."""
+        return self.pending() or bool(self.cursor().refused)
+
     def _open(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.entries, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)

@@ -104,8 +104,7 @@ def undelivered(folder: Path) -> list[Path]:
     Args:
         folder: any folder.
     """
-    lacking = [one for one in journals(folder) if _has_store(one) and (one.pending() or one.cursor().refused)]
-    return [journal.output for journal in lacking if not _goes_on(journal)]
+    return [journal.output for journal in journals(folder) if _has_store(journal) and _lacks(journal)]
 
 
 def require_delivered(folder: Path) -> None:
@@ -240,15 +239,17 @@ def _lives(journal: Journal, last: dict[str, Any]) -> bool:
     return time.time() - journal.folder.stat().st_mtime < _SILENCE
 
 
-def _goes_on(journal: Journal) -> bool:
-    """Whether another process logs to the journal, or delivers it: a job of another worker of the study."""
+def _lacks(journal: Journal) -> bool:
+    """Whether the store lacks something that no other process is about to deliver."""
+    if not journal.incomplete():
+        return False
     try:
         with journal.locked():
-            return False
-    except JournalBusy:
-        return True
-    except OSError:  # a folder of another user
+            return journal.incomplete()
+    except JournalBusy:  # a job of another worker of the study
         return False
+    except OSError:  # a folder of another user
+        return True
 
 
 def _last_begin(journal: Journal) -> dict[str, Any] | None:
