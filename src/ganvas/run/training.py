@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
+from ganvas.display import stages_shown
 from ganvas.run.assembly import Parts, assemble, watch
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
@@ -80,7 +81,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        with keeping(run, job), naming_the_operation(bool(cfg.deterministic)):
+        with keeping(run, job), naming_the_operation(bool(cfg.deterministic)), stages_shown(job.name):
             outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
         return conclude(run, job, parts.model, outcome)
 
