@@ -14,7 +14,7 @@ from pathlib import Path
 from ganvas.imports import uncollected
 from ganvas.storage.best_effort import best_effort_stdout, complain
 from ganvas.sweeps.overrides import as_typed, quoted
-from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
+from ganvas.tracking.signals import Stopped, exit_code, is_interruption, stop_signals_raise
 from ganvas.usage import Parser
 
 USAGE = """usage: ganvas COMMAND ...
@@ -147,12 +147,6 @@ def _run(command: str, arguments: list[str]) -> None:
     module.main()
 
 
-INTERRUPTED = {
-    "train": "interrupted: the run has status KILLED; resume=DIR continues from the last.ckpt in its output folder;"
-    " to continue a sweep, run the same command with study=NAME"
-}
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -194,7 +188,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
             return _explained(stop.error, command, arguments)
         if not is_interruption(stop):
             raise  # Hydra exits this way after --help or --cfg
-        return _complain(INTERRUPTED.get(command, "interrupted"), exit_code(stop))
+        return _complain(str(stop) if isinstance(stop, Stopped) else "interrupted", exit_code(stop))
     return OK
 
 

@@ -34,7 +34,7 @@ from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
 from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.owner import Owner
-from ganvas.tracking.signals import signals_wait
+from ganvas.tracking.signals import Stopped, is_interruption, signals_wait
 from ganvas.tracking.store import without_password
 
 FREE = ("study", "workers", "paths.", "tracking.")
@@ -96,9 +96,11 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     try:
         leases.prepare()
         Worker(study, hierarchy, settings, leases, places, fixed, launch).work()
-    except BaseException:
+    except BaseException as stop:
         with signals_wait():
             hierarchy.end(study_run, "KILLED")
+        if is_interruption(stop):
+            raise Stopped(f"interrupted: the same command with study={name} goes on; finished runs are kept") from stop
         raise
     result = write_summary(study, settings, study_run, places.root)
     hierarchy.artifact(str(places.root / "result.json"))
