@@ -371,3 +371,10 @@ def test_a_file_below_paths_data_hashes_as_one_training_wherever_it_lies(tmp_pat
     line = ["data=npz", "data.path=${paths.data}/few.npz"]
     a, b = (job_hash(compose("train", [*line, f"paths.data={tmp_path / place}"])) for place in ("a", "b"))
     assert a == b != job_hash(compose("train", ["data=npz", f"data.path={tmp_path}/a/few.npz"]))
+
+
+@pytest.mark.parametrize("group", ["transform", "data", "model", "extractor"])
+def test_a_target_of_another_kind_is_bad_input(group, store, capsys):
+    assert main(["train", "network=mlp", f"{group}._target_=builtins.dict"]) == 2
+    assert f"{group}._target_=builtins.dict: expected a subclass of ganvas." in capsys.readouterr().err
+    assert not (store / "outputs").exists()

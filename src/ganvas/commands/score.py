@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, build, closest, require_counts
+from ganvas.config import CONFIG_PATH, ConfigError, build_as, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
@@ -106,8 +106,7 @@ def _extractor(
         raise ConfigError(
             f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
         )
-    extractor: Extractor | None = build(node) or None
-    return None if extractor is None else extractor.to(device)
+    return build_as(Extractor, node).to(device) if node else None
 
 
 def _log(run_id: str, found: Found, step: int, path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra.utils
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +16,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from ganvas.config.arguments import unfit
 
+T = TypeVar("T")
 _UNFOUND = "Error loading"
 _OBJECTS = ("model", "data", "transform")
 """Nodes that a training always builds."""
@@ -47,6 +48,24 @@ def build(node: DictConfig) -> Any:
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
         raise cause from None  # the wrapper's own cause is this error: chained to it, the chain would never end
+
+
+def build_as(kind: type[T], node: DictConfig) -> T:
+    """Build the object that a config node describes, and check that it is one of ``kind``.
+
+    Args:
+        kind: base class of what the node describes.
+        node: a node of a config.
+
+    Raises:
+        ConfigError: as :func:`build`, or the object is another one.
+    """
+    built = build(node)
+    if not isinstance(built, kind):
+        key = f"{node._get_full_key(None)}._target_".removeprefix(".")
+        wanted = f"{kind.__module__}.{kind.__qualname__}"
+        raise ConfigError(f"{key}={node.get('_target_')}: expected a subclass of {wanted}, got {type(built).__name__}")
+    return built
 
 
 def check(cfg: DictConfig) -> None:
