@@ -28,7 +28,7 @@ class PostgreSQL:
         initdb = next((str(p / "initdb") for p in places if (p / "initdb").exists()), shutil.which("initdb"))
         if initdb is None:
             pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install ganvas[postgres]")
+        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install '.[postgres]'")
         self.tools, self.folder = Path(initdb).resolve().parent, Path(tempfile.mkdtemp(prefix="ganvas-pg-", dir="/tmp"))
         self.account, self.port = [], free_port()
         if os.getuid() == 0:

@@ -91,7 +91,7 @@ def mysql(tmp_path):
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if server is None or install is None:
         pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
-    pymysql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install ganvas[mysql]")
+    pymysql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install '.[mysql]'")
     data = Path("/tmp") / f"ganvas-my-{os.getpid()}"
     data.mkdir()
     account = ["--user=root"] if os.getuid() == 0 else []
