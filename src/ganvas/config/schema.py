@@ -136,6 +136,8 @@ class ScoreCommand:
     trust: list[str] = field(default_factory=list)
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    size: Any = None
+    resize: str | None = None
     export_reference: str | None = None
     split: str | None = None
     metrics: list[str] | None = None
