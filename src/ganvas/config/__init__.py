@@ -1,7 +1,7 @@
 """The configs: schemas of the roots, composing, checks, what is trusted, and the objects that a config describes."""
 
 from ganvas.config.build import ConfigError, build, check, closest, first_line, require_counts, require_resolvable
-from ganvas.config.compose import CONFIG_PATH, choices, compose, register
+from ganvas.config.compose import CONFIG_PATH, choices, compose, register, report_folder
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.places import from_its_folder, moved
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
@@ -23,6 +23,7 @@ __all__ = [
     "names_beyond_ganvas",
     "recorded_config",
     "register",
+    "report_folder",
     "require_counts",
     "require_resolvable",
 ]

@@ -211,6 +211,7 @@ class ReportCommand:
     direction: str | None = None
     baseline: str | None = None
     shown: int = MISSING
+    open: bool = False
     paths: OutputPaths = field(default_factory=OutputPaths)
 
 
