@@ -42,4 +42,4 @@ def checkpoints(run: Any) -> dict[str, str]:
         return {"artifacts": f"{run_page(run)}/artifacts/checkpoints"}
     folder = Path(url2pathname(root.path)) / "checkpoints"
     files = [folder / name for name in (BEST, LAST)]
-    return {file.name: file.absolute().as_uri() for file in files if file.is_file()}
+    return {file.stem: file.absolute().as_uri() for file in files if file.is_file()}
