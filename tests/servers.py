@@ -28,7 +28,7 @@ class PostgreSQL:
         initdb = next((str(p / "initdb") for p in places if (p / "initdb").exists()), shutil.which("initdb"))
         if initdb is None:
             pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install ganvas[postgres]")
+        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install '.[postgres]'")
         self.tools, self.folder = Path(initdb).resolve().parent, Path(tempfile.mkdtemp(prefix="ganvas-pg-", dir="/tmp"))
         self.account, self.port = [], free_port()
         if os.getuid() == 0:
@@ -116,7 +116,7 @@ class MariaDB:
         server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
         if server is None or install is None:
             pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
-        self._sql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install ganvas[mysql]")
+        self._sql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install '.[mysql]'")
         self.folder, self.port = Path(tempfile.mkdtemp(prefix="ganvas-my-", dir="/tmp")), free_port()
         account = ["--user=root"] if os.getuid() == 0 else []
         new = [install, *account, f"--datadir={self.folder}/db", "--auth-root-authentication-method=normal"]

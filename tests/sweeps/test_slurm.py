@@ -24,7 +24,7 @@ def wait_for(what, seconds=240):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_killed_job_and_a_killed_sweep_go_on_where_they_were(start, store, runs_of, summary, monkeypatch):
-    pytest.importorskip("submitit", reason="pip install ganvas[slurm]")
+    pytest.importorskip("submitit", reason="pip install '.[slurm]'")
     with slurm(monkeypatch, cpus=2) as cluster:
         first = start(*LINE, *ON_SLURM)
         wait_for(lambda: len(list(store.glob("outputs/cluster/*/seed-*/last.ckpt"))) == 2)

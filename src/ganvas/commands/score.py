@@ -20,6 +20,7 @@ from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
+from ganvas.scoring.fitting import asked_fit, fit_of_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import Reference, find_reference
@@ -61,8 +62,8 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         require_seed("seed", cfg.seed)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
-        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device, cfg.trust)
-        reference = find_reference(cfg, subject)
+        subject = _subject(cfg, device)
+        reference = find_reference(cfg, subject, fit_of_reference(cfg, subject))
         extractor = _extractor(cfg, subject, reference, device)
         if subject is None:
             return export_only(cfg, reference, extractor, output)
@@ -87,6 +88,13 @@ def _check_names(names: list[str] | None) -> None:
             raise ConfigError(f"metrics: {name} is unknown{closest(name, known)} Known are {', '.join(known)}")
     if names is not None and not names:
         raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
+
+
+def _subject(cfg: DictConfig, device: torch.device) -> Subject | None:
+    """Open the source; None if only the reference is exported."""
+    if cfg.source is None and cfg.export_reference:
+        return None
+    return open_subject(cfg.source, device, cfg.trust, asked_fit(cfg))
 
 
 def _extractor(

@@ -10,7 +10,7 @@ from ganvas.config.build import (
     require_counts,
     require_resolvable,
 )
-from ganvas.config.compose import CONFIG_PATH, choices, compose, register
+from ganvas.config.compose import CONFIG_PATH, choices, compose, register, report_folder
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.places import from_its_folder, moved
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
@@ -33,6 +33,7 @@ __all__ = [
     "names_beyond_ganvas",
     "recorded_config",
     "register",
+    "report_folder",
     "require_counts",
     "require_resolvable",
 ]

@@ -38,7 +38,8 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
         if not name and (left := _left_by(run_id)):
             return left
         raise CheckpointError(
-            f"{key}={source!r} is neither a checkpoint nor a run with one in {tracking_uri()}; "
+            f"{key}={source!r} is neither a checkpoint nor a run with one in {tracking_uri()}, and there is no file or "
+            f"folder {path.absolute()}; "
             f"give the path of a {LAST}, a run id as `ganvas train` prints it, or RUN_ID/{BEST}"
         ) from error
 
