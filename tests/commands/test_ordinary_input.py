@@ -141,6 +141,7 @@ def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
     assert not client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
+@pytest.mark.slow
 def test_a_part_that_is_no_network_is_named():
     process = start(*TINY, "network.generator=3")  # alone: in here the types of arguments are checked before
     _, said = process.communicate(timeout=100)
@@ -182,6 +183,7 @@ def test_an_aborted_start_leaves_a_chosen_folder_and_one_with_files(store):
     assert [p.name for p in (store / "outputs").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_a_class_in_the_working_folder_is_found(store):
     text = "from ganvas.networks.mlp import Generator\nclass Mine(Generator):\n    pass\n"
     (store / "my_parts.py").write_text(text)
@@ -315,6 +317,7 @@ def test_a_cache_that_cannot_be_used_is_skipped_with_a_warning(store):
     shutil.rmtree(store / "out")
 
 
+@pytest.mark.slow
 def test_relative_paths_of_a_checkpoint_are_found_from_another_folder(store, monkeypatch):
     (store / "a").mkdir()
     shutil.move(store / "mlflow.db", store / "a")
