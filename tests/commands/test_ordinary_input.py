@@ -381,3 +381,15 @@ def test_a_target_of_another_kind_is_bad_input(group, store, capsys):
     assert main(["train", "network=mlp", f"{group}._target_=builtins.dict"]) == 2
     assert f"{group}._target_=builtins.dict: expected a subclass of ganvas." in capsys.readouterr().err
     assert not (store / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train resume=auto trust=${seed}", "trust=${seed}: expected a list, got 1; write [1]"),
+        ("score x metrics=${n}", "metrics=${n}: expected a list, got "),
+    ],
+)
+def test_an_interpolation_in_the_place_of_a_list_is_named(line, said, store, capsys):
+    assert main(line.split()) == 2
+    assert said in capsys.readouterr().err

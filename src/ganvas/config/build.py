@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import hydra.utils
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException, ValidationError
 
 from ganvas.config.arguments import unfit
 
@@ -128,12 +128,19 @@ def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:
     """Yield a message and the error of each interpolation that cannot be resolved."""
     for node, key in _interpolations(cfg):
         try:
-            node[key]
+            _require_list(node, key)
         except InterpolationToMissingValueError:
             continue  # what it points to has no value yet, which is another fault
         except OmegaConfBaseException as error:
             written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
             yield f"{node._get_full_key(key)}={written}: {first_line(error)}", error
+
+
+def _require_list(node: DictConfig, key: Any) -> None:
+    """Resolve an interpolation; OmegaConf does not compare what stands in the place of a list."""
+    found = node[key]
+    if isinstance(node._get_node(key), ListConfig) and not (found is None or OmegaConf.is_list(found)):
+        raise ValidationError(f"expected a list, got {found!r}; write [{found}]")
 
 
 def _is_own(message: str) -> bool:
