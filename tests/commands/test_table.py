@@ -78,7 +78,9 @@ def test_the_same_warning_is_printed_once(cases, said):
 
 
 def test_a_run_without_scores_has_no_table():
-    assert printed(print_run, result()) == ""
+    assert re.fullmatch("gan mnist5k mlp: no scores: .*\n", printed(print_run, result()))
+    text = printed(print_study, [[result("gan")], [result("vae")]])
+    assert "gan, vae: no scores: " in text and "run " not in text and "┃" not in text
 
 
 def test_the_next_commands_can_be_copied(tmp_path, monkeypatch):

@@ -141,3 +141,13 @@ def test_shipped_sweeps_ask_for_configs_that_compose(name, models):
             assert ("constraint.weight" in values) == (values["model"] == "wgan_gp")
             assert name != "lucic_narrow" or (cfg.model.n_critic == 1 and cfg.optimizer.betas == [0.5, 0.999])
     assert made.seeds == ((1, 2, 3) if name == "gan_family" else (1,))
+
+
+def test_a_key_is_logarithmic_if_one_of_its_ranges_is():
+    made = space(
+        "model=gan,wgan",
+        "width=interval(1, 9)",
+        "optimizer.lr=tag(log, interval(1e-4, 1e-2))",
+        when={"model=gan": {"dim": "tag(log, int(interval(8, 64)))"}},
+    )
+    assert made.logarithmic() == ["dim", "optimizer.lr"]

@@ -22,6 +22,7 @@ from ganvas.commands.next_steps import say_next_of_study
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
+_NO_SCORES = "train measures none of points, or with extractor=none; losses and grids are in MLflow"
 _NAMED = 3
 """Runs that a warning names one by one."""
 _LONGEST_LABEL = 28
@@ -79,6 +80,8 @@ def print_run(result: Result, console: Console) -> None:
             table.add_row(*map(Text, cells))
         console.print(table)
         _say(console, _protocols([result], keys))
+    else:
+        _say(console, f"{result['name']}: no scores: {_NO_SCORES}")
     if best := _best(result):
         _say(console, best)
     for line in _warnings([result], [""]):
@@ -137,7 +140,9 @@ class _Row:
 
 def _print_rows(rows: Sequence[_Row], console: Console) -> None:
     results = [result for row in rows for result in row.results]
-    keys = _keys(results)
+    if not (keys := _keys(results)):
+        _say(console, f"{', '.join(row.label for row in rows)}: no scores: {_NO_SCORES}")
+        return
     seeds = sorted({len(row.results) for row in rows})
     means = f"mean ± standard deviation over seeds ({' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))})"
     over = means if seeds[-1] > 1 else _uncertainty(results, keys)
