@@ -22,12 +22,12 @@ def say_next(result: Mapping[str, Any], source: str, console: Console) -> None:
         console: prints the lines.
     """
     folder, more = Path(result["output"]), 2 * result["images_seen"]
-    _say(console, f"run {result['run_id']}", f"in  {short(folder)}/ (samples.png, last.ckpt, result.json)", "next:")
+    say(console, f"run {result['run_id']}", f"in  {short(folder)}/ (samples.png, last.ckpt, result.json)", "next:")
     commands = [
-        (f"ganvas score {shlex.quote(source)} metrics=[prdc]", "other scores"),
+        (f"ganvas score {shlex.quote(source)} metrics=[prdc]", "more scores"),
         (f"ganvas sample {shlex.quote(source)}", "new samples"),
-        (f"ganvas train resume={_quoted(folder / LAST)} budget.images={more}", "goes on"),
-        ("ganvas ui", "all runs, losses and grids"),
+        (f"ganvas train resume={_quoted(folder / LAST)} budget.images={more}", "train on"),
+        ("ganvas ui", "all runs"),
     ]
     _list(console, commands)
 
@@ -41,11 +41,11 @@ def say_next_of_study(study: Mapping[str, Any], folder: Path, console: Console) 
         console: prints the lines.
     """
     pictures = f"{short(folder)}/**/samples.png"
-    _say(console, f"study {study['study']}", f"in  {short(folder)}/ (sample grids: {pictures})", "next:")
+    say(console, f"study {study['study']}", f"in  {short(folder)}/ (sample grids: {pictures})", "next:")
     commands = [
-        (f"ganvas report {shlex.quote(study['study'])}", "which differences are real, on one page"),
-        ("ganvas ui", "all runs, losses and grids"),
-        (f"the same command with study={study['study']}", "more seeds or values; done runs are kept"),
+        (f"ganvas report {shlex.quote(study['study'])}", "compare"),
+        ("ganvas ui", "all runs"),
+        (f"the same line with study={study['study']}", "add runs"),
     ]
     _list(console, commands)
 
@@ -79,13 +79,17 @@ def _quoted(path: Path) -> str:
 
 
 def _list(console: Console, commands: Sequence[tuple[str, str]]) -> None:
-    """Print each command with what it is for, on a line below if both do not fit."""
-    width = max(len(command) for command, _ in commands if len(command) + 36 <= console.width)
-    for command, what in commands:
-        fits = len(command) <= width
-        _say(console, f"  {command.ljust(width)}  # {what}" if fits else f"  {command}\n  {' ' * width}  # {what}")
+    """Print what each command is for, and the command behind it."""
+    width = max(len(what) for _, what in commands)
+    say(console, *(f"  {what.ljust(width)}  {command}" for command, what in commands))
 
 
-def _say(console: Console, *lines: str) -> None:
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are: without markup, and not broken.
+
+    Args:
+        console: prints the lines.
+        *lines: the lines.
+    """
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganvas.commands.carried import Carried
-from ganvas.commands.next_steps import say_next_of_study
+from ganvas.commands.next_steps import say, say_next_of_study
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
@@ -48,7 +48,7 @@ class PrintTable(Callback):
         for configuration, job in jobs:
             if job["outcome"] not in ("", "finished"):
                 said = f"{configuration['label']} seed={job['seed']}: {job['outcome']}: {job['reason']}"
-                _say(console, said)
+                say(console, said)
         if groups:
             say_next_of_study(study, folder, console)
         try:
@@ -79,13 +79,13 @@ def print_run(result: Result, console: Console) -> None:
             cells = (f"{key.removeprefix('score/')}{_arrow(key)}", value, half, over.get(key, ""))
             table.add_row(*map(Text, cells))
         console.print(table)
-        _say(console, _protocols([result], keys))
+        say(console, _protocols([result], keys))
     else:
-        _say(console, f"{result['name']}: no scores: {_NO_SCORES}")
+        say(console, f"{result['name']}: no scores: {_NO_SCORES}")
     if best := _best(result):
-        _say(console, best)
+        say(console, best)
     for line in _warnings([result], [""]):
-        _say(console, line)
+        say(console, line)
 
 
 def print_study(groups: Sequence[Sequence[Result]], console: Console) -> None:
@@ -100,17 +100,17 @@ def print_study(groups: Sequence[Sequence[Result]], console: Console) -> None:
     """
     results = [result for group in groups for result in group]
     common = [part for part in _parts(results[0]) if all(part in _parts(r) for r in results)]
-    _say(console, f"{_counted(len(results), 'run')} of {' '.join(common) or 'one multirun'}")
+    say(console, f"{_counted(len(results), 'run')} of {' '.join(common) or 'one multirun'}")
     for together in _comparable(groups):
         _print_rows([_Row(_label(group[0], common), group) for group in together], console)
     labels = [" ".join(filter(None, (_label(r, common), _seed(r)))) for r in results]
     earlier = sum(1 for r in results if r.get("best") and r["best"]["images_seen"] != r["images_seen"])
     if earlier:
-        _say(
+        say(
             console, f"best.ckpt is an earlier checkpoint in {earlier} of {_counted(len(results), 'run')}: see best/..."
         )
     for line in _warnings(results, labels):
-        _say(console, line)
+        say(console, line)
 
 
 @final
@@ -141,7 +141,7 @@ class _Row:
 def _print_rows(rows: Sequence[_Row], console: Console) -> None:
     results = [result for row in rows for result in row.results]
     if not (keys := _keys(results)):
-        _say(console, f"{', '.join(row.label for row in rows)}: no scores: {_NO_SCORES}")
+        say(console, f"{', '.join(row.label for row in rows)}: no scores: {_NO_SCORES}")
         return
     seeds = sorted({len(row.results) for row in rows})
     means = f"mean ± standard deviation over seeds ({' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))})"
@@ -156,7 +156,7 @@ def _print_rows(rows: Sequence[_Row], console: Console) -> None:
         for index, label in enumerate(labels):
             table.add_row(Text(label), *(Text(columns[key][1][index]) for key in block))
         console.print(table)
-    _say(console, *filter(None, (over, _protocols(results, keys))))
+    say(console, *filter(None, (over, _protocols(results, keys))))
 
 
 def _fitting(columns: Mapping[str, tuple[str, list[str]]], label: int, width: int) -> Iterator[list[str]]:
@@ -284,8 +284,3 @@ def _number(score: Mapping[str, Any]) -> tuple[str, str]:
 
 def _counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
-
-
-def _say(console: Console, *lines: str) -> None:
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
