@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ganvas.imports import uncollected
-from ganvas.storage.best_effort import best_effort_stdout, complain
+from ganvas.storage.best_effort import best_effort_stdout, complain, status
 from ganvas.sweeps.overrides import as_typed, quoted
 from ganvas.tracking.signals import Stopped, exit_code, is_interruption, stop_signals_raise
 from ganvas.usage import Parser
@@ -132,6 +132,8 @@ COMMANDS = (*OVERRIDES, "sync", "ui")
 
 
 def _run(command: str, arguments: list[str]) -> None:
+    if command in OVERRIDES:
+        status("composing the config")
     with uncollected():
         module = import_module(f"ganvas.commands.{command}")
     if command not in OVERRIDES:

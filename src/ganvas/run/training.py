@@ -27,6 +27,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject
+from ganvas.storage.best_effort import status
 from ganvas.storage.store import Store
 from ganvas.tracking.recorded import RESUMED_FROM_TAG
 
@@ -51,7 +52,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         NotDeterministicError: an operation without a deterministic version under ``deterministic=true``.
         ScoringError: the trained model could not be scored; its checkpoint is kept.
     """
-    _silence()
+    silence()
     keep_freed_memory()
     is_auto = cfg.resume == AUTO
     cfg, job, resumed = resume(cfg, job)
@@ -72,6 +73,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     if resumed is not None:
         _go_on(resumed, now, parts)
     before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
+    status("opening the store")
     # Inside the run, so that the run's reason names the operation.
     with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
@@ -137,7 +139,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     return trainer
 
 
-def _silence() -> None:
+def silence() -> None:
     """Silence Lightning's messages and warnings that do not concern a run; its errors are exceptions."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     for message in (

@@ -21,11 +21,12 @@ class ProgressLine(Callback):
         budget: images at which the training ends.
         label: name of the run: on a terminal once on a line of its own, else at the beginning of each line.
         console: output; None is standard output.
+        about: a line that is shown once at the beginning; empty for none.
     """
 
-    def __init__(self, budget: int, label: str, console: Console | None = None) -> None:
+    def __init__(self, budget: int, label: str, console: Console | None = None, about: str = "") -> None:
         self._budget = budget
-        self._label = label
+        self._label, self._about = label, about
         self._console = console or Console()
         self._display: Display | None = None
         self._score = ""
@@ -49,9 +50,12 @@ class ProgressLine(Callback):
 
     def _open(self, seen: int) -> None:
         if is_live(self._console):
-            self._console.print(self._label, markup=False, highlight=False, soft_wrap=True)
+            for line in filter(None, (self._label, self._about)):
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             self._display = Bar(self._console, self._budget)
         else:
+            if self._about:
+                self._console.file.write(f"{self._label}: {self._about}\n")
             self._display = Lines(self._console, self._label, self._budget, seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
