@@ -116,6 +116,7 @@ def test_a_multirun_prints_one_table(capsys):
     assert main(["train", "-m", *TINY, "paths.output=sweep", "model=gan,vae", "score.every=null"]) == 0
     printed = capsys.readouterr().out
     table = printed[printed.index("2 runs of mnist5k mlp") :]
+    assert printed.count("1/2 runs, ") == printed.count("\n2/2 runs\n") == 1
     assert {"│ gan ", "│ vae "} <= {line[:6] for line in table.splitlines()}
     assert table.count("protocols: ") == 1 and "fd ↓" in table
     assert "samples.png" in table and "ganvas ui" in table and "ganvas report " in table
