@@ -38,6 +38,8 @@ IN_TRAINING: Final = (
     "active_units",
 )
 """Names of all findings that can be made during training."""
+HEALTH_TAG: Final = "ganvas.health."
+"""Beginning of the tags that hold the state of each finding."""
 
 
 @singledispatch
@@ -142,4 +144,4 @@ def health_metrics(findings: Iterable[Finding]) -> dict[str, float]:
 
 def health_tags(findings: Iterable[Finding]) -> dict[str, str]:
     """States (``ok`` or ``warn``) of findings by tag ``ganvas.health.<name>``; the names must be distinct."""
-    return {f"ganvas.health.{v.name}": v.state for v in findings}
+    return {f"{HEALTH_TAG}{v.name}": v.state for v in findings}
