@@ -119,10 +119,10 @@ def sample(
 
 
 def load(source: PathLike, device: str | None = None, trust: Sequence[str] = ()) -> Loaded:
-    """Build a trained model from its checkpoint.
+    """Build a trained model from its checkpoint or from the folder that ``ganvas export`` wrote.
 
     Args:
-        source: run id, ``RUN_ID/best.ckpt``, checkpoint, or folder with a checkpoint.
+        source: run id, ``RUN_ID/best.ckpt``, checkpoint, folder with a checkpoint, or exported folder.
         device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
         trust: packages whose parts the checkpoint may name besides those of ganvas, for example ``["own_package"]``.
 

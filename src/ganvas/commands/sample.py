@@ -19,10 +19,11 @@ from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
+from ganvas.data.sources.npz import at_rest
 from ganvas.latents.activity import latent_activity
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
-from ganvas.types import Encodes, Reconstructs, to_uint8
+from ganvas.types import Encodes, Reconstructs
 
 SHOWN = 256
 """Maximum number of examples in a picture; with more, each is too small to see."""
@@ -75,7 +76,8 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     drawn = KINDS[cfg.kind](subject, cfg)
     output.mkdir(parents=True, exist_ok=True)
     files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
-    np.savez_compressed(files["array"], **_at_rest(drawn.examples))  # type: ignore[arg-type]
+    name = "images" if drawn.examples.ndim == 4 else "points"
+    np.savez_compressed(files["array"], **{name: at_rest(drawn.examples)})  # type: ignore[arg-type]
     Image.fromarray(drawn.picture.permute(1, 2, 0).contiguous().numpy()).save(files["picture"])
     result = {
         "source": cfg.source,
@@ -170,14 +172,6 @@ def _by_activity(subject: ModelSubject) -> list[int]:
         return list(range(model.prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()
-
-
-def _at_rest(examples: Tensor) -> dict[str, np.ndarray]:
-    """Convert examples to the arrays that ``ganvas score`` and ``data=npz`` read: channels last, no axis for grey."""
-    if examples.ndim != 4:
-        return {"points": examples.numpy()}
-    images = to_uint8(examples).permute(0, 2, 3, 1).numpy()
-    return {"images": images[..., 0] if images.shape[-1] == 1 else images}
 
 
 if __name__ == "__main__":

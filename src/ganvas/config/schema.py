@@ -177,6 +177,19 @@ class SampleCommand:
 
 
 @dataclass
+class ExportCommand:
+    """Root of ``ganvas export``."""
+
+    source: str | None = None
+    trust: list[str] = field(default_factory=list)
+    license: str | None = None
+    register: str | None = None
+    experiment: str = MISSING
+    push: str | None = None
+    paths: OutputPaths = field(default_factory=OutputPaths)
+
+
+@dataclass
 class RerunPaths(OutputPaths):
     """Folder that the rerun is written to, and folders of its data and of its cache now."""
 

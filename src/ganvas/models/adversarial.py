@@ -61,6 +61,7 @@ class Adversarial(Model):
     # Each is an nn.Module and a Generator or Critic; Python has no type for the intersection of both.
     generator: Any
     critic: Any
+    decoding: ClassVar[str] = "generator"
     players: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
     def __init__(

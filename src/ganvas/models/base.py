@@ -47,6 +47,8 @@ class Model(Resumable, ABC):
 
     headline: ClassVar[tuple[str, ...]]
     """The two or three terms to watch."""
+    decoding: ClassVar[str]
+    """Name of the network that :meth:`decode` runs."""
     label_marginal: Tensor
     players: ClassVar[tuple[str, ...]]
     """Names of the players; each has one optimiser, in the order of :meth:`configure_optimizers`."""
