@@ -21,7 +21,8 @@ USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
   score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
-  sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
+  sample SOURCE [-n N] [--seed S] [--out DIR] [--kind grid|interpolation|traversal|directions|reconstruction|
+                              invert|inpaint|denoise|superres|walk|training]
                               draw examples of a trained model: an array, which score can read, and a picture
   export SOURCE [--out DIR] [--register NAME] [--push OWNER/NAME]
                               write a model as a folder that travels: weights, config, model card, ONNX; register it
