@@ -62,8 +62,8 @@ def card(subject: ModelSubject, record: Record, graphs: Iterable[Graph], license
         stand_ins=record.stand_ins,
         protocols=_protocols(record),
         memorisation=_memorisation(record),
-        privacy="The training was not differentially private.",
-        warnings=[str(f["reason"]) for f in record.findings.values() if f["state"] == "warn"],
+        privacy=_privacy(record),
+        warnings=[str(f["reason"]) for n, f in record.findings.items() if f["state"] == "warn" and n != "privacy"],
         energy=_energy(record.costs),
     )
     return f"---\n{head}---\n{body}"
@@ -138,6 +138,11 @@ def _memorisation(record: Record) -> str:
         f"Memorisation audit: {value:.2%} of the samples are as close to a training image as the closest held-out "
         f"images are; of held-out images {_number(record.floor.get(key))} (a share)."
     )
+
+
+def _privacy(record: Record) -> str:
+    found = record.findings.get("privacy")
+    return "The training was not differentially private." if found is None else f"Privacy: {found['reason']}"
 
 
 def _energy(costs: Mapping[str, float]) -> str:
