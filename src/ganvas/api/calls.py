@@ -102,7 +102,7 @@ def sample(
         *overrides: as on the command line.
         n: number of examples; None takes 64.
         seed: seed of the latents; None takes the seed of ``ganvas score``.
-        kind: ``grid``, ``interpolation``, ``traversal`` or ``reconstruction``; None takes ``grid``.
+        kind: a kind of ``ganvas sample``, for example ``traversal`` or ``inpaint``; None takes ``grid``.
         config_dir: folder with your own configs, as ``--config-dir``.
         quiet: True prints no file names.
         **values: further overrides by key.
