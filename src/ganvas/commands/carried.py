@@ -57,7 +57,7 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:
-    """Name the key of an interpolation that led nowhere; OmegaConf does not."""
+    """Name the key of an interpolation that led nowhere, or to no list where one belongs; OmegaConf does not."""
     if isinstance(error, OmegaConfBaseException | TypeError) or isinstance(error.__cause__, OmegaConfBaseException):
         try:
             require_resolvable(cfg)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException, ValidationError
 
 from ganvas.config.arguments import unfit
+from ganvas.nested import leaves
 
 T = TypeVar("T")
 _UNFOUND = "Error loading"
@@ -86,6 +87,7 @@ def check(cfg: DictConfig) -> None:
             f"{' and '.join(offered)}; write network=mlp, which offers all four"
         )
     require_resolvable(cfg)
+    _require_whole_numbers_of_torch(cfg)
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
@@ -122,6 +124,14 @@ def require_resolvable(cfg: DictConfig) -> None:
         # A key may fail because of another one that it points to; the message is about that one.
         message, error = next((one for one in broken if _is_own(one[0])), broken[0])
         raise ConfigError(message) from error
+
+
+def _require_whole_numbers_of_torch(cfg: DictConfig) -> None:
+    """Refuse a whole number that does not fit into 64 bits: torch's error for it names no key."""
+    written: Any = OmegaConf.to_container(cfg, resolve=False)  # so that the key is the one that was given
+    for key, value in leaves(written):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ConfigError(f"{key}={value}: expected a whole number of at most 64 bits")
 
 
 def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -47,6 +48,30 @@ def pairs(
     """
     rows = zip(originals.cpu().split(columns), reconstructions.cpu().split(columns), strict=True)
     return grid(torch.cat([part for row in rows for part in row]), columns)
+
+
+def captioned(
+    columns: Sequence[Float[Tensor, "n c h w"]], captions: Sequence[str], groups: int
+) -> UInt8[Tensor, "c2 h2 w2"]:
+    """Arrange groups of images: each row of a group has one image of each column, and its caption behind them.
+
+    Args:
+        columns: images in [-1, 1], as many in each column.
+        captions: a short text for each row of a group, at most two lines.
+        groups: number of groups side by side.
+    """
+    blank = torch.full_like(columns[0], -1)
+    cells = torch.stack([*(column.cpu() for column in columns), blank.cpu()], 1).flatten(0, 1)
+    drawn = grid(cells, groups * (len(columns) + 1))
+    image = Image.fromarray(drawn.permute(1, 2, 0).contiguous().numpy())
+    across = min(groups * (len(columns) + 1), len(cells))
+    width, height = (image.width - 2) // across, (image.height - 2) // -(-len(cells) // across)
+    pen = ImageDraw.Draw(image)
+    for number, caption in enumerate(captions[: len(blank)]):
+        row, group = divmod(number, groups)
+        left = (group * (len(columns) + 1) + len(columns)) * width
+        pen.multiline_text((left + 4, row * height + 4), caption, fill="white", font_size=max(8, width // 5))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
 def scatter(points: Float[Tensor, "n 2"], data: Float[Tensor, "m 2"]) -> UInt8[Tensor, "3 h w"]:
