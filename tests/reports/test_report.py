@@ -130,7 +130,7 @@ def lines_of(document):
     return [shlex.split(line) for line in lines if "STUDY" not in line]
 
 
-@pytest.mark.parametrize("line", lines_of("docs/reports.md"), ids=" ".join)
+@pytest.mark.parametrize("line", lines_of("docs/reference/reports.md"), ids=" ".join)
 def test_the_lines_of_the_documents_run(study, tmp_path, line):
     narrow = replace(study, study="narrow")
     for lr in (0.003, 0.004):
