@@ -28,7 +28,7 @@ class PostgreSQL:
         initdb = next((str(p / "initdb") for p in places if (p / "initdb").exists()), shutil.which("initdb"))
         if initdb is None:
             pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install ganvas[postgres]")
+        pytest.importorskip("psycopg", reason="psycopg is not installed: pip install '.[postgres]'")
         self.tools, self.folder = Path(initdb).resolve().parent, Path(tempfile.mkdtemp(prefix="ganvas-pg-", dir="/tmp"))
         self.account, self.port = [], free_port()
         if os.getuid() == 0:
@@ -107,3 +107,53 @@ def mlflow_server(database, artifacts):
         yield server
     finally:
         server.kill()
+
+
+class MariaDB:
+    """A server of our own, on a socket and a port."""
+
+    def __init__(self):
+        server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+        if server is None or install is None:
+            pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+        self._sql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install '.[mysql]'")
+        self.folder, self.port = Path(tempfile.mkdtemp(prefix="ganvas-my-", dir="/tmp")), free_port()
+        account = ["--user=root"] if os.getuid() == 0 else []
+        new = [install, *account, f"--datadir={self.folder}/db", "--auth-root-authentication-method=normal"]
+        subprocess.run(new, check=True, capture_output=True)
+        where = [f"--datadir={self.folder}/db", f"--socket={self.folder}/socket", f"--port={self.port}"]
+        line = [server, "--no-defaults", *account, *where, "--bind-address=127.0.0.1"]
+        self._process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+        self._execute("CREATE USER ganvas@'127.0.0.1'", "GRANT ALL ON *.* TO ganvas@'127.0.0.1'")
+
+    def database(self, name):
+        """Make a database; returns its address."""
+        self._execute(f"CREATE DATABASE {name}")
+        return f"mysql://ganvas@127.0.0.1:{self.port}/{name}"
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(30)
+
+    def _execute(self, *statements):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with self._sql.connect(unix_socket=f"{self.folder}/socket", user="root") as connection:
+                    with connection.cursor() as cursor:
+                        for statement in statements:
+                            cursor.execute(statement)
+                return
+            except self._sql.OperationalError:
+                assert time.monotonic() < deadline and self._process.poll() is None
+                time.sleep(0.3)
+
+
+@contextmanager
+def mariadb():
+    server = MariaDB()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)

@@ -184,6 +184,7 @@ ganvas.sample(run.id, n=4)
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_unless_asked(place, capsys):
     done = python(QUIET, *TINY, "budget.images=64", "paths.cache=cache")
     assert done.stdout == "" and done.stderr == ""

@@ -8,6 +8,8 @@ import pytest
 TINY = [
     "network=mlp",
     "budget.images=640",
+    "checkpoint.every=320",
+    "grid.every=320",
     "score.n=40",
     "score.n_during=40",
     "paths.cache=cache",

@@ -24,7 +24,8 @@ USAGE = """usage: ganvas COMMAND ...
   sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
                               draw examples of a trained model: an array, which score can read, and a picture
   rerun RUN_ID                train a run again from its record, and show the differences
-  report STUDY [STUDY ...]    write table, statistics and plots of studies on one HTML page, also logged to MLflow
+  report STUDY [STUDY ...] [--open]
+                              write table, statistics and plots of studies on one HTML page, also logged to MLflow
   reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
   sync [DIR ...] [--anywhere] deliver what the store lacks of runs below DIR (./outputs), and end dead runs as KILLED
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
@@ -96,6 +97,7 @@ def _score_overrides(arguments: list[str]) -> list[str]:
 
 def _studies_override(arguments: list[str]) -> list[str]:
     """Collect the arguments that are neither option nor override into one quoted list, the override ``studies``."""
+    arguments = ["open=true" if a == "--open" else a for a in arguments]
     names = [a for a in arguments if not a.startswith("-") and "=" not in a]
     listed = ",".join(quoted(name.replace("${", "\\${")) for name in names)  # a name, not an interpolation
     return [*([f"studies=[{listed}]"] if names else []), *(a for a in arguments if a not in names)]

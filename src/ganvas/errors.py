@@ -116,7 +116,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _unknown_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
     if group == "hydra/launcher" and choice in _EXTRAS:
-        return f"{group}={choice} comes with a package that is not installed; pip install 'ganvas[{_EXTRAS[choice]}]'"
+        return (
+            f"{group}={choice} comes with a package that is not installed; in the clone of ganvas: "
+            f"pip install '.[{_EXTRAS[choice]}]'"
+        )
     options = [option for option in error.options or [] if not option.startswith("_")]
     if not group or not options:
         return first_line(error)

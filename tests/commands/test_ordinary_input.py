@@ -141,6 +141,7 @@ def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
     assert not client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
+@pytest.mark.slow
 def test_a_part_that_is_no_network_is_named():
     process = start(*TINY, "network.generator=3")  # alone: in here the types of arguments are checked before
     _, said = process.communicate(timeout=100)
@@ -182,6 +183,7 @@ def test_an_aborted_start_leaves_a_chosen_folder_and_one_with_files(store):
     assert [p.name for p in (store / "outputs").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_a_class_in_the_working_folder_is_found(store):
     text = "from ganvas.networks.mlp import Generator\nclass Mine(Generator):\n    pass\n"
     (store / "my_parts.py").write_text(text)
@@ -315,6 +317,7 @@ def test_a_cache_that_cannot_be_used_is_skipped_with_a_warning(store):
     shutil.rmtree(store / "out")
 
 
+@pytest.mark.slow
 def test_relative_paths_of_a_checkpoint_are_found_from_another_folder(store, monkeypatch):
     (store / "a").mkdir()
     shutil.move(store / "mlflow.db", store / "a")
@@ -371,3 +374,22 @@ def test_a_file_below_paths_data_hashes_as_one_training_wherever_it_lies(tmp_pat
     line = ["data=npz", "data.path=${paths.data}/few.npz"]
     a, b = (job_hash(compose("train", [*line, f"paths.data={tmp_path / place}"])) for place in ("a", "b"))
     assert a == b != job_hash(compose("train", ["data=npz", f"data.path={tmp_path}/a/few.npz"]))
+
+
+@pytest.mark.parametrize("group", ["transform", "data", "model", "extractor"])
+def test_a_target_of_another_kind_is_bad_input(group, store, capsys):
+    assert main(["train", "network=mlp", f"{group}._target_=builtins.dict"]) == 2
+    assert f"{group}._target_=builtins.dict: expected a subclass of ganvas." in capsys.readouterr().err
+    assert not (store / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train resume=auto trust=${seed}", "trust=${seed}: expected a list, got 1; write [1]"),
+        ("score x metrics=${n}", "metrics=${n}: expected a list, got "),
+    ],
+)
+def test_an_interpolation_in_the_place_of_a_list_is_named(line, said, store, capsys):
+    assert main(line.split()) == 2
+    assert said in capsys.readouterr().err

@@ -24,6 +24,7 @@ def result_of(folder):
     return json.loads(open(f"{folder}/result.json").read())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["gan", pytest.param("vae", marks=pytest.mark.slow)])
 def test_a_run_that_was_resumed_in_a_study_is_the_same_to_the_last_bit(model, capsys):
     line = ["train", *TINY, f"model={model}", "score.every=null", "seed=3"]

@@ -248,7 +248,7 @@ def test_stacked_digits_are_scored_by_their_modes():
 BAD = {
     "fakes.npz extractor=mnist": "no reference for the images fakes.npz; write reference=DATASET",
     "fakes.npz reference=photos": "no extractor for fakes.npz; write extractor=inception",
-    "fakes.npz reference=mnst5k": "mnst5k is not a data set, folder or .npz; did you mean mnist5k?",
+    "fakes.npz reference=mnst5k": "and there is no file or folder",
     "fakes.npz reference=mnist5k metrics=[fdd]": "metrics: fdd is unknown; did you mean fd?",
     "fakes.npz reference=mnist5k metrics=[fid]": "use 'fd'",
     "fakes.npz reference=mnist5k metrics=[nll]": "metrics: nll needs a VAE",

@@ -114,6 +114,7 @@ def test_warm_start_takes_the_whole_or_a_part():
     assert not all(torch.equal(first[key], part[key]) for key in first if key.startswith("critic"))
 
 
+@pytest.mark.slow
 def test_a_multirun_prints_one_table(capsys):
     assert main(["train", "-m", *TINY, "paths.output=sweep", "model=gan,vae", "score.every=null"]) == 0
     printed = capsys.readouterr().out

@@ -281,3 +281,15 @@ def test_all_families_are_torch_fidelitys():
     known = registry.FEATURE_EXTRACTORS_REGISTRY
     assert {name.split("-")[0] for name in known} == {"inception", *fidelity_extractor.FAMILIES}
     assert all(issubclass(x, feature_extractor_base.FeatureExtractorBase) for x in known.values())
+
+
+def test_the_shipped_example_tells_images_apart_and_has_the_same_weights_every_time():
+    grey = torch.randint(0, 256, (200, 1, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    real = grey.float().mean((2, 3), keepdim=True).expand(-1, 3, 12, 12).to(torch.uint8)  # nearly flat
+    before = torch.get_rng_state()
+    first, second = (custom("ganvas.extractors.RandomFeatures", size=64) for _ in range(2))
+    assert first.weights_hash == second.weights_hash and torch.get_rng_state().equal(before)
+    assert (first.num_features, first.num_classes) == (64, None)
+    flat, noisy = extract(first, real[:100], 50).values.double(), extract(first, grey[:100], 50).values.double()
+    other = extract(first, real[100:], 50).values.double()
+    assert (flat.mean(0) - other.mean(0)).norm() * 10 < (flat.mean(0) - noisy.mean(0)).norm()

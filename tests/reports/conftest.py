@@ -47,7 +47,9 @@ class Writer:
         run = self.client.create_run(self.experiment, run_name=name, tags=tags, start_time=1_000_000)
         return run.info.run_id
 
-    def seed_run(self, model, lr, seed, score, protocol=PROTOCOL, outcome=None, reason="", parent=None, files=True):
+    def seed_run(
+        self, model, lr, seed, score, protocol=PROTOCOL, outcome=None, reason="", parent=None, files=True, warns=()
+    ):
         label = f"model={model} optimizer.lr={lr}"
         tags = {
             h.ROLE: h.RUN,
@@ -57,6 +59,7 @@ class Writer:
             "ganvas.seed": str(seed),
         }
         tags |= {} if outcome is None else {h.OUTCOME_TAG: outcome, "ganvas.failure": reason}
+        tags |= {f"ganvas.health.{check}": "warn" for check in warns} | {"ganvas.health.finite": "ok"}
         keys = (SCORE, "score/mnist/is")
         tags |= {} if score is None else {f"ganvas.protocol.{key}": protocol.fingerprint() for key in keys}
         run_id = self.run(label, tags, parent)

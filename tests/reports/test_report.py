@@ -76,7 +76,8 @@ def test_report_finds_the_truth_and_hides_no_failure(study, tmp_path, capsys):
     assert "ModuleNotFoundError: no nonsense" in page
     assert "the loss is nan &lt;b&gt;" in page
     assert "within noise" in page and "more seed" in page
-    assert not re.search(r'(src|srcset|href)="(?!data:|#)', page)
+    assert not re.search(r'(src|srcset)="(?!data:)|<link|<script [^>]*src|@import|url\(', page)
+    assert set(re.findall(r'href="(https?://[^/"]*|[^#])', page)) == {"http://127.0.0.1:5000"}
     assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 21
     assert "Best mean: model=wgan_gp" in capsys.readouterr().out
 
@@ -131,7 +132,8 @@ def lines_of(document):
 
 
 @pytest.mark.parametrize("line", lines_of("docs/reference/reports.md"), ids=" ".join)
-def test_the_lines_of_the_documents_run(study, tmp_path, line):
+def test_the_lines_of_the_documents_run(study, tmp_path, monkeypatch, line):
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     narrow = replace(study, study="narrow")
     for lr in (0.003, 0.004):
         for seed in (1, 2, 3):

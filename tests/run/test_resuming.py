@@ -154,6 +154,7 @@ def test_what_moves_no_number_may_be_given_and_so_may_what_the_checkpoint_has(ha
     assert run_of("more").data.tags["ganvas.study"] == "s"
 
 
+@pytest.mark.slow
 def test_intervals_follow_a_new_budget_unless_they_were_given():
     assert train(*FAST, "checkpoint.every=64", "grid.every=${share:0.5}") == 0
     assert train("resume=out", "budget.images=1280", "log.every=640", output="more") == 0
@@ -226,6 +227,7 @@ def test_the_id_of_a_stopped_run_names_its_checkpoint(killed, capsys):
     assert "neither a checkpoint nor a run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_damaged_checkpoint_goes_on_from_the_one_before(killed, caplog, capsys):
     killed("model=gan", "checkpoint.every=64", at=320)
     damaged(Path("out/last.ckpt"))

@@ -39,7 +39,12 @@ PROTOCOL = Protocol(
         "settings": {"kid_subsets": 100, "kid_subset_size": 1000, "seed": 2020},
         "library": "torch-fidelity 0.4",
     },
-    {"reference": "mnist5k", "sample_seed": 0, "versions": {"torch": "2.14.1", FINAL: "0.4.0", STREAMED: "1.9.0"}},
+    {
+        "reference": "mnist5k",
+        "sample_seed": 0,
+        "num_features": None,
+        "versions": {"torch": "2.14.1", FINAL: "0.4.0", STREAMED: "1.9.0"},
+    },
 )
 DECIDES = {
     "metric": "fd",
@@ -58,6 +63,7 @@ DECIDES = {
 RECORDED = {
     "reference": "mnist",
     "sample_seed": 1,
+    "num_features": 64,
     "versions": {"torch": "2.15.0", FINAL: "0.4.7", STREAMED: "2.0.0"},
 }
 
@@ -213,6 +219,8 @@ def test_what_differs_in_the_fingerprint_is_refused(name):
         ({"n_real": None}, []),
         ({"extractor": "inception"}, ["n=1000 is below 2048"]),
         ({"extractor": "inception", "n_real": 2048, "n_fake": 2048}, []),
+        ({"num_features": 1001}, ["n=1000 is below 1001, the number of features of mnist"]),
+        ({"num_features": 1000}, []),
         ({"n_fake": 999}, ["999 generated images against 1000 real"]),
         ({"split": "train"}, ["the reference is the training split"]),
         (

@@ -42,7 +42,7 @@ def trained(process, runs_of, study):
 
 @pytest.mark.slow
 def test_local_processes_share_the_cores(start, runs_of):
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install ganvas[joblib]")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install '.[joblib]'")
     cores = available_cores()
     # one thread by the environment: what is found is what the sweep has set
     process = start("study=j", "model=gan,vae", "hydra/launcher=local", "hydra.launcher.n_jobs=2")
@@ -51,14 +51,14 @@ def test_local_processes_share_the_cores(start, runs_of):
 
 @pytest.mark.slow
 def test_submitit_runs_what_slurm_would(start, runs_of):
-    pytest.importorskip("submitit", reason="pip install ganvas[slurm]")
+    pytest.importorskip("submitit", reason="pip install '.[slurm]'")
     process = start("study=s", "model=gan,vae", "hydra/launcher=slurm_local", "hydra.launcher.cpus_per_task=2")
     assert trained(process, runs_of, "s") == {2}
 
 
 @pytest.mark.slow
 def test_a_ray_cluster_trains(start, runs_of):
-    pytest.importorskip("ray", reason="pip install ganvas[ray], in an environment of its own")
+    pytest.importorskip("ray", reason="pip install '.[ray]', in an environment of its own")
     ray = str(Path(sys.executable).parent / "ray")
     head = [ray, "start", "--head", "--num-cpus=2", "--port=6399", "--include-dashboard=false"]
     subprocess.run(head, check=True, capture_output=True, timeout=120)
@@ -77,4 +77,4 @@ def test_a_launcher_that_is_not_installed_is_named_with_its_extra(store, capsys,
     if importlib.util.find_spec(f"hydra_plugins.hydra_{plugin}_launcher"):
         pytest.skip("it is installed")
     assert main(["train", "-m", "model=gan,vae", f"hydra/launcher={launcher}"]) == 2
-    assert f"pip install 'ganvas[{extra}]'" in capsys.readouterr().err
+    assert f"in the clone of ganvas: pip install '.[{extra}]'" in capsys.readouterr().err

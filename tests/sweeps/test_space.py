@@ -156,3 +156,13 @@ def test_the_rescue_of_the_article_s_gan_searches_all_combinations_and_its_winne
     parts = [(one.constraint, one.optimizer, one.objective) for one in found]
     for cfg in (article, rescued):
         assert parts.count((cfg.constraint, cfg.optimizer, cfg.objective)) == 1
+
+
+def test_a_key_is_logarithmic_if_one_of_its_ranges_is():
+    made = space(
+        "model=gan,wgan",
+        "width=interval(1, 9)",
+        "optimizer.lr=tag(log, interval(1e-4, 1e-2))",
+        when={"model=gan": {"dim": "tag(log, int(interval(8, 64)))"}},
+    )
+    assert made.logarithmic() == ["dim", "optimizer.lr"]

@@ -230,6 +230,7 @@ def test_racing_drops_clear_losers_only():
     assert Race(0.05, 5, 4, "maximize").lost([1.0, 1.1, 0.9], [[100.0, 101.0, 100.5]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_racing_drops_the_best_no_more_often_than_it_says(direction):
     """2,000 races of five equal configurations and one barely better, which is looked at after each of its seeds."""

@@ -1,8 +1,6 @@
 """Sweeps that are killed and go on: nothing is lost, nothing is trained twice, nobody is left running."""
 
-import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from ..servers import free_port, postgresql
+from ..servers import mariadb, postgresql
 from .conftest import TWELVE
 
 DONE = 240
@@ -85,46 +83,15 @@ def _kill_two_workers(start, line):
         assert process.returncode == 0, said[-3000:]
 
 
-@pytest.fixture
-def mysql(tmp_path):
-    """A MariaDB server of our own, on a socket and a port."""
-    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if server is None or install is None:
-        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
-    pymysql = pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install ganvas[mysql]")
-    data = Path("/tmp") / f"ganvas-my-{os.getpid()}"
-    data.mkdir()
-    account = ["--user=root"] if os.getuid() == 0 else []
-    new = [install, *account, f"--datadir={data}/db", "--auth-root-authentication-method=normal"]
-    subprocess.run(new, check=True, capture_output=True)
-    port = free_port()
-    where = [f"--datadir={data}/db", f"--socket={data}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
-    process = subprocess.Popen([server, "--no-defaults", *account, *where], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with pymysql.connect(unix_socket=f"{data}/socket", user="root") as connection:
-                with connection.cursor() as cursor:
-                    cursor.execute("CREATE DATABASE sweeps")
-                    cursor.execute("CREATE USER ganvas@'127.0.0.1'")
-                    cursor.execute("GRANT ALL ON sweeps.* TO ganvas@'127.0.0.1'")
-            break
-        except pymysql.OperationalError:
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.3)
-    yield f"mysql://ganvas@127.0.0.1:{port}/sweeps"
-    process.terminate()
-    process.wait(30)
-    shutil.rmtree(data, ignore_errors=True)
-
-
 @pytest.mark.slow
-def test_two_workers_share_a_mysql_study(start, runs_of, mysql):
-    line = ["model=vae", "optimizer.lr=1e-4,1e-3", "seed=1,2", "study=my", f"hydra.sweeper.storage={mysql}"]
-    both = [start(*line), start(*line)]
-    for process in both:
-        said, _ = process.communicate(timeout=DONE)
-        assert process.returncode == 0, said[-3000:]
+def test_two_workers_share_a_mysql_study(start, runs_of):
+    with mariadb() as server:
+        storage = f"hydra.sweeper.storage={server.database('sweeps')}"
+        line = ["model=vae", "optimizer.lr=1e-4,1e-3", "seed=1,2", "study=my", storage]
+        both = [start(*line), start(*line)]
+        for process in both:
+            said, _ = process.communicate(timeout=DONE)
+            assert process.returncode == 0, said[-3000:]
     found = runs_of("my")
     assert found.statuses("run") == {"FINISHED": 4} and set(found.keys().values()) == {1}
     assert found.statuses("study") == {"FINISHED": 1} and found.statuses("configuration") == {"FINISHED": 2}

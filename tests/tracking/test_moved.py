@@ -79,6 +79,7 @@ def test_a_source_that_does_not_exist_creates_no_store(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_copies_of_artifacts_end_with_the_process(run_in_a, tmp_path):
     """A store whose artifacts are not files here: each is copied, and the copy is deleted at the end."""
     code = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from ganvas import __version__
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError
+from ganvas.config import CONFIG_PATH, ConfigError, report_folder
 from ganvas.reports.collect import protocol_fingerprint
 from ganvas.reports.page import Facts, Section, make_section, render
 from ganvas.reports.protocols import how_they_differ
@@ -40,7 +41,7 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
     Args:
         cfg: the config, composed from ``conf/report.yaml``.
-        output: folder for ``report.html``, its pictures, tables and ``result.json``.
+        output: folder for pictures, tables, ``result.json`` and, if it is not the one below the sweep's, the page.
 
     Returns:
         The content of ``result.json``.
@@ -57,14 +58,15 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
     studies = load(client, list(cfg.studies))
     score, lower = choose_score(studies, cfg.score, cfg.direction)
     digits = protocol_fingerprint(studies.table, score)
-    ranked = rankings(studies.table, digits, score, lower, cfg.baseline)
+    ranked = rankings(studies.table, digits, score, lower, cfg.baseline, studies.logarithmic)
     sections = [make_section(client, ranking, cfg.shown) for ranking in ranked]
     protocols = [section.protocol for section in sections if section.protocol is not None]
     refusal = how_they_differ(protocols) if len(sections) > 1 else ""
     made = datetime.now().strftime("%Y-%m-%d %H:%M")
     page = render(Facts(studies.names, score, lower, made, __version__, refusal, studies.left_out), sections)
     told = [_as_dict(section) for section in sections]
-    files = _write(output, page, sections, told, studies)
+    place = _page_of(output, cfg.studies)
+    files = _write(output, place, page, sections, told, studies)
     result = {
         "studies": list(studies.names),
         "score": score,
@@ -72,23 +74,31 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "refusal": refusal,
         "left_out": list(studies.left_out),
         "rankings": told,
-        "page": str((output / PAGE).absolute()),
+        "page": str(place.absolute()),
         "output": str(output.absolute()),
     }
     path = output / "result.json"
     write_json(path, result)
     publish(client, studies, [*files, path])
-    _say(sections, refusal, studies.left_out, output / PAGE, Console())
+    _say(sections, refusal, studies.left_out, place, Console())
+    if cfg.open and not webbrowser.open(place.absolute().as_uri()):
+        print("open: no browser was found; open that file in one")
     return result
 
 
+def _page_of(output: Path, studies: Sequence[str]) -> Path:
+    """Return the path of the page: in the sweep's folder, or in the output folder that was named."""
+    unnamed = output.absolute() == Path(report_folder(studies)).absolute()
+    return (output.parent if unnamed else output) / PAGE
+
+
 def _write(
-    output: Path, page: str, sections: list[Section], told: list[dict[str, Any]], studies: Studies
+    output: Path, place: Path, page: str, sections: list[Section], told: list[dict[str, Any]], studies: Studies
 ) -> list[Path]:
-    """Write the page, a PNG file for each picture, and three tables."""
+    """Write the page to ``place``, and to ``output`` a PNG file for each picture, and three tables."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / PAGE).write_text(page, encoding="utf-8")
-    files = [output / PAGE]
+    place.write_text(page, encoding="utf-8")
+    files = [place]
     for section in sections:
         suffix = f"-{section.ranking.fingerprint}" if len(sections) > 1 else ""
         for picture in section.pictures.values():

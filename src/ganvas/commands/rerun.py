@@ -49,7 +49,7 @@ def rerun(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError("no RUN_ID; write `ganvas rerun RUN_ID`, as `ganvas train` prints it")
     before = recorded(cfg.run_id)
     again = recorded_config(before.config, cfg.run_id, cfg.trust)
-    checkpoint = read(checkpoint_path(cfg.run_id))
+    checkpoint = read(checkpoint_path(cfg.run_id, "run_id"))
     weights, again = checkpoint["state_dict"], from_its_folder(again, read_origin(checkpoint)["folder"])
     folder = output / "run"
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, build, closest, require_counts
+from ganvas.config import CONFIG_PATH, ConfigError, build_as, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
+from ganvas.scoring.fitting import asked_fit, fit_of_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import Reference, find_reference
@@ -61,8 +62,8 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         require_seed("seed", cfg.seed)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
-        subject = None if cfg.source is None and cfg.export_reference else open_subject(cfg.source, device, cfg.trust)
-        reference = find_reference(cfg, subject)
+        subject = _subject(cfg, device)
+        reference = find_reference(cfg, subject, fit_of_reference(cfg, subject))
         extractor = _extractor(cfg, subject, reference, device)
         if subject is None:
             return export_only(cfg, reference, extractor, output)
@@ -89,6 +90,13 @@ def _check_names(names: list[str] | None) -> None:
         raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
 
 
+def _subject(cfg: DictConfig, device: torch.device) -> Subject | None:
+    """Open the source; None if only the reference is exported."""
+    if cfg.source is None and cfg.export_reference:
+        return None
+    return open_subject(cfg.source, device, cfg.trust, asked_fit(cfg))
+
+
 def _extractor(
     cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
 ) -> Extractor | None:
@@ -106,8 +114,7 @@ def _extractor(
         raise ConfigError(
             f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
         )
-    extractor: Extractor | None = build(node) or None
-    return None if extractor is None else extractor.to(device)
+    return build_as(Extractor, node).to(device) if node else None
 
 
 def _log(run_id: str, found: Found, step: int, path: Path) -> None:

@@ -16,6 +16,7 @@ from ganvas.commands.carried import Carried
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
+_NO_SCORES = "train measures none of points, or with extractor=none; losses and grids are in MLflow"
 
 
 class PrintTable(Callback):
@@ -56,7 +57,11 @@ def print_table(results: list[dict[str, Any]], folder: Path, console: Console) -
     if len(results) > 1:
         console.print(f"{len(results)} runs of {' '.join(common) or 'one multirun'}", soft_wrap=True)
     for together in _comparable(results):
-        console.print(_table(together, common))
+        if any(result["scores"] for result in together):
+            console.print(_table(together, common))
+        else:
+            names = ", ".join(_label(result, common) for result in together)
+            console.print(f"{names}: no scores: {_NO_SCORES}", soft_wrap=True, markup=False)
         for line in (
             line
             for result in together

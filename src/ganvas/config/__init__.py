@@ -1,7 +1,16 @@
 """The configs: schemas of the roots, composing, checks, what is trusted, and the objects that a config describes."""
 
-from ganvas.config.build import ConfigError, build, check, closest, first_line, require_counts, require_resolvable
-from ganvas.config.compose import CONFIG_PATH, choices, compose, register
+from ganvas.config.build import (
+    ConfigError,
+    build,
+    build_as,
+    check,
+    closest,
+    first_line,
+    require_counts,
+    require_resolvable,
+)
+from ganvas.config.compose import CONFIG_PATH, choices, compose, register, report_folder
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.places import from_its_folder, moved
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
@@ -10,6 +19,7 @@ __all__ = [
     "CONFIG_PATH",
     "ConfigError",
     "build",
+    "build_as",
     "check",
     "choices",
     "closest",
@@ -23,6 +33,7 @@ __all__ = [
     "names_beyond_ganvas",
     "recorded_config",
     "register",
+    "report_folder",
     "require_counts",
     "require_resolvable",
 ]

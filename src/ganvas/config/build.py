@@ -8,14 +8,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra.utils
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException, ValidationError
 
 from ganvas.config.arguments import unfit
 
+T = TypeVar("T")
 _UNFOUND = "Error loading"
 _OBJECTS = ("model", "data", "transform")
 """Nodes that a training always builds."""
@@ -47,6 +48,24 @@ def build(node: DictConfig) -> Any:
         if isinstance(cause, ValueError):
             raise ConfigError(str(cause)) from error
         raise cause from None  # the wrapper's own cause is this error: chained to it, the chain would never end
+
+
+def build_as(kind: type[T], node: DictConfig) -> T:
+    """Build the object that a config node describes, and check that it is one of ``kind``.
+
+    Args:
+        kind: base class of what the node describes.
+        node: a node of a config.
+
+    Raises:
+        ConfigError: as :func:`build`, or the object is another one.
+    """
+    built = build(node)
+    if not isinstance(built, kind):
+        key = f"{node._get_full_key(None)}._target_".removeprefix(".")
+        wanted = f"{kind.__module__}.{kind.__qualname__}"
+        raise ConfigError(f"{key}={node.get('_target_')}: expected a subclass of {wanted}, got {type(built).__name__}")
+    return built
 
 
 def check(cfg: DictConfig) -> None:
@@ -109,12 +128,19 @@ def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:
     """Yield a message and the error of each interpolation that cannot be resolved."""
     for node, key in _interpolations(cfg):
         try:
-            node[key]
+            _require_list(node, key)
         except InterpolationToMissingValueError:
             continue  # what it points to has no value yet, which is another fault
         except OmegaConfBaseException as error:
             written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
             yield f"{node._get_full_key(key)}={written}: {first_line(error)}", error
+
+
+def _require_list(node: DictConfig, key: Any) -> None:
+    """Resolve an interpolation; OmegaConf does not compare what stands in the place of a list."""
+    found = node[key]
+    if isinstance(node._get_node(key), ListConfig) and not (found is None or OmegaConf.is_list(found)):
+        raise ValidationError(f"expected a list, got {found!r}; write [{found}]")
 
 
 def _is_own(message: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import hydra
@@ -32,6 +34,16 @@ def _share(fraction: float, *, _root_: DictConfig) -> int:
     return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
 
 
+def report_folder(studies: Sequence[str]) -> str:
+    """Return the folder of a report where no other is named: below that of the sweep, whose ``result.json`` stays.
+
+    Args:
+        studies: names of the studies.
+    """
+    name = re.sub(r"[^\w.+-]", "_", "+".join(studies)).lstrip(".")
+    return str(Path("outputs", name, "report"))
+
+
 SCHEMAS: Final = {
     "train": schema.Train,
     "score": schema.ScoreCommand,
@@ -43,6 +55,7 @@ SCHEMAS: Final = {
 RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
     "critic_shape": _critic_shape,
     "folder_shape": _folder_shape,
+    "report_folder": report_folder,
     "share": _share,
 }
 

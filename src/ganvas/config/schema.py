@@ -136,6 +136,8 @@ class ScoreCommand:
     trust: list[str] = field(default_factory=list)
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    size: Any = None
+    resize: str | None = None
     export_reference: str | None = None
     split: str | None = None
     metrics: list[str] | None = None
@@ -209,6 +211,7 @@ class ReportCommand:
     direction: str | None = None
     baseline: str | None = None
     shown: int = MISSING
+    open: bool = False
     paths: OutputPaths = field(default_factory=OutputPaths)
 
 

@@ -39,6 +39,8 @@ _FUNCTIONS: Final = ("ganvas.data.grid", "ganvas.data.ring")
 _INITIALISERS: Final = ("ganvas.networks.init", "torch.nn.init")
 _CODE: Final = {"ganvas.extractors.CustomExtractor": "module", "ganvas.extractors.FidelityExtractor": "weights"}
 """Parts with an argument that may name code: a Python path, or a file of TorchScript or ONNX."""
+_OWN_NETWORK: Final = "ganvas.extractors.RandomFeatures"
+"""The network of ``extractor=random``, which is no code of somebody else."""
 _FILES: Final = (".pt", ".ts", ".onnx")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _SHOWN: Final = 80
@@ -147,11 +149,12 @@ def _check_node(key: str, node: Mapping[Any, Any], origin: str, trusted: frozens
 
 
 def _code(node: Mapping[Any, Any]) -> Any:
-    """Find what a node names as code; None if it names none."""
+    """Find what a node names as code of somebody else; None if it names none."""
     argument = _CODE.get(str(node.get("_target_")))
     if argument == "weights" and not str(node.get("model")).startswith("clip"):
         return None  # state dicts, which are read without running anything; only CLIP's are TorchScript
-    return None if argument is None else node.get(argument)
+    named = None if argument is None else node.get(argument)
+    return None if named == _OWN_NETWORK else named
 
 
 def _is_trusted(name: Any, trusted: frozenset[str]) -> bool:

@@ -121,6 +121,8 @@ class Source(ABC):
 
     classes: tuple[str, ...] | None = None
     """Names of the classes in the order of their labels; None if the examples have no labels."""
+    place: Path | None = None
+    """File or folder that the examples are read from; None if they are drawn, or come with a package."""
 
     def __init__(self, name: str, shape: Sequence[int]) -> None:
         self.name = name

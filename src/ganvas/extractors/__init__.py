@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganvas.extractors.fidelity import FidelityExtractor as FidelityExtractor
     from ganvas.extractors.inception import InceptionExtractor as InceptionExtractor
     from ganvas.extractors.mnist import MnistExtractor as MnistExtractor
+    from ganvas.extractors.random_features import RandomFeatures as RandomFeatures
 
 _PLACES = {
     "CustomExtractor": "ganvas.extractors.custom",
@@ -21,6 +22,7 @@ _PLACES = {
     "FidelityExtractor": "ganvas.extractors.fidelity",
     "InceptionExtractor": "ganvas.extractors.inception",
     "MnistExtractor": "ganvas.extractors.mnist",
+    "RandomFeatures": "ganvas.extractors.random_features",
     "extract": "ganvas.extractors.features",
 }
 """Exports, imported at the first access; a config names an export, not its file, so the file can move."""
@@ -32,6 +34,7 @@ __all__ = [
     "FidelityExtractor",
     "InceptionExtractor",
     "MnistExtractor",
+    "RandomFeatures",
     "extract",
 ]
 

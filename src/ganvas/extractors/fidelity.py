@@ -16,7 +16,7 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from ganvas.extractors.base import ColourExtractor, Extracted
 from ganvas.extractors.checksum import WeightsError, state_sha256
-from ganvas.extractors.inception import local
+from ganvas.extractors.inception import WITHOUT_WEIGHTS, local
 from ganvas.extractors.resize import TF1_GRID
 
 FAMILIES: Final = ("dinov2", "clip", "vgg16")
@@ -34,7 +34,7 @@ def _network(model: str, layer: str, weights: str | None) -> nn.Module:
     except OSError as error:
         raise WeightsError(
             f"extractor.model={model}: downloading its weights failed ({error}). Connect to the internet, or give a "
-            "local copy with extractor.weights=PATH (clip, vgg16), or use extractor=mnist or extractor=custom."
+            f"local copy with extractor.weights=PATH (clip, vgg16). Without these weights there are: {WITHOUT_WEIGHTS}."
         ) from error
     except (RuntimeError, KeyError, AttributeError) as error:
         raise ValueError(

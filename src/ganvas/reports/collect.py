@@ -36,6 +36,7 @@ _WHOLE = re.compile(r"\s*-?\d{1,18}\s*")
 PARAM = "param/"
 SCORE = "score/"
 _KEPT = (SCORE, "best/", "selection/", "gap/", "cost/", "val/")
+_HEALTH = "ganvas.health."
 _OUTCOMES = {"FINISHED": "finished", "KILLED": "interrupted", "RUNNING": "running", "SCHEDULED": "running"}
 
 
@@ -84,7 +85,8 @@ def tidy(runs: list[Run]) -> pd.DataFrame:
 
     Returns:
         Columns ``run_id``, ``study``, ``configuration``, ``label``, ``seed``, ``outcome``, ``reason``, ``model``,
-        ``images``, ``wall_seconds``, ``protocol``, ``start``, ``attempts``; a column for each score (``score/...``,
+        ``images``, ``wall_seconds``, ``protocol``, ``warnings`` (health checks that warn), ``start``, ``attempts``,
+        ``experiment``, ``artifacts`` (ids and address in MLflow); a column for each score (``score/...``,
         ``best/...``, ``selection/...``, last ``val/...``), gap (``gap/...``) and cost (``cost/...``); a column
         ``param/<key>`` for each key whose value differs among configurations. Empty without a seed run.
     """
@@ -148,7 +150,10 @@ def _row(run: Run, seed: int) -> dict[str, Any]:
         "images": _images(run),
         "wall_seconds": (end - info.start_time) / 1000,
         "protocol": _protocols(tags),
+        "warnings": _warnings(tags),
         "start": info.start_time,
+        "experiment": info.experiment_id,
+        "artifacts": info.artifact_uri,
         **{key: value for key, value in run.data.metrics.items() if key.startswith(_KEPT)},
     }
 
@@ -184,6 +189,11 @@ def _protocols(tags: dict[str, str]) -> dict[str, str]:
     """Return the fingerprints by score."""
     prefix = f"{PROTOCOL_TAG}."
     return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}
+
+
+def _warnings(tags: dict[str, str]) -> tuple[str, ...]:
+    """Return the names of the health checks that warn."""
+    return tuple(sorted(key.removeprefix(_HEALTH) for key in tags if key.startswith(_HEALTH) and tags[key] == "warn"))
 
 
 def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,11 +21,37 @@ def conclude(ranking: Ranking) -> list[str]:
     if not ranking.ranked:
         return ["No configuration has a score: there is nothing to rank."]
     best = ranking.ranked[0]
-    said = [f"Best mean: {best.label}, {value_with_interval(best, ranking.score)}."]
+    said = [_best(best, ranking.score)]
     subject = best if ranking.baseline is None else ranking.baseline
     if len(ranking.ranked) > 1:
         said += _against(subject, [d for d in ranking.differences if subject in (d.first, d.second)], ranking)
-    return said + _failed(ranking)
+    return said + _healthiest(ranking) + _failed(ranking)
+
+
+def warned(configuration: RankedConfiguration) -> str:
+    """Name the health checks that warn, as in ``class_coverage warns in 2 of 3 seeds``; empty if none does."""
+    n = configuration.summary.n
+    return "; ".join(f"{check} warns in {count} of {seeds(n)}" for check, count in configuration.warnings.items())
+
+
+def _best(best: RankedConfiguration, score: str) -> str:
+    """Name the best mean; a configuration whose seeds are all unhealthy is not simply the best."""
+    said = f"{best.label}, {value_with_interval(best, score)}"
+    if best.unhealthy:
+        return f"Best mean, but unhealthy: {said}: {warned(best)}."
+    return f"Best mean: {said}{', but ' if best.warnings else ''}{warned(best)}."
+
+
+def _healthiest(ranking: Ranking) -> list[str]:
+    """Name the best configuration with a healthy seed, if the best one has none."""
+    if not ranking.ranked[0].unhealthy:
+        return []
+    others = [c for c in ranking.ranked if not c.unhealthy]
+    if not others:
+        return ["No configuration has a healthy seed, one without a health warning."]
+    found = others[0]
+    said = f"{found.label}, {value_with_interval(found, ranking.score)}"
+    return [f"Best mean with a healthy seed: {said}{', although ' if found.warnings else ''}{warned(found)}."]
 
 
 def value_with_interval(configuration: RankedConfiguration, score: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,6 +53,16 @@ class RankedConfiguration:
     def interval(self) -> Interval:
         """95% interval of the mean: Student's t, or the bootstrap for many seeds."""
         return mean_interval(list(self.values.values()))
+
+    @cached_property
+    def warnings(self) -> dict[str, int]:
+        """Number of seeds with a score in which a health check warns, by check, the most frequent first."""
+        return dict(Counter(check for checks in self.scored["warnings"] for check in checks).most_common())
+
+    @cached_property
+    def unhealthy(self) -> bool:
+        """Whether a health check warns in every seed with a score."""
+        return len(self.scored) > 0 and all(len(checks) > 0 for checks in self.scored["warnings"])
 
     @property
     def unfinished(self) -> int:

@@ -1,16 +1,19 @@
-"""The report as one HTML file, with all pictures inside it and without scripts or fonts."""
+"""The report as one HTML file: all pictures and a small script are inside it, and it loads nothing from elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from math import isfinite, isnan
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from mlflow.tracking import MlflowClient
 
+from ganvas.reports import links
 from ganvas.reports.conclusion import conclude
 from ganvas.reports.configuration import RankedConfiguration
 from ganvas.reports.difference import Difference
@@ -19,7 +22,7 @@ from ganvas.reports.plots.importance import LEAST, importances, varying
 from ganvas.reports.plots.parameters import chosen, importance_plot, parallel_plot, slice_plot
 from ganvas.reports.plots.scores import budget_groups, budget_plot, curves_plot, ranking_plot
 from ganvas.reports.plots.theme import Picture, data_uri
-from ganvas.reports.protocols import protocol_line, protocol_of
+from ganvas.reports.protocols import Calibration, calibration_of, protocol_line, protocol_of
 from ganvas.reports.ranking import Ranking
 from ganvas.reports.statistics.interval import ENOUGH
 from ganvas.scoring.protocol import Protocol, warnings_for
@@ -28,6 +31,13 @@ FEW_PAIRS = 21
 """Largest number of differences that are all shown; of more, the page shows those with the best or the baseline."""
 MOST_ROWS = 50
 """Largest number of rows in a table of the page."""
+EXPLAINED = {
+    "t": "the interval is Student's t: mean ± t(97.5%, seeds - 1) sd / √seeds.",
+    "bootstrap": "the interval is the bias-corrected and accelerated bootstrap over seeds.",
+}
+"""Methods of intervals, in a sentence each."""
+MOST_SEEDS = 200
+"""Largest number of rows in the table of seeds."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,7 @@ class Section:
         warnings: reasons to doubt the scores, one sentence each.
         pictures: pictures by name, without those that could not be drawn.
         gallery: sample grids.
+        calibration: floor and ceiling of the score.
     """
 
     ranking: Ranking
@@ -74,6 +85,7 @@ class Section:
     warnings: list[str]
     pictures: dict[str, Picture]
     gallery: Gallery
+    calibration: Calibration
 
     @property
     def subject(self) -> RankedConfiguration | None:
@@ -93,6 +105,22 @@ class Section:
     def configurations(self) -> list[RankedConfiguration]:
         """Configurations that the page shows: the first ones of the ranking."""
         return self.ranking.configurations[:MOST_ROWS]
+
+    @property
+    def seeds(self) -> list[tuple[RankedConfiguration, Any]]:
+        """Seeds that the page shows, each with its configuration: a row of the tidy table."""
+        rows = ((c, row) for c in self.configurations for row in c.rows.itertuples())
+        return list(islice(rows, MOST_SEEDS))
+
+    def score_of(self, run: Any) -> float:
+        """Score of a row of the tidy table, NaN if it has none."""
+        return float(self._scores.get(run.run_id, float("nan")))
+
+    @cached_property
+    def _scores(self) -> dict[str, float]:
+        """Score by run."""
+        rows = pd.concat([c.rows for c in self.ranking.configurations])
+        return dict(zip(rows["run_id"], rows[self.ranking.score].astype(float), strict=True))
 
     def columns(self, prefix: str) -> list[str]:
         """Columns of the tidy table that start with ``prefix`` and hold a value in this ranking."""
@@ -125,7 +153,8 @@ def render(facts: Facts, sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "p": p_value, "duration": duration, "uri": data_uri, "short": short}
-    return environment.get_template("report.html.jinja").render(facts=facts, sections=sections, enough=ENOUGH)
+    known = {"enough": ENOUGH, "links": links, "explained": EXPLAINED}
+    return environment.get_template("report.html.jinja").render(facts=facts, sections=sections, **known)
 
 
 def number(value: float | None) -> str:
@@ -165,21 +194,25 @@ def make_section(client: MlflowClient, ranking: Ranking, most: int) -> Section:
     """
     protocol = protocol_of(client, ranking)
     shown = ranking.ranked[:most]
+    calibration = calibration_of(client, ranking)
     return Section(
         ranking,
         conclude(ranking),
         protocol,
         protocol_line(protocol) if protocol else "the scores carry no protocol",
         warnings_for(protocol) if protocol else [],
-        {picture.name: picture for picture in _pictures(client, ranking, shown)},
+        {picture.name: picture for picture in _pictures(client, ranking, shown, calibration)},
         gallery(client, shown),
+        calibration,
     )
 
 
-def _pictures(client: MlflowClient, ranking: Ranking, shown: Sequence[RankedConfiguration]) -> list[Picture]:
+def _pictures(
+    client: MlflowClient, ranking: Ranking, shown: Sequence[RankedConfiguration], calibration: Calibration
+) -> list[Picture]:
     if not shown:
         return []
-    made = [ranking_plot(ranking, shown)]
+    made = [ranking_plot(ranking, shown, calibration.sides)]
     if max(len(means) for means in budget_groups(ranking).values()) > 1:
         made.append(budget_plot(ranking))
     if varying(ranking):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ganvas.tracking.log_scores import FOLDER
 _TOLD = ("metric", "revision", "weights", "split", "preprocessing")
 """Conditions that :func:`protocol_line` says in words, or that are too long for it, as hashes are."""
 _HASH = 64
+SEARCHED = 24
+"""Largest number of runs that are searched for floor and ceiling."""
 _FILES = ("result.json", f"{FOLDER}/result.json")
 """Files among a run's artifacts that hold protocols: of ``ganvas train``, and of ``ganvas score``."""
 
@@ -38,6 +41,47 @@ def protocol_of(client: MlflowClient, ranking: Ranking) -> Protocol | None:
     score = ranking.score.replace("best/", "score/", 1)  # best/ and score/ share one protocol
     found = (_protocol(_read(client, run_id, path), score) for path in _FILES)
     return next((p for p in found if p is not None and p.fingerprint() == ranking.fingerprint), None)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores of stand-ins for the generated images, by the protocol of a ranking.
+
+    Args:
+        floor: score of real training images; None if it is not known.
+        ceiling: score of noise, or of real images of one class; None if it is not known.
+        of: description of the images, by ``floor`` and ``ceiling``.
+    """
+
+    floor: float | None
+    ceiling: float | None
+    of: dict[str, str]
+
+    @property
+    def sides(self) -> dict[str, float]:
+        """The known ones by name."""
+        both = {"floor": self.floor, "ceiling": self.ceiling}
+        return {name: value for name, value in both.items() if value is not None}
+
+
+def calibration_of(client: MlflowClient, ranking: Ranking) -> Calibration:
+    """Find floor and ceiling of a ranking's score, which depend on the protocol and not on the run.
+
+    ``ganvas score`` measures them; the first runs of the ranking are searched for its results.
+
+    Args:
+        client: client of the MLflow store.
+        ranking: ranking of the scores of one protocol.
+    """
+    score = ranking.score.replace("best/", "score/", 1)
+    runs = [str(run_id) for c in ranking.ranked for run_id in c.scored["run_id"]][:SEARCHED]
+    for result in (_read(client, run_id, path) for run_id in runs for path in reversed(_FILES)):
+        known = result.get("calibration", {})
+        floor, ceiling = (known.get(side, {}).get(score) for side in ("floor", "ceiling"))
+        protocol = _protocol(result, score)
+        if protocol is not None and protocol.fingerprint() == ranking.fingerprint and (floor, ceiling) != (None, None):
+            return Calibration(floor, ceiling, known.get("of", {}))
+    return Calibration(None, None, {})
 
 
 def protocol_line(protocol: Protocol) -> str:

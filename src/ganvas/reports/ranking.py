@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,7 @@ class Ranking:
         fingerprint: fingerprint of the protocol; empty if the scores carry none.
         configurations: the best mean first, configurations without a score last.
         baseline: the configuration that all others are compared with; None compares every pair.
+        logarithmic: keys of the parameters that were searched on a logarithmic scale.
     """
 
     score: str
@@ -32,6 +34,7 @@ class Ranking:
     fingerprint: str
     configurations: list[RankedConfiguration]
     baseline: RankedConfiguration | None
+    logarithmic: Collection[str] = ()
 
     @cached_property
     def ranked(self) -> list[RankedConfiguration]:
@@ -82,7 +85,14 @@ class Ranking:
         return sum(len(c.rows) for c in self.configurations)
 
 
-def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: str, baseline: str | None) -> Ranking:
+def rank(
+    table: pd.DataFrame,
+    score: str,
+    lower_is_better: bool,
+    fingerprint: str,
+    baseline: str | None,
+    logarithmic: Collection[str],
+) -> Ranking:
     """Order the configurations of one protocol.
 
     Args:
@@ -91,6 +101,7 @@ def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: st
         lower_is_better: direction of the score.
         fingerprint: fingerprint of the protocol.
         baseline: label of a configuration; None compares every pair.
+        logarithmic: keys of the parameters that were searched on a logarithmic scale.
 
     Raises:
         StudyError: no configuration of that label has a score.
@@ -102,11 +113,17 @@ def rank(table: pd.DataFrame, score: str, lower_is_better: bool, fingerprint: st
     known = {c.label: c for c in found if c.values}
     if baseline is not None and baseline not in known:
         raise StudyError(f"baseline: no configuration {baseline!r} has a {score}; there are {', '.join(known)}")
-    return Ranking(score, lower_is_better, fingerprint, found, known[baseline] if baseline is not None else None)
+    chosen = known[baseline] if baseline is not None else None
+    return Ranking(score, lower_is_better, fingerprint, found, chosen, logarithmic)
 
 
 def rankings(
-    table: pd.DataFrame, fingerprints: pd.Series, score: str, lower: bool, baseline: str | None
+    table: pd.DataFrame,
+    fingerprints: pd.Series,
+    score: str,
+    lower: bool,
+    baseline: str | None,
+    logarithmic: Collection[str] = (),
 ) -> list[Ranking]:
     """Make one ranking for each protocol, since scores of different protocols are not comparable.
 
@@ -119,6 +136,7 @@ def rankings(
         score: key of the score.
         lower: whether less is better.
         baseline: label of a configuration; None compares every pair, as does a protocol that has no such label.
+        logarithmic: keys of the parameters that were searched on a logarithmic scale.
 
     Raises:
         StudyError: no configuration has the baseline's label.
@@ -131,7 +149,8 @@ def rankings(
         known = "; ".join(dict.fromkeys(table["label"]))
         raise StudyError(f"baseline: no configuration is called {baseline!r}; there are {known}")
     order = digits.value_counts().index
-    return [rank(table[digits == d], score, lower, d, _baseline(table[digits == d], score, baseline)) for d in order]
+    parts = [(d, table[digits == d]) for d in order]
+    return [rank(rows, score, lower, d, _baseline(rows, score, baseline), logarithmic) for d, rows in parts]
 
 
 def configuration_rows(ranking: Ranking) -> list[dict[str, Any]]:
@@ -162,6 +181,7 @@ def _configuration(ranking: Ranking, c: RankedConfiguration) -> dict[str, Any]:
         "high": c.interval.high,
         "interval": c.interval.method,
         "failures": len(c.failures),
+        "health_warnings": " ".join(f"{check}:{count}" for check, count in c.warnings.items()),
         "running": c.unfinished,
         "images": c.mean("images"),
         "wall_seconds": c.mean("wall_seconds"),

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.collect import SCORE, StudyError, left_out, study_runs, tidy
 from ganvas.tracking import limits
-from ganvas.tracking.hierarchy import DIRECTION_TAG, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
+from ganvas.tracking.hierarchy import DIRECTION_TAG, LOG_SCALE, OBJECTIVE_TAG, ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import StoreError, impatient, tracking_uri, without_password
 
@@ -43,6 +43,12 @@ class Studies:
     table: pd.DataFrame
     records: dict[str, Run]
     left_out: tuple[str, ...] = ()
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """Keys of the parameters that one of the studies searched on a logarithmic scale."""
+        recorded = [run.data.params.get(LOG_SCALE, "") for run in self.records.values()]
+        return frozenset(key for keys in recorded for key in keys.split(",") if key)
 
 
 def load(client: MlflowClient, names: Sequence[str]) -> Studies:
@@ -130,7 +136,8 @@ def publish(client: MlflowClient, studies: Studies, files: Iterable[Path]) -> di
 
 def runs_table(table: pd.DataFrame) -> pd.DataFrame:
     """Make the tidy table writable as CSV: all protocols of a run in one column of text."""
-    return table.assign(protocol=[" ".join(sorted(set(digits.values()))) for digits in table["protocol"]])
+    protocols = [" ".join(sorted(set(digits.values()))) for digits in table["protocol"]]
+    return table.assign(protocol=protocols, warnings=[" ".join(checks) for checks in table["warnings"]])
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,8 +9,10 @@ from typing import Any, Final, final
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 
-from ganvas.config import build
+from ganvas.config import build_as
 from ganvas.data.datamodule import DataModule
+from ganvas.data.source import Source
+from ganvas.data.transforms import Transform
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.base import Settings
 from ganvas.metrics.registry import frechet_name, metrics
@@ -72,10 +74,12 @@ def assemble(cfg: DictConfig) -> Parts:
         ConfigError: parts that do not fit each other.
         DataError: data that cannot be read.
     """
-    data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+    source, transform = build_as(Source, cfg.data), build_as(Transform, cfg.transform)
+    data = DataModule(source, transform, cfg.batch_size, cfg.seed, cfg.workers)
     data.prepare_data()
-    model: Model = build(cfg.model)
-    extractor, settings = build(cfg.extractor) or None, settings_from(cfg.score)
+    model = build_as(Model, cfg.model)
+    extractor = build_as(Extractor, cfg.extractor) if cfg.extractor else None
+    settings = settings_from(cfg.score)
     check_fit(cfg, data, model, extractor)
     if extractor is not None:
         rehearse_scores(cfg, data, extractor, settings)

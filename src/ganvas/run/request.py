@@ -125,7 +125,8 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         if diff := git_state(Path.cwd()).get("diff"):
             run.text("git.diff", diff)
         for split, fingerprint in data.fingerprints().items():
-            run.dataset(data.source.name, fingerprint, split, data.source.shape, len(data.examples(split)))
+            source, n = data.source, len(data.examples(split))
+            run.dataset(source.name, fingerprint, split, source.shape, n, source.place)
         run.flush()
         with booked(run, _gpus(cfg)):
             yield run

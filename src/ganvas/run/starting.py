@@ -82,8 +82,9 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
         return
     if not cfg.init_from.strip():
         raise ConfigError("init_from is empty; write a checkpoint or a run id")
+    state = read(checkpoint_path(cfg.init_from, "init_from"))["state_dict"]
     try:
-        load_parts(model.networks, read(checkpoint_path(cfg.init_from))["state_dict"], cfg.init_parts)
+        load_parts(model.networks, state, cfg.init_parts)
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
     model.restart_averages()

@@ -143,5 +143,6 @@ def _silence() -> None:
         "Found .* module.s. in eval mode",
         "`isinstance.treespec, LeafSpec.` is deprecated",
         ".*many workers",
+        "The `srun` command is available",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -30,8 +30,8 @@ FINAL: Final = "torch-fidelity"
 STREAMED: Final = "torchmetrics"
 """Library of the scores that :class:`ganvas.scoring.streaming.StreamingScores` computes in training."""
 
-INCEPTION_LEAST: Final = 2048
-"""Number of features of the 2015 Inception; their covariance from fewer images is singular."""
+_UNRECORDED: Final = {"inception": 2048}
+"""Number of features of an extractor whose protocols did not record it at first."""
 
 
 def library_versions() -> dict[str, str]:
@@ -123,7 +123,8 @@ def feature_protocol(
         "settings": metric.own(settings),
         "library": f"{library} {minor}",
     }
-    return Protocol(conditions, {"reference": reference, "sample_seed": sample_seed, "versions": versions})
+    recorded = {"reference": reference, "sample_seed": sample_seed, "num_features": extractor.num_features}
+    return Protocol(conditions, recorded | {"versions": versions})
 
 
 def _require(weights: str, counts: Mapping[str, int | None]) -> None:
@@ -162,9 +163,10 @@ def warnings_for(protocol: Protocol) -> list[str]:
         return []
     n_real, n_fake = stated["n_real"], stated["n_fake"]
     n = min(x for x in (n_real, n_fake) if x is not None)
+    least = protocol.recorded.get("num_features") or _UNRECORDED.get(stated["extractor"], 0)
     said = {
-        f"n={n} is below {INCEPTION_LEAST}, the Inception's number of features: the covariance is singular and the FID "
-        "far above its value at 10,000 or more images": stated["extractor"] == "inception" and n < INCEPTION_LEAST,
+        f"n={n} is below {least}, the number of features of {stated['extractor']}: the covariance is singular, and a "
+        "Fréchet distance is far above its value at 10,000 or more images, which its ± does not show": n < least,
         f"{n_fake} generated images against {n_real} real ones: the score is not comparable with "
         "papers that use equal numbers": n_real not in (None, n_fake),
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ganvas.config import ConfigError, build, choices, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples, require_file
 from ganvas.data.sources.npz import npz_shape, read_images
-from ganvas.data.sources.unchanged import read_folder
+from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
@@ -77,12 +77,13 @@ class Reference:
         return self._loaded[split]
 
 
-def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
+def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = None) -> Reference:
     """Open the reference that ``cfg.reference`` names; None takes the data that the model was trained on.
 
     Args:
         cfg: the config, composed from ``conf/score.yaml``.
         subject: the scored model or images; None if the reference is only exported.
+        fit: size to which the images of a folder are brought; None leaves them as they are.
 
     Raises:
         ConfigError: images are scored without a reference, or the reference does not exist.
@@ -109,11 +110,16 @@ def find_reference(cfg: DictConfig, subject: Subject | None) -> Reference:
         return own_reference(subject, cfg.split)
     path = Path(cfg.reference)
     if path.is_dir():
-        return Reference(cfg.reference, "all", images=read_folder(path))
-    if path.suffix not in ARRAYS or not path.exists():
+        return Reference(cfg.reference, "all", images=read_folder(path, fit))
+    if not path.exists():
         raise ConfigError(
-            f"reference={cfg.reference} is not a data set, folder or .npz{closest(cfg.reference, data_sets())} "
-            f"Data sets are {', '.join(data_sets())}"
+            f"reference={cfg.reference} is missing: no data set has that name, and there is no file or folder "
+            f"{path.absolute()}{closest(cfg.reference, data_sets())} Data sets are {', '.join(data_sets())}"
+        )
+    if path.suffix not in ARRAYS:
+        raise ConfigError(
+            f"reference={cfg.reference}: expected a data set, a folder of images or a file that ends with "
+            f"{' or '.join(ARRAYS)}; write the images to an .npz by numpy.savez(path, images=array)"
         )
     require_file(path)
     if _holds_statistics(path):

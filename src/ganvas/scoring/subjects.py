@@ -13,11 +13,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ganvas.config import ConfigError, build, from_its_folder, recorded_config
+from ganvas.config import ConfigError, build_as, from_its_folder, recorded_config
 from ganvas.data.datamodule import DataModule
-from ganvas.data.source import Examples, TensorExamples
+from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.data.sources.npz import read_images
-from ganvas.data.sources.unchanged import read_folder
+from ganvas.data.sources.scored import Fit, read_folder
+from ganvas.data.transforms import Transform
 from ganvas.models import Model
 from ganvas.storage.checkpoints import LAST, CheckpointError, read, read_origin
 from ganvas.tracking.artifacts import checkpoint_path
@@ -130,13 +131,16 @@ def device_of(name: str | None) -> torch.device:
         raise ConfigError(f"device={name}: {error}; write cpu, cuda or cuda:1") from error
 
 
-def open_subject(source: str | None, device: torch.device, trust: Iterable[str] = ()) -> Subject:
+def open_subject(
+    source: str | None, device: torch.device, trust: Iterable[str] = (), fit: Fit | None = None
+) -> Subject:
     """Open the model or the images that ``source`` names.
 
     Args:
         source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
         device: device on which a model is evaluated.
         trust: see :func:`open_model`.
+        fit: size to which the images of a folder are brought; None leaves them as they are.
 
     Raises:
         ConfigError: ``source`` is None.
@@ -148,7 +152,7 @@ def open_subject(source: str | None, device: torch.device, trust: Iterable[str] 
     if path.suffix in ARRAYS:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
     if path.is_dir() and not (path / LAST).exists():
-        return ImagesSubject(source, read_folder(path))
+        return ImagesSubject(source, read_folder(path, fit))
     return open_model(source, device, trust)
 
 
@@ -168,7 +172,7 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
     checkpoint = read(checkpoint_path(source))
     config = recorded_config(checkpoint.get("config"), source, trust)
     config = from_its_folder(config, read_origin(checkpoint)["folder"])
-    model: Model = build(config.model)
+    model = build_as(Model, config.model)
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except (KeyError, RuntimeError) as error:
@@ -180,4 +184,6 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
 
 
 def _data(config: DictConfig) -> DataModule:
-    return DataModule(build(config.data), build(config.transform), config.batch_size, config.seed, 0)
+    return DataModule(
+        build_as(Source, config.data), build_as(Transform, config.transform), config.batch_size, config.seed, 0
+    )

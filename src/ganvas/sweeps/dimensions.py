@@ -25,6 +25,9 @@ from ganvas.sweeps import SweepError
 class Dimension(ABC):
     """The values that one key of the config may take."""
 
+    log: bool = False
+    """Whether the values are searched on a logarithmic scale."""
+
     @property
     @abstractmethod
     def distribution(self) -> BaseDistribution:

@@ -32,6 +32,7 @@ from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
 from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
+from ganvas.tracking.hierarchy import LOG_SCALE
 from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.signals import signals_wait
@@ -76,6 +77,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         _agree(study, space, settings)
         objectives = dict(zip(settings.objectives, settings.directions, strict=False))
         known = {"sampler": settings.sampler, "pruner": settings.pruner, "storage": without_password(url)}
+        known |= {LOG_SCALE: ",".join(space.logarithmic())}
         study_run = hierarchy.begin_study(objectives, known)
     fixed = [*_overrides({**space.fixed, "study": quoted(name)})]
 

@@ -111,6 +111,11 @@ class Space:
             shared |= {f"{key} where {branch}": value for key, value in branch.fixed.items()}
         return shared
 
+    def logarithmic(self) -> list[str]:
+        """Keys that are searched on a logarithmic scale, in any branch."""
+        found = [*self.dimensions.items(), *(pair for branch in self.branches for pair in branch.dimensions.items())]
+        return sorted({key for key, kind in found if kind.log})
+
     def _grid(self, chosen: dict[str, str], named: dict[str, Any]) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
         pending = self._pending(chosen)
         if not pending:

@@ -17,12 +17,13 @@ from ganvas.tracking.store import StoreError, existing_store, impatient, trackin
 OUTPUT_TAG = "ganvas.output"
 
 
-def checkpoint_path(source: str) -> Path:
+def checkpoint_path(source: str, key: str = "source") -> Path:
     """Find the checkpoint of ``source``, and download it from the store if ``source`` is a run.
 
     Args:
         source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt`` in the
             store, else the newest checkpoint in its output folder), or ``RUN_ID/best.ckpt``.
+        key: the argument that gave it, for the message.
 
     Raises:
         CheckpointError: ``source`` is neither a path nor a run with a checkpoint.
@@ -37,7 +38,8 @@ def checkpoint_path(source: str) -> Path:
         if not name and (left := _left_by(run_id)):
             return left
         raise CheckpointError(
-            f"{source!r} is neither a checkpoint nor a run with one in {tracking_uri()}; "
+            f"{key}={source!r} is neither a checkpoint nor a run with one in {tracking_uri()}, and there is no file or "
+            f"folder {path.absolute()}; "
             f"give the path of a {LAST}, a run id as `ganvas train` prints it, or RUN_ID/{BEST}"
         ) from error
 
@@ -57,7 +59,7 @@ def checkpoint_to_resume(source: str) -> Path:
         if (found := newest(path)) is None:
             raise CheckpointError(f"{source}: no {LAST} in this folder; give the output folder of a training")
         return found
-    return (None if path.exists() else _left_by(source)) or checkpoint_path(source)
+    return (None if path.exists() else _left_by(source)) or checkpoint_path(source, "resume")
 
 
 def _left_by(run_id: str) -> Path | None:

@@ -178,14 +178,17 @@ class MlflowRun(Run):
         entry = {"kind": "artifact", "name": Path(path).name, "folder": folder}
         self._append_with(entry, lambda: self._journal.keep_file(Path(path)))
 
-    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int) -> None:
-        """See :meth:`Run.dataset`; the digest holds 36 characters of the fingerprint, the profile all."""
+    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
+        """See :meth:`Run.dataset`; the digest holds 36 characters of the fingerprint, the profile all.
+
+        A place is a source that MLflow knows, so that ``mlflow.data.get_source`` finds the files.
+        """
         profile = json.dumps({"n": n, "shape": list(shape), "split": split, "fingerprint": fingerprint})
         dataset = {
             "name": name,
             "digest": fingerprint[:MAX_DATASET_DIGEST_SIZE],
-            "source_type": "ganvas",
-            "source": json.dumps({"data": name}),
+            "source_type": "ganvas" if place is None else "local",
+            "source": json.dumps({"data": name} if place is None else {"uri": str(place)}),
             "profile": profile,
         }
         self._append({"kind": "dataset", "dataset": dataset, "split": split})

@@ -63,7 +63,7 @@ def recorded(run_id: str) -> Recorded:
         config, provenance, result = (_text(client, run_id, file) for file in _FILES)
     except (MlflowException, OSError) as error:
         raise RecordError(
-            f"{run_id!r}: no run that came to its end in this store ({reason(error)}); "
+            f"run_id={run_id!r}: no run that came to its end in this store ({reason(error)}); "
             "give the id of a FINISHED run of ganvas train"
         ) from error
     tags = run.data.tags

@@ -88,7 +88,7 @@ class Run(ABC):
         """
 
     @abstractmethod
-    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int) -> None:
+    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
         """Log a split that the run was trained or judged on.
 
         Args:
@@ -97,6 +97,7 @@ class Run(ABC):
             split: ``"train"``, ``"val"`` or ``"test"``.
             shape: of one example.
             n: number of examples.
+            place: file or folder that the examples were read from; None if they are drawn, or come with a package.
         """
 
     @abstractmethod
@@ -140,7 +141,7 @@ class SilentRun(Run):
     def artifact(self, path: str | Path, folder: str | None = None) -> None:
         """Drop a file."""
 
-    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int) -> None:
+    def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
         """Drop a data set."""
 
     def persist(self) -> None:

@@ -12,7 +12,7 @@ from ganvas.data import DataModule
 from ganvas.data.source import SPLITS, DataError
 from ganvas.data.sources.decoding import CenterCrop, CropThenResize, Decoder, Stretch
 from ganvas.data.sources.folder import ImageFolder
-from ganvas.data.sources.unchanged import read_folder
+from ganvas.data.sources.scored import read_folder
 from ganvas.data.transforms import Identity
 
 

@@ -63,7 +63,7 @@ def test_what_is_no_image_array(tmp_path, arrays, message):
 
 
 def test_no_file_or_no_numpy_file(tmp_path):
-    with pytest.raises(DataError, match=r"path=.*b\.npz: cannot be read.*data\.path"):
+    with pytest.raises(DataError, match=r"path=.*b\.npz: is missing.*data\.path"):
         npz_shape(str(tmp_path / "b.npz"))
     (tmp_path / "c.npy").write_bytes(b"text")
     with pytest.raises(DataError, match=r"c\.npy: not a NumPy array"):

@@ -47,6 +47,7 @@ print("left out", "|", len(left), caught[0].message)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_a_pipe_is_refused_by_name_and_never_opened(tmp_path):
     (tmp_path / "photos").mkdir()

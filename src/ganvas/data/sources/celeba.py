@@ -40,6 +40,7 @@ class CelebA(Source):
         if not 1 <= crop <= 178:
             raise DataError(f"crop={crop}: must be from 1 to 178, the width of the aligned images.")
         self.root, self.memory_limit_gb = root, memory_limit_gb
+        self.place = Path(root).absolute()
         self.decoder = Decoder(channels=3, size=size, resize=CropThenResize(crop))
 
     @property

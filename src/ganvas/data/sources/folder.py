@@ -69,6 +69,7 @@ class ImageFolder(Source):
         if val < 0 or test < 0 or val + test >= 1:
             raise DataError(f"val={val}, test={test}: must be fractions of at least 0 whose sum is below 1.")
         self.root, self.val, self.test = Path(path), val, test
+        self.place = self.root.absolute()
         self.decoder = Decoder(channels=channels, size=size, resize=RESIZE[resize])
         self.skip_corrupt, self.memory_limit_gb = skip_corrupt, memory_limit_gb
 
@@ -163,7 +164,8 @@ def image_names(root: Path) -> list[str]:
         DataError: the folder does not exist or has no image.
     """
     if not root.is_dir():
-        raise DataError(f"path={root}: no such folder ({root.resolve()}); set data.path to a folder of images.")
+        fault = "is a file, expected a folder" if root.exists() else "is missing: no such folder"
+        raise DataError(f"path={root}: {fault} ({root.absolute()}); set data.path to a folder of images.")
     found = sorted(name for name in _files(root, "", frozenset()) if Path(name).suffix.lower() in EXTENSIONS)
     if not found:
         raise DataError(f"path={root}: no image in it or below; expected files ending in {', '.join(EXTENSIONS)}.")

@@ -48,6 +48,7 @@ class NpzImages(Source):
         super().__init__(name, shape)
         require_shape(name, shape, npz_shape(path))
         self.path = Path(path)
+        self.place = self.path.absolute()
         n = _header(self.path)[0][0]
         self._labels = read_labels(self.path, n)
         self.classes = None if self._labels is None else tuple(map(str, range(int(self._labels.max()) + 1)))
@@ -132,6 +133,8 @@ def read_labels(path: Path, n: int) -> Int64[Tensor, " n"] | None:
 def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Read shape and type of the array, and check that it has images."""
     require_file(path)
+    if not path.exists():
+        raise DataError(f"path={path}: is missing: no such file ({path.absolute()}); set data.path to an .npz or .npy.")
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -78,6 +78,7 @@ class TorchvisionSource(Source):
         if val < 0:
             raise DataError(f"val={val}: must be 0 (no validation split) or the number of images held out.")
         self.root, self.val = root, val
+        self.place = Path(root).absolute()
 
     @abstractmethod
     def _read(self, train: bool, download: bool) -> tuple[Tensor, Tensor]:

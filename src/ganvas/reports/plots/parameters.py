@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import seaborn as sns
@@ -15,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ganvas.reports.plots.importance import is_log, numeric, varying
 from ganvas.reports.plots.scores import WIDTH, axis_name, log_if_wide
-from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
+from ganvas.reports.plots.theme import Mark, Picture, colors, folded, paint, tidy_axes
 from ganvas.reports.ranking import Ranking
 
 BEST, WORST = "#2f81d8", "#d99a2b"
@@ -52,10 +53,9 @@ def slice_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
     columns = min(3, len(keys))
     rows = -(-len(keys) // columns)
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure) -> list[Mark]:
         panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
-        for axes, key in zip(panels, keys, strict=False):
-            _slice(axes, ranking, key, palette)
+        marks = [mark for axes, key in zip(panels, keys, strict=False) for mark in _slice(axes, ranking, key, palette)]
         for axes in panels[len(keys) :]:
             axes.set_visible(False)
         panels[0].set_ylabel(axis_name(ranking))
@@ -63,6 +63,7 @@ def slice_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
         if len(models) > 1:
             handles = [Line2D([], [], marker="o", linestyle="", label=m, color=palette[m]) for m in models]
             figure.legend(handles=handles, loc="outside upper left", ncols=len(models))
+        return marks
 
     return paint("slices", "Score over each swept parameter", (WIDTH, 0.4 + 2.9 * rows), draw)
 
@@ -95,7 +96,7 @@ def parallel_plot(ranking: Ranking, keys: Sequence[str]) -> Picture:
     return paint("parallel", "Every configuration as a line through its parameters to its score", (WIDTH, 3.6), draw)
 
 
-def _slice(axes: Axes, ranking: Ranking, key: str, palette: Mapping[str, tuple[float, float, float]]) -> None:
+def _slice(axes: Axes, ranking: Ranking, key: str, palette: Mapping[str, tuple[float, float, float]]) -> list[Mark]:
     having = [c for c in ranking.ranked if key in c.params]
     values = [c.params[key] for c in having]
     numbers = numeric(values)
@@ -106,12 +107,25 @@ def _slice(axes: Axes, ranking: Ranking, key: str, palette: Mapping[str, tuple[f
     if numbers is None:
         axes.set_xticks(range(len(names)), [folded(name, 14) for name in names], rotation=30 if len(names) > 3 else 0)
         axes.set_xlim(-0.5, len(names) - 0.5)
-    elif is_log(numbers):
+    elif _on_log_axis(ranking, key, numbers):
         axes.set_xscale("log")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))  # more labels such as 0.0015 would overlap
     axes.set_xlabel(key)
     tidy_axes(axes, "both")
+    points = [(float(at), c.summary.mean, c.label) for at, c in zip(x, having, strict=True)]
+    return [(axes, at, mean, f"{label}: {mean:.4g}") for at, mean, label in points]
+
+
+def _on_log_axis(ranking: Ranking, key: str, numbers: Sequence[float]) -> bool:
+    """Whether a parameter was searched on a logarithmic scale, as far as the study or its values say."""
+    values = sorted(set(numbers))
+    if values[0] <= 0:
+        return False
+    ratios = [b / a for a, b in pairwise(values)]
+    # A hand-written grid such as 1e-4,3e-4,1e-3 or 64,128,256 is not recorded as logarithmic.
+    geometric = len(ratios) > 1 and min(ratios) > 1.5 and max(ratios) / min(ratios) < 1.2
+    return key in ranking.logarithmic or is_log(values) or geometric
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
@@ -128,7 +142,7 @@ def _heights(ranking: Ranking, key: str) -> np.ndarray:
         names = sorted(set(present))
         return _scaled(np.array([np.nan if value is None else names.index(value) for value in values], dtype=float))
     heights = np.array([np.nan if value is None else float(value) for value in values])
-    return _scaled(np.log(heights) if is_log(numbers) else heights)
+    return _scaled(np.log(heights) if _on_log_axis(ranking, key, numbers) else heights)
 
 
 def _marks(ranking: Ranking, key: str, scores: np.ndarray) -> list[tuple[float, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from ganvas.reports.configuration import RankedConfiguration
-from ganvas.reports.plots.theme import Picture, colors, folded, paint, tidy_axes
+from ganvas.reports.plots.theme import Mark, Picture, colors, folded, paint, tidy_axes
 from ganvas.reports.ranking import Ranking
 from ganvas.reports.statistics.best_of import expected_best
 
@@ -46,10 +47,18 @@ def axis_name(ranking: Ranking) -> str:
     return f"{ranking.score.removeprefix('score/')} ({'lower' if ranking.lower_is_better else 'higher'} is better)"
 
 
-def ranking_plot(ranking: Ranking, shown: Sequence[RankedConfiguration]) -> Picture:
-    """Draw mean, 95% interval and seeds of each configuration, the best on top."""
+def ranking_plot(
+    ranking: Ranking, shown: Sequence[RankedConfiguration], lines: Mapping[str, float] = MappingProxyType({})
+) -> Picture:
+    """Draw mean, 95% interval and seeds of each configuration, the best on top.
 
-    def draw(figure: Figure) -> None:
+    Args:
+        ranking: gives the score and its direction.
+        shown: configurations that are drawn.
+        lines: scores by name that get a vertical line, such as the floor; those far from the others are left out.
+    """
+
+    def draw(figure: Figure) -> Iterator[Mark]:
         axes = figure.subplots()
         for y, (c, color) in enumerate(zip(shown, colors(len(shown)), strict=True)):
             values = list(c.values.values())
@@ -63,9 +72,24 @@ def ranking_plot(ranking: Ranking, shown: Sequence[RankedConfiguration]) -> Pict
             axes.set_xscale("log")
             plain_ticks(axes.xaxis)
         tidy_axes(axes, "x")
+        _lines(axes, lines)
+        for y, c in enumerate(shown):
+            yield axes, c.summary.mean, y, f"{c.label}: mean {c.summary.mean:.4g} of {c.summary.n}"
+            for seed, value in c.values.items():
+                yield axes, value, y + 0.24, f"{c.label} seed={seed}: {value:.4g}"
 
     size = (WIDTH, 0.9 + 0.42 * len(shown))
     return paint("ranking", "Mean score, interval and seeds of each configuration", size, draw)
+
+
+def _lines(axes: Axes, lines: Mapping[str, float]) -> None:
+    """Draw the lines that lie within half the axis' width of it, with their names above the axes."""
+    low, high = axes.get_xlim()
+    for name, value in lines.items():
+        if low - (high - low) / 2 <= value <= high + (high - low) / 2:
+            axes.axvline(value, linestyle="--", linewidth=1.2, color=axes.spines["bottom"].get_edgecolor())
+            above = axes.get_xaxis_transform()
+            axes.text(value, 1.01, name, transform=above, ha="center", va="bottom", fontsize=8.5)
 
 
 def budget_groups(ranking: Ranking) -> dict[str, list[float]]:
@@ -91,7 +115,8 @@ def budget_plot(ranking: Ranking) -> Picture:
         axes.set_ylabel(f"expected best\n{axis_name(ranking)}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         log_if_wide([axes])
-        axes.legend()
+        if len(groups) > 1:
+            figure.legend(loc="outside upper left", ncols=len(groups))
         tidy_axes(axes, "both")
 
     return paint("budget", "Expected best score after k trials", (WIDTH, 3.5), draw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,25 @@ PALETTE = "colorblind"
 LIGHT = {"ink": "#1f2328", "muted": "#8b949e", "paper": "#ffffff", "grid": "#e7eaee"}
 DARK = {"ink": "#e6edf3", "muted": "#7d8590", "paper": "#161b22", "grid": "#2b323b"}
 
-Draw = Callable[[Figure], None]
+Mark = tuple[Axes, float, float, str]
+"""A text that belongs to a point: axes, position in the data's coordinates, text."""
+Draw = Callable[[Figure], Iterable[Mark] | None]
+MOST_SPOTS = 400
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place of a picture that shows a text under the pointer.
+
+    Args:
+        x: from the left, as a share of the picture's width.
+        y: from the top, as a share of its height.
+        text: the text.
+    """
+
+    x: float
+    y: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -31,12 +49,14 @@ class Picture:
         alt: description for readers who do not see it.
         light: PNG on a white ground.
         dark: PNG on a near-black ground.
+        spots: places that show a text under the pointer.
     """
 
     name: str
     alt: str
     light: bytes
     dark: bytes
+    spots: tuple[Spot, ...] = ()
 
 
 def paint(name: str, alt: str, size: tuple[float, float], draw: Draw) -> Picture:
@@ -46,9 +66,10 @@ def paint(name: str, alt: str, size: tuple[float, float], draw: Draw) -> Picture
         name: name of its file, without suffix.
         alt: description for readers who do not see it.
         size: width and height in inches.
-        draw: fills the figure; colours that it does not set follow the scheme.
+        draw: fills the figure and may return marks, which become spots; colours that it does not set follow the scheme.
     """
-    return Picture(name, alt, _png(size, draw, LIGHT), _png(size, draw, DARK))
+    light, spots = _png(size, draw, LIGHT)
+    return Picture(name, alt, light, _png(size, draw, DARK)[0], spots)
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
@@ -73,7 +94,7 @@ def tidy_axes(axes: Axes, grid: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _png(size: tuple[float, float], draw: Draw, scheme: dict[str, str]) -> bytes:
+def _png(size: tuple[float, float], draw: Draw, scheme: dict[str, str]) -> tuple[bytes, tuple[Spot, ...]]:
     ink, paper = scheme["ink"], scheme["paper"]
     rc: dict[Any, Any] = {
         "figure.facecolor": paper,
@@ -94,7 +115,14 @@ def _png(size: tuple[float, float], draw: Draw, scheme: dict[str, str]) -> bytes
     }
     with mpl.rc_context(rc):
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-        draw(figure)
+        marks = list(draw(figure) or ())[:MOST_SPOTS]
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+        # Positions are known when the figure has been drawn.
+        spots = tuple(_spot(figure, axes, float(x), float(y), text) for axes, x, y, text in marks)
+    return buffer.getvalue(), spots
+
+
+def _spot(figure: Figure, axes: Axes, x: float, y: float, text: str) -> Spot:
+    left, bottom = figure.transFigure.inverted().transform(axes.transData.transform((x, y)))
+    return Spot(float(left), 1 - float(bottom), text)
