@@ -104,6 +104,7 @@ class Train:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     schedules: Any = MISSING
+    callbacks: Any = MISSING
     model: Any = MISSING
 
 
