@@ -32,13 +32,15 @@ USAGE = """usage: ganvas COMMAND ...
   reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
   sync [DIR ...] [--anywhere] deliver what the store lacks of runs below DIR (./outputs), and end dead runs as KILLED
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
+  version                     print the versions of ganvas and of what its numbers depend on
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
   ganvas train -m experiment=demo_gan,demo_wgan_gp,demo_vae
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,is,kid,prdc]
   ganvas report lucic score=score/mnist/fd
-`ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.
+`ganvas COMMAND --help` shows what a command takes, `ganvas train --help` all keys and groups;
+`ganvas train model=vae --cfg job` shows a config without running it.
 GANVAS_DEBUG=1 shows the traceback of an error."""
 
 OK, FAILURE, BAD_INPUT = 0, 1, 2
@@ -138,7 +140,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "reproduce": _paper_overrides,
 }
 """Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
-COMMANDS = (*OVERRIDES, "sync", "ui")
+COMMANDS = (*OVERRIDES, "sync", "ui", "version")
 
 
 def _run(command: str, arguments: list[str]) -> None:
@@ -186,6 +188,11 @@ def _main(argv: list[str]) -> int:
         return OK
     if command not in COMMANDS:
         return _complain(f"unknown command {command!r}; known are {', '.join(COMMANDS)}", BAD_INPUT)
+    if {"-h", "--help"} & set(arguments):
+        from ganvas.commands.help import help_of
+
+        print(help_of(command))
+        return OK
     return _guarded(command, arguments)
 
 
