@@ -32,6 +32,7 @@ USAGE = """usage: ganvas COMMAND ...
   reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
   sync [DIR ...] [--anywhere] deliver what the store lacks of runs below DIR (./outputs), and end dead runs as KILLED
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
+  doctor                      show what is here (torch, devices, store, data, weights) and what works with it
   version                     print the versions of ganvas and of what its numbers depend on
 
 Overrides are Hydra's, for example:
@@ -140,7 +141,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "reproduce": _paper_overrides,
 }
 """Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
-COMMANDS = (*OVERRIDES, "sync", "ui", "version")
+COMMANDS = (*OVERRIDES, "sync", "ui", "doctor", "version")
 
 
 def _run(command: str, arguments: list[str]) -> None:

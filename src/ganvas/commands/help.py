@@ -116,6 +116,14 @@ Prints the version of ganvas, of Python, and of what numbers depend on.
 examples:
   ganvas version
   ganvas version | grep torch""",
+    "doctor": """usage: ganvas doctor
+
+Shows what ganvas finds here: torch, devices, threads, the store, caches, data
+sets and weights, and what works with them. Nothing is downloaded.
+
+examples:
+  ganvas doctor
+  GANVAS_DATA=/data ganvas doctor""",
 }
 
 COMMANDS_WITH_HELP: Final = tuple(_TEXTS)
