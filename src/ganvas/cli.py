@@ -34,6 +34,7 @@ USAGE = """usage: ganvas COMMAND ...
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
   doctor                      show what is here (torch, devices, store, data, weights) and what works with it
   version                     print the versions of ganvas and of what its numbers depend on
+  completion bash|zsh         print a script by which the shell completes commands, groups, choices and keys
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
@@ -141,7 +142,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "reproduce": _paper_overrides,
 }
 """Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
-COMMANDS = (*OVERRIDES, "sync", "ui", "doctor", "version")
+COMMANDS = (*OVERRIDES, "sync", "ui", "doctor", "version", "completion")
 
 
 def _run(command: str, arguments: list[str]) -> None:

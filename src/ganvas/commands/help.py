@@ -124,6 +124,13 @@ sets and weights, and what works with them. Nothing is downloaded.
 examples:
   ganvas doctor
   GANVAS_DATA=/data ganvas doctor""",
+    "completion": """usage: ganvas completion bash|zsh
+
+Prints a script by which the shell completes commands, groups, choices and keys.
+
+examples:
+  eval "$(ganvas completion bash)"      # in ~/.bashrc
+  eval "$(ganvas completion zsh)"       # in ~/.zshrc, after compinit""",
 }
 
 COMMANDS_WITH_HELP: Final = tuple(_TEXTS)
