@@ -169,6 +169,16 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if not hours else f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
+def plural(n: int, what: str) -> str:
+    """Write a number of things: ``1 run``, ``2 runs``.
+
+    Args:
+        n: the number.
+        what: one of the things.
+    """
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 # Stages: long steps between the end of a training and its result.
 
 _stage: ContextVar[Callable[[int], Display] | None] = ContextVar("stage", default=None)

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from ganvas.commands.carried import Carried
 from ganvas.commands.next_steps import say, say_next_of_study
+from ganvas.display import plural
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
@@ -100,15 +101,13 @@ def print_study(groups: Sequence[Sequence[Result]], console: Console) -> None:
     """
     results = [result for group in groups for result in group]
     common = [part for part in _parts(results[0]) if all(part in _parts(r) for r in results)]
-    say(console, f"{_counted(len(results), 'run')} of {' '.join(common) or 'one multirun'}")
+    say(console, f"{plural(len(results), 'run')} of {' '.join(common) or 'one multirun'}")
     for together in _comparable(groups):
         _print_rows([_Row(_label(group[0], common), group) for group in together], console)
     labels = [" ".join(filter(None, (_label(r, common), _seed(r)))) for r in results]
     earlier = sum(1 for r in results if r.get("best") and r["best"]["images_seen"] != r["images_seen"])
     if earlier:
-        say(
-            console, f"best.ckpt is an earlier checkpoint in {earlier} of {_counted(len(results), 'run')}: see best/..."
-        )
+        say(console, f"best.ckpt is an earlier checkpoint in {earlier} of {plural(len(results), 'run')}: see best/...")
     for line in _warnings(results, labels):
         say(console, line)
 
@@ -267,7 +266,7 @@ def _warnings(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]
             if finding["state"] != "ok":
                 found[finding["state"], name].append((label, finding["reason"]))
     for (state, name), cases in found.items():
-        who, (first, reason) = f"{len(cases)} of {_counted(len(results), 'run')}", cases[0]
+        who, (first, reason) = f"{len(cases)} of {plural(len(results), 'run')}", cases[0]
         if len(results) == 1:
             yield f"{state} {name}: {reason}"
         elif len(cases) <= _NAMED and len(cases) < len(results):
@@ -280,7 +279,3 @@ def _number(score: Mapping[str, Any]) -> tuple[str, str]:
     """Value and half of the interval of a score, as text."""
     interval = score["interval"]
     return f"{score['value']:.4g}", "" if interval is None else f"{(interval[1] - interval[0]) / 2:.2g}"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
