@@ -19,7 +19,8 @@ from ganvas.usage import Parser
 
 USAGE = """usage: ganvas COMMAND ...
 
-  train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
+  train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep);
+                              with --dry-run show the parts, the speed and the duration, and train nothing
   score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   sample SOURCE [-n N] [--seed S] [--out DIR] [--kind grid|interpolation|traversal|directions|reconstruction|
                               invert|inpaint|denoise|superres|walk|training]
@@ -46,6 +47,7 @@ Overrides are Hydra's, for example:
 GANVAS_DEBUG=1 shows the traceback of an error."""
 
 OK, FAILURE, BAD_INPUT = 0, 1, 2
+DRY_RUN = "--dry-run"
 
 
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
@@ -148,15 +150,17 @@ COMMANDS = (*OVERRIDES, "sync", "ui", "doctor", "version", "completion")
 def _run(command: str, arguments: list[str]) -> None:
     if command in OVERRIDES:
         status("composing the config")
+    if command == "train" and DRY_RUN in arguments:
+        command, arguments = "dry_run", as_typed([argument for argument in arguments if argument != DRY_RUN])
     with uncollected():
         module = import_module(f"ganvas.commands.{command}")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
     if command not in OVERRIDES:
         module.main(arguments)
         return
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
     given = as_typed(OVERRIDES[command](_options_last(arguments)))
     _check_options(command, given)
     sys.argv = [f"ganvas {command}", *given]

@@ -21,12 +21,14 @@ _NESTED: Final = """; nested ones with dots, as budget.images=20_000;
 optimizer.lr, model.n_critic, constraint.weight and network.generator"""
 
 _TEXTS: Final = {
-    "train": """usage: ganvas train [KEY=VALUE ...] [-m]
+    "train": """usage: ganvas train [KEY=VALUE ...] [-m] [--dry-run]
 
 Trains one model, logs it to MLflow and scores it. With -m it trains a sweep:
 one run for each combination of values, as in model=gan,wgan_gp seed=1,2,3.
 
   -m, --multirun   a sweep; the same line again with study=NAME continues it
+  --dry-run        trains nothing: shows parts, parameters, memory, images a
+                   second measured on ten steps, and the time of the whole line
   --cfg job        prints the whole config without training
   --config-dir D   a folder of own configs beside the shipped ones
 

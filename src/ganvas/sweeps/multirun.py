@@ -80,10 +80,10 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         known = {"sampler": settings.sampler, "pruner": settings.pruner, "storage": without_password(url)}
         known |= {LOG_SCALE: ",".join(space.logarithmic())}
         study_run = hierarchy.begin_study(objectives, known)
-    fixed = [*_overrides({**space.fixed, "study": quoted(name)})]
+    fixed = [*as_overrides({**space.fixed, "study": quoted(name)})]
 
     def configure(values: Mapping[str, str]) -> str:
-        cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
+        cfg = context.config_loader.load_sweep_config(config, [*fixed, *as_overrides(values)])
         return configuration_hash(_without_hydra(cfg))
 
     leases = Leases(study, hierarchy, settings, space, configure)
@@ -208,7 +208,12 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
     study.agree("settings", shared)
 
 
-def _overrides(values: Mapping[str, str]) -> list[str]:
+def as_overrides(values: Mapping[str, str]) -> list[str]:
+    """Write values by key as overrides; a key that begins with ``~`` and has no value is a deletion.
+
+    Args:
+        values: values in Hydra's grammar.
+    """
     return [name if name.startswith("~") and not value else f"{name}={value}" for name, value in values.items()]
 
 
