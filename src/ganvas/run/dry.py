@@ -26,6 +26,7 @@ from ganvas.run.memory import keep_freed_memory
 from ganvas.run.refusals import refuse
 from ganvas.run.request import Job
 from ganvas.run.training import make_trainer, silence
+from ganvas.storage.best_effort import status
 from ganvas.types import Watched, to_uint8
 
 WARM_UP: Final = 3
@@ -89,7 +90,9 @@ def try_out(cfg: DictConfig, job: Job) -> Trial:
         device = trainer.strategy.root_device
         if on_gpu := device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
+        status(f"training {WARM_UP + STEPS} steps")
         trainer.fit(parts.model, parts.data)
+        status("scoring samples")
         threads = plural(torch.get_num_threads(), "thread")
         return Trial(
             parts=_said(cfg, job, parts),
