@@ -97,4 +97,5 @@ def test_bad_input_is_refused_as_by_the_training(here, capsys):
     assert main(["train", "--dry-run", "model=gna"]) == 2 and "gna" in capsys.readouterr().err
     assert main(["train", "--dry-run", "resume=x"]) == 2 and "leave resume out" in capsys.readouterr().err
     assert main(["train", "--dry-run", "--config-dir", "no"]) == 2 and "--config-dir=no" in capsys.readouterr().err
+    assert main(["train", "--dry-run", "--cfg", "job"]) == 2 and "got --cfg" in capsys.readouterr().err
     assert list(here.iterdir()) == []

@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--config-dir", "-cd")
     options, line = parser.parse_known_args(arguments)
+    if others := [word for word in line if word.startswith("-")]:
+        parser.error(f"got {others[0]}; expected overrides, -m and --config-dir DIR")
     if options.config_dir is not None:
         line.append(f"hydra.searchpath=[{quoted(f'file://{_folder(options.config_dir)}')}]")
     console = Console()

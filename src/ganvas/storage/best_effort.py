@@ -75,7 +75,7 @@ class BestEffortStream:
 
     def status(self, text: str) -> None:
         """Show a status that the next text takes the place of; empty text removes it. A file gets none."""
-        if not self._failed and self._target.isatty() and text != self._status:
+        if text != self._status and not self._failed and self._target.isatty():
             self._try(lambda: self._target.write(f"{_ERASE}{text}"))
             self._try(self._target.flush)
             self._status = text
