@@ -6,6 +6,7 @@
     ```sh add="seed=1"        runs, with these overrides at the end of each `ganvas train` line
     ```sh compose="REASON"    does not run for this reason; the configs of its lines must compose
     ```sh skip="REASON"       does not run for this reason
+    ```yaml file="NAME"       is written into this file, as the reader is told to; python too
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DOCUMENTS = sorted(
 )
 RUN = ("sh", "python")
 SHOWN = ("yaml", "text")
-MARKS = ("add", "compose", "skip")
+MARKS = ("add", "compose", "skip", "file")
 
 _FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```[ ]*$", re.MULTILINE | re.DOTALL)
 _INFO = re.compile(r'(\w+)((?: \w+="[^"]+")*)')

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +31,11 @@ def test_what_a_document_says_runs(reader, pages, capsys):
     stand_ins, patch = reader
     small_calls(patch)
     for block in [block for path in pages for block in blocks(path)]:
-        if block.language == "python" and "skip" not in block.marks:
+        if "file" in block.marks:
+            path = Path(block.marks["file"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text)
+        elif block.language == "python" and "skip" not in block.marks:
             exec(compile(block.text, str(block), "exec"), {})
         elif block.language == "sh" and "skip" not in block.marks:
             for line in block.lines:
