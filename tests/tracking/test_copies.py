@@ -6,13 +6,21 @@ from unittest.mock import create_autospec
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_module
+from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
 
+from ganvas.cli import main
+from ganvas.commands.rerun import _again
 from ganvas.config import ConfigError
-from ganvas.run.request import Job, configuration_hash, job_hash
+from ganvas.data.datamodule import DataModule
+from ganvas.run.refusals import refuse
+from ganvas.run.request import Job, configuration_hash, job_hash, start_run
 from ganvas.tracking import also
 from ganvas.tracking.also import copied, require_places
 from ganvas.tracking.copies import CopiedRun, Copy, Original
 from ganvas.tracking.run import Run, SilentRun
+from ganvas.tracking.store import tracking_uri
 
 from ..test_configs import compose_
 
@@ -119,6 +127,23 @@ def test_copies_are_told_how_the_run_ended(original, monkeypatch):
     assert [copy.calls for _, copy in made] == [[("open",), ("close", True)], [("open",), ("close", False)]]
 
 
+def test_copies_are_closed_when_the_record_has_ended(store, monkeypatch):
+    class Late(Notes):
+        def close(self, finished):
+            super().close(MlflowClient(tracking_uri()).get_run(run.id).info.status)
+
+    late = Late()
+    monkeypatch.setattr(also, "PLACES", {"late": lambda original: late.calls.append(original) or late})
+    job = Job(store / "out", {"model": "gan", "data": "mnist5k", "network": "mlp"}, ["seed=3"])
+    data = create_autospec(DataModule, instance=True)
+    data.fingerprints.return_value = {}
+    with start_run(compose_("tracking.system_metrics=false", "tracking.also=[late]"), job, data, (store, 64)) as run:
+        pass
+    _, original, (name, params), cost, closed = late.calls
+    assert original == Original(run.id, "ganvas", job.name, job.output, 64)
+    assert (name, params["seed"], cost[0], closed) == ("params", 1, "metrics", ("close", "FINISHED"))
+
+
 def test_a_run_without_further_places_is_the_run_itself(original):
     with copied(inside := SilentRun(), original, []) as run:
         assert run is inside
@@ -147,3 +172,20 @@ def test_copies_change_neither_hash_nor_name(tmp_path):
     assert job_hash(plain) == job_hash(with_copies) and configuration_hash(plain) == configuration_hash(with_copies)
     choices = {"model": "gan", "data": "mnist5k", "network": "mlp"}
     assert Job(tmp_path, choices, ["tracking.also=[wandb]", "seed=3"]).name == "gan mnist5k mlp seed=3"
+
+
+@pytest.mark.parametrize("line", [["seed=1"], ["-m", "seed=1,2"]], ids=["run", "sweep"])
+def test_a_wrong_place_ends_the_command_before_a_run_begins(store, capsys, line):
+    assert main(["train", *line, "budget.images=64", "tracking.also=[wandbd]", "paths.output=out"]) == 2
+    assert capsys.readouterr().err.startswith("ganvas: tracking.also=wandbd: expected tensorboard or wandb")
+    assert [e.name for e in MlflowClient(tracking_uri()).search_experiments()] == ["template", "Default"]
+
+
+def test_a_rerun_makes_no_copies_and_an_old_config_names_none(tmp_path):
+    recorded = compose_("tracking.also=[wandb]")
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        asked = compose("rerun", ["paths.output=out"])
+    assert _again(recorded, asked, tmp_path).tracking.also == []
+    plain = OmegaConf.to_container(recorded, resolve=True)
+    del plain["tracking"]["also"]
+    refuse(OmegaConf.create(plain), Job(tmp_path, {"model": "gan", "data": "mnist5k", "network": "mlp"}, []))

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,17 @@ def write(output, seen, total, first):
     board = TensorBoard(Original("abc", "ganvas", "gan", output, seen))
     board.params({"seed": 0, "optimizer.lr": 0.1, "resume": None, "schedule": [1, 2]})
     board.metrics({"total": total, "gap": math.nan}, first)
-    board.metrics({"total": total}, 192)
     board.image("samples", np.full((2, 4, 3), 7, np.uint8), 192)
-    board.image("curve", np.full((2, 4), 1, np.uint8), 192)
+    board.metrics({"total": total}, 192)
     return board
 
 
-def test_a_reader_finds_numbers_pictures_and_parameters(tmp_path):
-    write(tmp_path, None, 0.1, 64)  # not closed: a process that is killed here leaves all of it
+def test_a_reader_finds_numbers_pictures_and_parameters(tmp_path, monkeypatch):
+    fast = event_file_writer.RecordWriter.write  # by a thread: what it has not written is lost in a kill
+    monkeypatch.setattr(event_file_writer.RecordWriter, "write", lambda *given: time.sleep(0.02) or fast(*given))
+    board = write(tmp_path, None, 0.1, 64)  # not closed: a process that is killed here leaves all of it
+    assert points(read(tmp_path), "total")[-1][0] == 192
+    board.image("curve", np.full((2, 4), 1, np.uint8), 192)
     found = read(tmp_path)
     assert points(found, "total") == [(64, np.float32(0.1)), (192, np.float32(0.1))]
     assert found.Scalars("gap")[0].step == 64 and math.isnan(found.Scalars("gap")[0].value)

@@ -36,7 +36,6 @@ class TensorBoard(Copy):
         plain = {key: value if isinstance(value, bool | int | float) else str(value) for key, value in flat.items()}
         # Not add_hparams: it makes a run of its own for each call, and wants the names of all numbers in advance.
         self._writer.file_writer.add_summary(self._hyperparameters(plain))
-        self._writer.flush()
 
     def metrics(self, values: Mapping[str, int | float], step: int) -> None:
         """See :meth:`Copy.metrics`."""
