@@ -56,7 +56,7 @@ class BestEffort:
             output()
         except (Exception, SystemExit) as error:  # rich ends the program where its pipe is closed
             self._failed = True
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
             complain(f"no more {self._what} ({reason}); the run goes on")
 
 

@@ -33,6 +33,7 @@ from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
 from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
+from ganvas.tracking.also import require_places
 from ganvas.tracking.hierarchy import LOG_SCALE
 from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.owner import Owner
@@ -68,6 +69,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     require_study_name(name)
+    require_places(config.tracking.also)
     _refuse_folders(config.hydra.overrides.hydra)
     places = _places(config, space, name)
     every, images = config.score.every or config.budget.images, config.budget.images
