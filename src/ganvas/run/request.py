@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
+from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
@@ -26,8 +27,6 @@ from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import open_store
 from ganvas.tracking.sync import deliver_dead, deliver_earlier, end_dead_runs
 
-GROUPS: Final = ("model", "data", "network")
-"""Config groups that begin the name of a run; each has a tag."""
 PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
 UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust"}
@@ -53,7 +52,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Model, data and network, then every other override."""
+        """Model, data and network, then every other override: the name in ``result.json`` and in tables."""
         rest = [override for override in self.overrides if override.partition("=")[0] not in UNNAMED]
         return " ".join([*(self.choices[group] for group in GROUPS), *rest])
 
@@ -111,7 +110,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         deliver_dead(job.output, but=run_id)
     with MlflowRun.start(
         cfg.tracking.experiment,
-        job.name,
+        short_name(difference(job.overrides, cfg.tracking.label, UNNAMED), cfg.seed, job.choices),
         tags,
         output=job.output,
         run_id=run_id,
@@ -119,7 +118,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         system_metrics=system,
         offline=cfg.tracking.offline,
     ) as run:
-        run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
+        run.params(params(cfg, job.choices, job.overrides))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
         if diff := git_state(Path.cwd()).get("diff"):
@@ -130,23 +129,6 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         run.flush()
         with booked(run, _gpus(cfg)):
             yield run
-
-
-def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
-    """Flatten the config to values by dotted key; a node that only points to another node is left out.
-
-    Args:
-        cfg: a mapping node.
-        prefix: put before each key.
-    """
-    values: dict[str, Any] = {}
-    for key in map(str, cfg):
-        value, pointer = cfg[key], OmegaConf.is_interpolation(cfg, key)
-        if not isinstance(value, DictConfig):
-            values[f"{prefix}{key}"] = value
-        elif not pointer:
-            values |= flat(value, f"{prefix}{key}.")
-    return values
 
 
 def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
