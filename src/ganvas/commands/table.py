@@ -24,6 +24,7 @@ class PrintTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the results in the ``result.json`` files of the study and its jobs; failed jobs are listed below."""
+        from ganvas.commands.addresses import print_views
         from ganvas.tracking.sync import NotDeliveredError, require_delivered  # loads MLflow
 
         folder, console = Path(config.hydra.sweep.dir), Console()
@@ -36,6 +37,7 @@ class PrintTable(Callback):
             if job["outcome"] not in ("", "finished"):
                 said = f"{configuration['label']} seed={job['seed']}: {job['outcome']}: {job['reason']}"
                 console.print(said, soft_wrap=True, markup=False)
+        print_views(study["run_id"], console, study["study"])
         try:
             require_delivered(folder)
         except NotDeliveredError as error:  # Hydra makes a warning of every exception that a callback raises

@@ -31,6 +31,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
     with uncollected():
         from rich.console import Console
 
+        from ganvas.commands.addresses import print_views
         from ganvas.commands.table import print_table
         from ganvas.run.request import Job
         from ganvas.run.training import train
@@ -42,6 +43,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
     result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
     if result and hydra_config.mode is RunMode.RUN:
         print_table([result], output, Console())
+        print_views(result["run_id"], Console(), cfg.study or "")
         require_delivered(output)
     return result
 

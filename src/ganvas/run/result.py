@@ -13,6 +13,7 @@ from torch import Tensor
 from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.metrics.base import Score
+from ganvas.metrics.registry import lower_is_better
 from ganvas.models import Model
 from ganvas.run.assembly import Watchers
 from ganvas.run.callbacks.selection import Candidate, Selection
@@ -20,8 +21,10 @@ from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, read
+from ganvas.tracking.hierarchy import UNHEALTHY_TAG
 from ganvas.tracking.log_scores import protocol_tags
 from ganvas.tracking.run import Run
+from ganvas.tracking.views import best_view
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -202,6 +205,9 @@ def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
     run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
     run.tags(health_tags(outcome.findings))
     run.tags(protocol_tags(scored.fingerprints()))
+    run.tags({UNHEALTHY_TAG: ", ".join(finding.name for finding in outcome.findings if finding.state != "ok")})
+    if (key := _ranking(outcome)) is not None:
+        run.view(best_view(key, bool(lower_is_better(key)), scored.scores))
     if chosen is None:
         run.tags({"ganvas.selection": f"none: {outcome.none}"})
         return
@@ -216,6 +222,13 @@ def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
             "ganvas.best_images_seen": chosen.best.images_seen,
         }
     )
+
+
+def _ranking(outcome: Outcome) -> str | None:
+    """Key of the score that runs are sorted by: the one that chose the checkpoint, else the first with a direction."""
+    if outcome.chosen is not None:
+        return outcome.chosen.selection.key
+    return next((key for key in outcome.scored.scores if lower_is_better(key) is not None), None)
 
 
 def _best(key: str) -> str:

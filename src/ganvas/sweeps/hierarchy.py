@@ -6,15 +6,16 @@ A run is looked up by its tags before it is created, so that a worker that takes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from mlflow.entities import Metric, Run
 from mlflow.utils.time import get_current_time_millis
 
+from ganvas.run.naming import short_name
 from ganvas.sweeps.seeds import seed_summary
 from ganvas.sweeps.study import Trial
-from ganvas.tracking import limits
+from ganvas.tracking import limits, views
 from ganvas.tracking.hierarchy import (
     CONFIGURATION,
     CONFIGURATION_TAG,
@@ -49,18 +50,21 @@ class Hierarchy:
         self._study = study
         self.study_run = ""
 
-    def begin_study(self, objectives: Mapping[str, str], params: Mapping[str, Any]) -> str:
+    def begin_study(self, objectives: Mapping[str, str], params: Mapping[str, Any], swept: Iterable[str] = ()) -> str:
         """Find or create the study's run; to be called under the study's lock.
 
         Args:
             objectives: ``minimize`` or ``maximize`` by score.
             params: sampler, pruner and storage, logged as parameters.
+            swept: keys of the config that the study varies, for the columns of its views.
 
         Returns:
             The run's id.
         """
         tags = {OBJECTIVE_TAG: ",".join(objectives), DIRECTION_TAG: ",".join(objectives.values())}
         self.study_run = self._find_or_make({ROLE: STUDY, STUDY_TAG: self._study}, tags, f"study {self._study}", params)
+        for view in views.study_views(self._study, objectives, swept):
+            views.keep(self._client, self._experiment, view.tag, view.value())
         return self.study_run
 
     def begin_trial(self, trial: Trial) -> str:
@@ -74,7 +78,7 @@ class Hierarchy:
         """
         key = {ROLE: CONFIGURATION, STUDY_TAG: self._study, CONFIGURATION_TAG: trial.hash}
         tags = {PARENT_TAG: self.study_run, LABEL_TAG: trial.label, TRIAL_TAG: trial.number}
-        return self._find_or_make(key, tags, trial.label or "configuration", trial.values)
+        return self._find_or_make(key, tags, short_name(trial.values, None) or "configuration", trial.values)
 
     def seed_run(self, parent: str, seed: int) -> str | None:
         """Id of the newest run of one seed of a trial; None if it was never started.
@@ -114,7 +118,7 @@ class Hierarchy:
         if found is None:
             own = {ROLE: RUN, PARENT_TAG: parent, STUDY_TAG: self._study, SEED_TAG: seed}
             tags |= own | {CONFIGURATION_TAG: trial.hash, LABEL_TAG: trial.label}
-            found = self._make(f"{trial.label} seed={seed}", tags, {})
+            found = self._make(short_name(trial.values, seed), tags, {})
         if self._client.get_run(found).info.status in ("RUNNING", "SCHEDULED"):
             self._client.log_batch(found, tags=limits.tags(tags))
             self._client.set_terminated(found, "FAILED")
@@ -132,7 +136,7 @@ class Hierarchy:
         values: dict[str, float] = {"seeds": len(finished), "failures": len(done) - len(finished)}
         for key in dict.fromkeys(key for job in finished for key in job.scores):
             summary = seed_summary([job.scores[key] for job in finished if key in job.scores])
-            parts = {"mean": summary.mean, "sd": summary.sd, "low": summary.low, "high": summary.high}
+            parts = {"n": summary.n, "mean": summary.mean, "sd": summary.sd, "low": summary.low, "high": summary.high}
             values |= {f"{name}/{key}": value for name, value in parts.items() if math.isfinite(value)}
         now = get_current_time_millis()
         metrics = [Metric(limits.key(key), value, now, 0) for key, value in values.items()]

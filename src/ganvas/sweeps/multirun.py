@@ -78,7 +78,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         objectives = dict(zip(settings.objectives, settings.directions, strict=False))
         known = {"sampler": settings.sampler, "pruner": settings.pruner, "storage": without_password(url)}
         known |= {LOG_SCALE: ",".join(space.logarithmic())}
-        study_run = hierarchy.begin_study(objectives, known)
+        study_run = hierarchy.begin_study(objectives, known, space.keys())
     fixed = [*_overrides({**space.fixed, "study": quoted(name)})]
 
     def configure(values: Mapping[str, str]) -> str:
