@@ -50,7 +50,7 @@ def test_a_view_of_the_best_runs_filters_sorts_and_puts_the_losses_first():
     assert state["orderByKey"] == "metrics.`score/mnist/fd`" and state["orderByAsc"] is True
     assert state["orderByKey"] in state["selectedColumns"]
     names = [section["name"] for section in state["compareRunSections"]]
-    assert names.index("train") < names.index("val/mnist") < names.index("score/mnist") < names.index("best/mnist")
+    assert names.index("val/mnist") < names.index("train") < names.index("score/mnist") < names.index("best/mnist")
     assert [card["metricKey"] for card in state["compareRunCharts"]] == ["score/mnist/fd", "score/likelihood/elbo"]
 
 

@@ -20,7 +20,17 @@ from ganvas.data.datamodule import DataModule
 from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.cost import booked
-from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
+from ganvas.tracking.hierarchy import (
+    COLOUR_TAG,
+    CONFIGURATION_TAG,
+    LABEL_TAG,
+    PARENT_TAG,
+    ROLE,
+    RUN,
+    SEED_TAG,
+    STUDY_TAG,
+    colour,
+)
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
@@ -151,7 +161,8 @@ def _place(cfg: DictConfig) -> dict[str, Any]:
     """Tags that put a run of a sweep below its configuration; none for another run."""
     if cfg.tracking.parent is None:
         return {}
-    return {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}
+    place = {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}
+    return place if cfg.tracking.trial is None else place | {COLOUR_TAG: colour(cfg.tracking.trial)}
 
 
 def _gpus(cfg: DictConfig) -> int:

@@ -6,6 +6,7 @@ trained outside a sweep has a study tag and no role.
 
 from __future__ import annotations
 
+import colorsys
 from typing import Final
 
 ROLE: Final = "ganvas.role"
@@ -39,3 +40,18 @@ SEED_TAG: Final = "ganvas.seed"
 """Seed of a run."""
 PARENT_TAG: Final = "mlflow.parentRunId"
 """MLflow's own tag: the run above this one in the UI."""
+COLOUR_TAG: Final = "mlflow.runColor"
+"""MLflow's own tag: colour of a run in tables and charts."""
+NOTE_TAG: Final = "mlflow.note.content"
+"""MLflow's own tag: description of a run, in Markdown."""
+_GOLDEN: Final = 0.6180339887
+
+
+def colour(number: int) -> str:
+    """Choose the colour of a configuration, which its seed runs share; neighbours differ most.
+
+    Args:
+        number: of the trial, from 0.
+    """
+    rgb = colorsys.hls_to_rgb(number * _GOLDEN % 1, 0.42, 0.65)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)

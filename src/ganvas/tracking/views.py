@@ -23,10 +23,13 @@ PREFIX: Final = "mlflow.sharedViewState."
 KIND_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
 """Tag of an experiment whose page opens with its training runs; without it MLflow may open prompts and traces."""
 _BY_DATE: Final = "attributes.start_time"
-_SECTIONS: Final = ("train", "val/{}", "Model metrics", "score/{}", "health", "best/{}", "selection/{}", "gap", "cost")
-"""Sections of charts in their order; the pictures stand in MLflow's own section, ``Model metrics``."""
-_OPEN: Final = 4
-"""Number of sections that are unfolded; the rest have one point for each run."""
+_OPEN: Final = ("val/{}", "train", "Model metrics", "score/{}")
+"""Unfolded sections of charts in their order: what families share, losses, pictures, final scores as bars.
+
+MLflow puts the pictures into its own section, ``Model metrics``.
+"""
+_FOLDED: Final = ("health", "best/{}", "selection/{}", "gap", "cost", "score/likelihood", "best/likelihood")
+"""Sections whose metrics have one point, or few, in each run."""
 
 
 def metric(key: str) -> str:
@@ -77,7 +80,7 @@ class View:
     def value(self) -> str:
         """Value of the experiment's tag."""
         now = int(time.time() * 1000)
-        sections = [_section(name.format(self.extractor), i < _OPEN) for i, name in enumerate(_SECTIONS)]
+        sections = [_section(name.format(self.extractor), name in _OPEN) for name in (*_OPEN, *_FOLDED)]
         state = {
             "searchFilter": self.search,
             "orderByKey": self.order or _BY_DATE,
@@ -104,6 +107,8 @@ def standard() -> tuple[View, ...]:
             "Unhealthy",
             f"{tag(UNHEALTHY_TAG)} != ''",
             (tag(UNHEALTHY_TAG), param("model"), param("data"), param("network"), param("seed"), tag(FAILURE_TAG)),
+            param("model"),  # by date MLflow would show the runs below their configurations, folded
+            True,
         ),
     )
 
