@@ -39,7 +39,7 @@ def test_parameters_are_science_and_what_was_asked_for():
             "likelihood": {"_target_": "l", "sd": 1.0},
             "network": {
                 "name": "mlp",
-                "generator": {"_target_": "g", "latent_dim": "${prior.dim}", "hidden": [8]},
+                "generator": {"_target_": "g", "latent_dim": 64, "shape": [1, 8, 8], "hidden": [8]},
                 "encoder": {"_target_": "e", "hidden": [9]},
             },
             "model": {"_target_": "m", "prior": "${prior}", "generator": "${network.generator}", "n_critic": 5},
@@ -47,6 +47,8 @@ def test_parameters_are_science_and_what_was_asked_for():
             "score": {"n": 10, "seed": 1000},
         }
     )
-    found = params(cfg, {**GROUPS, "likelihood": "normal", "prior": "normal"}, ["score.n=10", "trust=[x]"])
+    found = params(
+        cfg, {**GROUPS, "likelihood": "normal", "prior": "normal"}, ["score.n=10", "trust=[x]", "paths.data=/secret"]
+    )
     science = {"seed": 1, "prior.dim": 64, "network.generator.hidden": [8], "model.n_critic": 5, "score.n": 10}
     assert found == GROUPS | {"prior": "normal"} | science

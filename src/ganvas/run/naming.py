@@ -14,11 +14,10 @@ GROUPS: Final = ("model", "data", "network")
 _PARTS: Final = ("objective", "constraint", "likelihood", "prior", "optimizer", "schedule")
 """Config groups that the model may use."""
 _MADE_BY: Final = ("transform", "extractor", "augment", "experiment")
-_TECHNICAL: Final = frozenset(
-    "checkpoint deterministic extractor grid hydra init_parts log paths resume score study tracking trainer trust"
-    " workers".split()
-)
-"""First parts of the keys that say how a run was made and measured, not what was trained."""
+_PLACES: Final = frozenset("checkpoint grid hydra log paths resume study tracking trust workers".split())
+"""First parts of the keys that change no score."""
+_MEANS: Final = frozenset("deterministic extractor init_parts score trainer".split())
+"""First parts of the keys that say how a run is made and measured: parameters only if the command line sets them."""
 
 
 def params(cfg: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]) -> dict[str, Any]:
@@ -27,10 +26,11 @@ def params(cfg: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]
     Args:
         cfg: the composed config.
         choices: choice of each config group.
-        overrides: arguments of the command line; what they set is logged in any case.
+        overrides: arguments of the command line; what they set can be logged though it has its usual value.
     """
     used = OmegaConf.to_yaml(cfg.model)
-    asked = {override.partition("=")[0].lstrip("+") for override in overrides} - {"trust"}
+    asked = {override.partition("=")[0].lstrip("+") for override in overrides}
+    asked = {key for key in asked if _first(key) not in _PLACES}
     chosen = {group: choices[group] for group in (*GROUPS, *_MADE_BY) if choices.get(group, "None") != "None"}
     chosen |= {group: choices[group] for group in _PARTS if group in choices and _is_used(group, used)}
     values = {key: value for key, value in flat(cfg, pointers=asked).items() if key in asked or _is_science(key, value)}
@@ -63,9 +63,13 @@ def _is_used(key: str, model: str) -> bool:
 
 
 def _is_science(key: str, value: Any) -> bool:
-    first, last = key.partition(".")[0], key.rpartition(".")[2]
-    is_choice = last.startswith("_") or last == "name"
-    return value is not None and not is_choice and first not in _TECHNICAL
+    last = key.rpartition(".")[2]
+    is_said = last.startswith("_") or last in ("name", "shape", "latent_dim")  # by a choice, by prior.dim
+    return value is not None and not is_said and _first(key) not in _PLACES | _MEANS
+
+
+def _first(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def short_name(values: Mapping[str, str], seed: int | None, choices: Mapping[str, str] = {}) -> str:
@@ -96,7 +100,7 @@ def difference(overrides: Sequence[str], label: str | None, unnamed: AbstractSet
     pairs = [override.partition("=") for override in overrides]
     values = {key.lstrip("+~"): value for key, sign, value in pairs if sign}
     if label is None:
-        technical = {key for key in values if key.partition(".")[0] in _TECHNICAL}
+        technical = {key for key in values if _first(key) in _PLACES | _MEANS}
         return {key: value for key, value in values.items() if key not in unnamed | technical | {"seed"}}
     return {key: value for key, value in values.items() if f" {key}=" in f" {label}"}
 
