@@ -51,7 +51,9 @@ def test_a_view_of_the_best_runs_filters_sorts_and_puts_the_losses_first():
     assert state["orderByKey"] in state["selectedColumns"]
     names = [section["name"] for section in state["compareRunSections"]]
     assert names.index("val/mnist") < names.index("train") < names.index("score/mnist") < names.index("best/mnist")
-    assert [card["metricKey"] for card in state["compareRunCharts"]] == ["score/mnist/fd", "score/likelihood/elbo"]
+    pictures, *bars = state["compareRunCharts"]
+    assert pictures["imageKeys"] == ["samples"]
+    assert [card["metricKey"] for card in bars] == ["score/mnist/fd", "score/likelihood/elbo"]
 
 
 def test_addresses_of_a_run_leave_out_other_studies_and_open_training_runs():

@@ -23,11 +23,10 @@ PREFIX: Final = "mlflow.sharedViewState."
 KIND_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
 """Tag of an experiment whose page opens with its training runs; without it MLflow may open prompts and traces."""
 _BY_DATE: Final = "attributes.start_time"
-_OPEN: Final = ("val/{}", "train", "Model metrics", "score/{}")
-"""Unfolded sections of charts in their order: what families share, losses, pictures, final scores as bars.
-
-MLflow puts the pictures into its own section, ``Model metrics``.
-"""
+_PICTURES: Final = "Model metrics"
+"""MLflow's own section, which it puts pictures into."""
+_OPEN: Final = ("val/{}", "train", _PICTURES, "score/{}")
+"""Unfolded sections of charts in their order: what families share, losses, pictures, final scores as bars."""
 _FOLDED: Final = ("health", "best/{}", "selection/{}", "gap", "cost", "score/likelihood", "best/likelihood")
 """Sections whose metrics have one point, or few, in each run."""
 
@@ -87,7 +86,7 @@ class View:
             "orderByAsc": self.ascending,
             "selectedColumns": list(self.columns),
             "compareRunSections": sections,
-            "compareRunCharts": [_bar(key) for key in self.scores],
+            "compareRunCharts": [_samples(), *map(_bar, self.scores)],
             "isAccordionReordered": True,  # else MLflow sorts the sections by name
         }
         return json.dumps({"name": self.name, "createdAt": now, "updatedAt": now, "state": json.dumps(state)})
@@ -137,26 +136,30 @@ def keep(client: MlflowClient, experiment_id: str, name: str, value: str) -> Non
 
 
 def _section(name: str, is_open: bool) -> Mapping[str, Any]:
-    return {"uuid": _section_id(name), "name": name, "display": is_open, "isReordered": False, "deleted": False}
+    """Pictures get a whole row, so that runs stand side by side in it."""
+    columns = {"columns": 1} if name == _PICTURES else {}
+    own = {"uuid": _section_id(name), "name": name, "display": is_open}
+    return own | columns | {"isReordered": False, "deleted": False}
 
 
 def _section_id(name: str) -> str:
     return f"ganvas-{name}"
 
 
+def _samples() -> Mapping[str, Any]:
+    """Card of the samples, without the parameters that MLflow would write above each picture."""
+    return _card("samples", "IMAGE", _PICTURES) | {"imageKeys": ["samples"], "step": 0, "showRunParams": False}
+
+
 def _bar(key: str) -> Mapping[str, Any]:
     """Card of a bar chart; MLflow would draw a line chart with one point."""
     section, _, name = key.rpartition("/")
-    return {
-        "uuid": f"ganvas-{key}",
-        "type": "BAR",
-        "runsCountToCompare": 10,
-        "metricSectionId": _section_id(section),
-        "deleted": False,
-        "isGenerated": False,
-        "displayName": name,
-        "metricKey": key,
-    }
+    return _card(key, "BAR", section) | {"metricKey": key, "displayName": name}
+
+
+def _card(key: str, kind: str, section: str) -> dict[str, Any]:
+    own = {"uuid": f"ganvas-{key}", "type": kind, "metricSectionId": _section_id(section)}
+    return own | {"runsCountToCompare": 10, "deleted": False, "isGenerated": False}
 
 
 def best_view(key: str, ascending: bool, scores: Iterable[str]) -> View:
