@@ -45,7 +45,7 @@ test-ray: $(RAY)/installed
 	touch $@
 
 .venv/installed-slow: .venv/installed-dev
-	$(INSTALL) '.[joblib,slurm,postgres,mysql]'
+	$(INSTALL) '.[joblib,slurm,postgres,mysql,onnx,privacy]'
 	touch $@
 
 $(RAY)/installed: .venv/installed-dev

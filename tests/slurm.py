@@ -55,25 +55,19 @@ PidFile={folder}/slurmdbd.pid
 """
 
 
-class Slurm:
-    """A cluster of one node; ``SLURM_CONF`` leads its commands to it."""
+def ask(*command):
+    """What a command of Slurm answers; ``SLURM_CONF`` leads it to the cluster."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
-    def __init__(self, folder):
-        self.conf = folder / "slurm.conf"
 
-    def ask(self, *command):
-        """What a command of Slurm answers."""
-        environment = {**os.environ, "SLURM_CONF": str(self.conf)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
-        return done.stdout
+def jobs():
+    """Ids of the jobs that run."""
+    return ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
 
-    def jobs(self):
-        """Ids of the jobs that run."""
-        return self.ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
 
-    def kill(self, job):
-        """End a job as the machine's memory or a broken node would: no signal that it could catch."""
-        self.ask("scancel", "--full", "--signal=KILL", job)
+def kill(job):
+    """End a job as the machine's memory or a broken node would: no signal that it could catch."""
+    ask("scancel", "--full", "--signal=KILL", job)
 
 
 @contextmanager
@@ -85,12 +79,11 @@ def slurm(monkeypatch, cpus):
         pytest.skip("a cluster of our own needs root")
     folder, started = Path(tempfile.mkdtemp(prefix="ganvas-slurm-", dir="/tmp")), []
     with mariadb() as server:
-        found = Slurm(folder)
         _configure(folder, server.port, cpus)
-        monkeypatch.setenv("SLURM_CONF", str(found.conf))
+        monkeypatch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         try:
-            _start(found, folder, started)
-            yield found
+            _start(folder, started)
+            yield
         finally:
             for process in reversed(started):
                 process.terminate()
@@ -109,7 +102,7 @@ def _configure(folder, database, cpus):
         (folder / name).mkdir()
 
 
-def _start(found, folder, started):
+def _start(folder, started):
     log = (folder / "log").open("wb")
     for line, ready in (
         (["slurmdbd", "-D"], ["sacctmgr", "--immediate", "add", "cluster", "ganvas"]),
@@ -117,14 +110,14 @@ def _start(found, folder, started):
         (["slurmd", "-D"], ["srun", "true"]),
     ):
         started.append(subprocess.Popen(line, stdout=log, stderr=log))
-        _wait_until(found, ready, folder / "log")
+        _wait_until(ready, folder / "log")
 
 
-def _wait_until(found, ready, log):
+def _wait_until(ready, log):
     deadline = time.monotonic() + 60
     while True:
         try:
-            found.ask(*ready)
+            ask(*ready)
             return
         except subprocess.SubprocessError:
             assert time.monotonic() < deadline, log.read_text()

@@ -21,8 +21,11 @@ USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
   score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
-  sample SOURCE [-n N] [--seed S] [--kind grid|interpolation|traversal|reconstruction] [--out DIR]
+  sample SOURCE [-n N] [--seed S] [--out DIR] [--kind grid|interpolation|traversal|directions|reconstruction|
+                              invert|inpaint|denoise|superres|walk|training]
                               draw examples of a trained model: an array, which score can read, and a picture
+  export SOURCE [--out DIR] [--register NAME] [--push OWNER/NAME]
+                              write a model as a folder that travels: weights, config, model card, ONNX; register it
   rerun RUN_ID                train a run again from its record, and show the differences
   report STUDY [STUDY ...] [--open]
                               write table, statistics and plots of studies on one HTML page, also logged to MLflow
@@ -77,6 +80,12 @@ def _sample_overrides(arguments: list[str]) -> list[str]:
     return [*_source_override(rest), *own]
 
 
+def _export_overrides(arguments: list[str]) -> list[str]:
+    keys = {"--out": "paths.output", "--register": "register", "--push": "push"}
+    own, rest = _own_options("export", keys, arguments)
+    return [*_source_override(rest), *own]
+
+
 def _own_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> tuple[list[str], list[str]]:
     """Split arguments into the command's own options, written as Hydra's overrides, and all other arguments."""
     parser = Parser(prog=f"ganvas {command}", add_help=False, allow_abbrev=False)
@@ -123,6 +132,7 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "train": list,
     "score": _score_overrides,
     "sample": _sample_overrides,
+    "export": _export_overrides,
     "rerun": _rerun_overrides,
     "report": _studies_override,
     "reproduce": _paper_overrides,

@@ -138,7 +138,8 @@ def _not_a_name(arguments: Sequence[str]) -> str:
 
 def _unread(arguments: Sequence[str]) -> str:
     """Name the argument that has no key."""
-    return _UNREAD.format(next((argument for argument in arguments if argument.startswith(_KEYLESS)), "="))
+    keyless = (argument for argument in arguments if f"{argument.lstrip('+~')}=".startswith(_KEYLESS))
+    return _UNREAD.format(next(keyless, "="))
 
 
 def _unknown_key(key: str, command: str) -> str:

@@ -381,3 +381,37 @@ def test_a_target_of_another_kind_is_bad_input(group, store, capsys):
     assert main(["train", "network=mlp", f"{group}._target_=builtins.dict"]) == 2
     assert f"{group}._target_=builtins.dict: expected a subclass of ganvas." in capsys.readouterr().err
     assert not (store / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train resume=auto trust=${seed}", "trust=${seed}: expected a list, got 1; write [1]"),
+        ("score x metrics=${n}", "metrics=${n}: expected a list, got "),
+    ],
+)
+def test_an_interpolation_in_the_place_of_a_list_is_named(line, said, store, capsys):
+    assert main(line.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train prior.dim=9223372036854775808", "prior.dim=9223372036854775808: expected a whole number of at most 64"),
+        (
+            "train grid.columns=1" + "0" * 30,
+            "grid.columns=1" + "0" * 30 + ": expected a whole number of at most 64 bits",
+        ),
+        ("train network=mlp network.generator.init.gain=1e400", "init: gain=inf: the weights cannot be drawn"),
+        ("train ~", "cannot read the override '~'"),
+    ],
+)
+def test_numbers_that_no_tensor_can_have_are_named(line, said, store, capsys):
+    assert main(line.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_text_that_is_no_run_is_bad_input(store, capsys):
+    assert main(["train", *FAST, "model=vae", 'tracking.run_id="x y"']) == 2
+    assert "tracking.run_id=x y: " in capsys.readouterr().err

@@ -10,9 +10,10 @@ from scipy import stats
 
 from ganvas.cli import main
 from ganvas.commands import sample
+from ganvas.data.datamodule import DataModule
 from ganvas.latents.priors import Normal, Uniform
 from ganvas.scoring.subjects import open_subject
-from ganvas.types import to_uint8
+from ganvas.types import Batch, to_uint8
 
 from ..tiny import TINY, project
 
@@ -88,6 +89,78 @@ def test_reconstructions_and_points(runs, tmp_path):
     assert code == 0 and np.load(result["array"])["points"].shape == (50, 2)
 
 
+QUICK = ["restore.steps=2", "restore.starts=2"]
+
+
+@pytest.mark.parametrize("kind", ["invert", "inpaint", "denoise", "superres"])
+@pytest.mark.parametrize("source", ["gan", "vae"])
+def test_restorations_state_the_quality_of_the_images_in_the_array(runs, tmp_path, kind, source):
+    code, result = sampled(runs / source, "-n", "5", "--kind", kind, *QUICK, out=tmp_path)
+    subject = open_subject(str(runs / source), torch.device("cpu"))
+    true = to_uint8(subject.data.some("test", 5).x)[:, 0].double() / 255
+    made = torch.from_numpy(np.load(result["array"])["images"]).double() / 255
+    psnr = (-10 * ((made - true) ** 2).mean((1, 2)).log10()).mean()
+    assert code == 0 and result["psnr"]["restored"] == pytest.approx(float(psnr), abs=0.05)
+    assert -1 <= result["ssim"]["restored"] <= 1 and (result["psnr"]["corrupted"] is None) == (kind == "invert")
+    assert Image.open(result["picture"]).size == (8 * 58 + 2, 3 * 58 + 2)  # two groups a row: three images, a caption
+
+
+def test_a_model_restores_its_own_images(runs, tmp_path, monkeypatch):
+    """An image that the generator can make comes back; from random latents it would not."""
+    subject = open_subject(str(runs / "gan"), torch.device("cpu"))
+    own = Batch(subject.model.sample(4, seed=11), None, torch.arange(4))
+    monkeypatch.setattr(DataModule, "some", lambda *_: own)
+    codes = [
+        sampled(runs / "gan", "-n", "4", "--kind", k, "restore.lr=0.1", out=tmp_path / k) for k in ("invert", "inpaint")
+    ]
+    assert [code for code, _ in codes] == [0, 0] and codes[0][1]["psnr"]["restored"] > 40
+    assert codes[1][1]["psnr"]["restored"] > codes[1][1]["psnr"]["corrupted"] + 10
+
+
+def test_a_vae_starts_from_its_encoder(runs, tmp_path):
+    still = ["restore.steps=1", "restore.starts=1", "restore.lr=1e-9"]
+    _, result = sampled(runs / "vae", "-n", "4", "--kind", "inpaint", *still, out=tmp_path)
+    subject = open_subject(str(runs / "vae"), torch.device("cpu"))
+    batch = subject.data.some("test", 4)
+    hidden = batch.x.clone()
+    hidden[..., 7:21, 7:21] = 0
+    expected = to_uint8(subject.model.reconstruct(Batch(hidden, None, batch.index)))[:, 0].numpy()
+    assert np.abs(np.load(result["array"])["images"].astype(int) - expected).max() <= 1
+
+
+def test_directions_move_along_eigenvectors_of_the_first_layer(runs, tmp_path, monkeypatch):
+    moved = {}
+    monkeypatch.setattr(sample, "_decoded", lambda _, z, *others: moved.setdefault("z", z) is None or _blank(z))
+    assert sampled(runs / "gan", "-n", "15", "--kind", "directions", "columns=5", out=tmp_path)[0] == 0
+    z = moved["z"].unflatten(0, (3, 5))
+    steps = z[:, 1:] - z[:, :-1]
+    model = open_subject(str(runs / "gan"), torch.device("cpu")).model
+    weight = model.part("generator").body[0].weight.detach()
+    largest = torch.linalg.matrix_norm(weight, ord=2)
+    assert torch.allclose((steps[0] @ weight.T).norm(dim=1), 1.5 * largest.expand(4), rtol=1e-4)
+    assert torch.allclose(z[:, 2], z[:1, 2].expand(3, -1), atol=1e-5)  # all rows pass the same latent
+
+
+def test_a_walk_ends_where_it_began(runs, tmp_path):
+    code, result = sampled(runs / "gan", "-n", "40", "--kind", "walk", "columns=3", out=tmp_path)
+    images = np.load(result["array"])["images"].reshape(40, 3, 28, 28).astype(int)
+    steps = np.abs(np.diff(np.concatenate([images, images[:1]]), axis=0)).mean((1, 2, 3))
+    assert code == 0 and steps.max() < 3 * np.median(steps) and steps.min() > 0
+    with Image.open(result["movie"]) as movie:
+        assert (movie.n_frames, movie.info["loop"], movie.size) == (40, 0, (3 * 58 + 2, 58 + 2))
+
+
+def test_the_training_is_a_movie_of_its_grids(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(runs)
+    code, result = sampled(runs / "vae", "-n", "4", "--kind", "training", out=tmp_path)
+    last = np.array(Image.open(runs / "vae" / "samples.png").convert("RGB"))
+    with Image.open(result["movie"]) as movie:
+        assert code == 0 and movie.n_frames == result["frames"] == len(result["frames_images_seen"]) >= 2
+        movie.seek(movie.n_frames - 1)
+        assert np.abs(np.array(movie.convert("RGB")).astype(int) - last).mean() < 3
+    assert result["frames_images_seen"][-1] == 640
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -95,6 +168,9 @@ def test_reconstructions_and_points(runs, tmp_path):
         (["ring", "--kind", "traversal"], "makes points"),
         (["gan", "--kind", "collage"], "expected grid, interpolation"),
         (["gan", "-n", "0"], "at least 1"),
+        (["ring", "--kind", "inpaint"], "makes points"),
+        (["gan", "--kind", "inpaint", "restore.hole=2"], "restore.hole=2"),
+        (["gan", "--kind", "invert", "restore.steps=0"], "restore.steps=0: expected at least 1"),
         (["gan", "--kind", "interpolation", "-n", "3"], "n=3 at least as many"),
         (["nowhere.ckpt"], "nowhere.ckpt"),
     ],

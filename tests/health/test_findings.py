@@ -26,6 +26,7 @@ CASES = {
         evidence.InputGradients(3 * ONES.float(), 1.0, one_sided=False),
         evidence.InputGradients(2 * ONES.float(), 2.0, one_sided=False),
     ),
+    "privacy": (evidence.PrivacyLoss(11.0, 1e-5, 1.0, 10, 0.1), evidence.PrivacyLoss(3.0, 1e-5, 1.0, 10, 0.1)),
     "active_units": (
         evidence.Posterior(torch.zeros(500, 4), torch.ones(500, 4)),
         evidence.Posterior(NOISE.repeat(4, 1).T, torch.full((500, 4), 0.1)),

@@ -190,12 +190,14 @@ def test_no_cell_of_a_table_is_a_formula(study, tmp_path):
         (["lucic", "baseline=model"], "no configuration is called 'model'; there are"),
         (["lucic", "direction=down"], "lower or higher"),
         (["lucic", "scor=x"], "did you mean score?"),
+        (["lucic", "open=${open}"], "open=${open}"),
     ],
 )
-def test_bad_input_is_told_in_one_message(study, tmp_path, capsys, arguments, said):
+def test_bad_input_is_told_in_one_message_and_writes_no_page(study, tmp_path, capsys, arguments, said):
     assert cli.main(["report", *arguments, f"paths.output={tmp_path / 'out'}"]) == 2
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
+    assert not list(tmp_path.rglob("report.html"))
 
 
 def test_no_store_is_created_to_read_from(tmp_path, monkeypatch, capsys):

@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 
 from ganvas.cli import main
 from ganvas.run.callbacks.budget import Budget
+from ganvas.run.request import Job
+from ganvas.run.resuming import Resumed, result_of_ended
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
@@ -211,6 +213,16 @@ def test_auto_begins_nothing_where_the_training_has_ended(capsys):
     assert {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir() if path.is_file()} == before
     assert train(*line, "budget.images=704") == 0 and len(runs()) == 2
     assert read(Path("out/last.ckpt"))["images_seen"] == 704
+
+
+@pytest.mark.parametrize("content", ['{"scores": {}}', "[1]", "{"])
+def test_auto_takes_no_other_file_for_the_result_of_the_training(content, tmp_path):
+    job, resumed = Job(tmp_path, {}, []), Resumed("", tmp_path / "last.ckpt", 640, "a", {}, {})
+    cfg = OmegaConf.create({"tracking": {"run_id": None}, "budget": {"images": 640}})
+    (tmp_path / "result.json").write_text(content)
+    assert result_of_ended(cfg, job, resumed) is None
+    (tmp_path / "result.json").write_text('{"run_id": "a", "images_seen": 640}')
+    assert result_of_ended(cfg, job, resumed) == {"run_id": "a", "images_seen": 640}
 
 
 def test_the_id_of_a_stopped_run_names_its_checkpoint(killed, capsys):

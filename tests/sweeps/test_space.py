@@ -55,6 +55,13 @@ def test_every_point_of_a_space_with_branches_is_in_it():
     assert not full.holds({"model": "gan", "w": "10"}) and not full.holds({"model": "wgan_gp", "w": "11", "n": "1"})
 
 
+def test_an_empty_list_of_seeds_is_refused():
+    assert space("x=1,2").seeds == (1,)
+    for nothing in ([], 0):
+        with pytest.raises(SweepError, match="gives no seed"):
+            space("x=1,2", seeds=nothing)
+
+
 def test_a_range_without_an_end_in_it_lists_what_hydra_lists():
     assert [values["x"] for values, _ in space("x=range(1,8,2)").grid()] == ["1", "3", "5", "7"]
     assert [values["x"] for values, _ in space("x=range(0.5,2.0,0.5)").grid()] == ["0.5", "1", "1.5"]

@@ -102,7 +102,7 @@ def sample(
         *overrides: as on the command line.
         n: number of examples; None takes 64.
         seed: seed of the latents; None takes the seed of ``ganvas score``.
-        kind: ``grid``, ``interpolation``, ``traversal`` or ``reconstruction``; None takes ``grid``.
+        kind: a kind of ``ganvas sample``, for example ``traversal`` or ``inpaint``; None takes ``grid``.
         config_dir: folder with your own configs, as ``--config-dir``.
         quiet: True prints no file names.
         **values: further overrides by key.
@@ -119,10 +119,10 @@ def sample(
 
 
 def load(source: PathLike, device: str | None = None, trust: Sequence[str] = ()) -> Loaded:
-    """Build a trained model from its checkpoint.
+    """Build a trained model from its checkpoint or from the folder that ``ganvas export`` wrote.
 
     Args:
-        source: run id, ``RUN_ID/best.ckpt``, checkpoint, or folder with a checkpoint.
+        source: run id, ``RUN_ID/best.ckpt``, checkpoint, folder with a checkpoint, or exported folder.
         device: torch device, for example ``cuda:0``; None takes a GPU if there is one, else the CPU.
         trust: packages whose parts the checkpoint may name besides those of ganvas, for example ``["own_package"]``.
 

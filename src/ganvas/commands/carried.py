@@ -57,8 +57,8 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:
-    """Name the key of an interpolation that led nowhere; OmegaConf does not."""
-    if isinstance(error, OmegaConfBaseException) or isinstance(error.__cause__, OmegaConfBaseException):
+    """Name the key of an interpolation that led nowhere, or to no list where one belongs; OmegaConf does not."""
+    if isinstance(error, OmegaConfBaseException | TypeError) or isinstance(error.__cause__, OmegaConfBaseException):
         try:
             require_resolvable(cfg)
         except ConfigError as named:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import hydra
 import numpy as np
@@ -13,35 +13,25 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.commands.carried import carried
+from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, whole_rows
+from ganvas.commands.movies import training, walk, write_gif
+from ganvas.commands.restoring import CORRUPTIONS, restore
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
+from ganvas.data.sources.npz import at_rest
 from ganvas.latents.activity import latent_activity
+from ganvas.latents.directions import strongest_directions
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
-from ganvas.types import Encodes, Reconstructs, to_uint8
+from ganvas.types import Encodes, Reconstructs
 
-SHOWN = 256
-"""Maximum number of examples in a picture; with more, each is too small to see."""
 SCATTER_POINTS = 2000
-BATCH = 250
 LOOKED_AT = 1000
 """Number of held-out examples that determine which latent units are active."""
-
-
-class Drawn(NamedTuple):
-    """Examples of a model and a picture of them.
-
-    Args:
-        examples: images in [-1, 1], or points.
-        picture: ``uint8 (3, h, w)``.
-    """
-
-    examples: Tensor
-    picture: Tensor
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="sample", version_base="1.3")
@@ -75,8 +65,12 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     drawn = KINDS[cfg.kind](subject, cfg)
     output.mkdir(parents=True, exist_ok=True)
     files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
-    np.savez_compressed(files["array"], **_at_rest(drawn.examples))  # type: ignore[arg-type]
+    name = "images" if drawn.examples.ndim == 4 else "points"
+    np.savez_compressed(files["array"], **{name: at_rest(drawn.examples)})  # type: ignore[arg-type]
     Image.fromarray(drawn.picture.permute(1, 2, 0).contiguous().numpy()).save(files["picture"])
+    if drawn.frames is not None:
+        files["movie"] = output / f"{cfg.kind}.gif"
+        write_gif(files["movie"], drawn.frames)
     result = {
         "source": cfg.source,
         "kind": cfg.kind,
@@ -84,11 +78,12 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "seed": cfg.seed,
         "weights": subject.weights,
         "images_seen": subject.images_seen,
+        **drawn.facts,
         **{name: str(path.absolute()) for name, path in files.items()},
         "output": str(output.absolute()),
     }
     write_json(output / "result.json", result)
-    print(f"{result['n']} examples: {result['array']}\n{cfg.kind}: {result['picture']}")
+    print(f"{result['n']} examples: {result['array']}\n{cfg.kind}: {result.get('movie', result['picture'])}")
     return result
 
 
@@ -103,7 +98,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
-    prior, rows = subject.model.prior, _rows(subject, cfg)
+    prior, rows = subject.model.prior, whole_rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
@@ -115,7 +110,7 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
     The most active coordinates come first if the model has an encoder.
     """
-    prior, rows = subject.model.prior, _rows(subject, cfg)
+    prior, rows = subject.model.prior, whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
     coordinates = _by_activity(subject)[:rows]
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
@@ -129,13 +124,33 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     return Drawn(examples, pictures.labelled(labelled))
 
 
+def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
+    """Move a latent along the directions that the first layer answers most, one a row, the strongest first.
+
+    Raises:
+        ConfigError: the network has no fully connected layer that takes the latents alone.
+    """
+    model, rows = subject.model, whole_rows(subject, cfg)
+    layers = [m for m in model.part(model.decoding).modules() if isinstance(m, nn.Linear)]
+    first = next((layer for layer in layers if layer.in_features == model.prior.dim), None)
+    if first is None:
+        raise ConfigError(f"kind=directions: no linear layer of {cfg.source} takes the latents; write --kind traversal")
+    found = strongest_directions(first.weight.cpu())[:rows]
+    start = model.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    steps = torch.linspace(-model.prior.reach, model.prior.reach, cfg.columns)
+    z = start + steps[None, :, None] * found[:, None, :]
+    labels = model.draw_labels(1, cfg.seed)
+    every = labels if labels is None else labels.expand(len(found))
+    return _decoded(subject, z.flatten(0, 1), cfg.columns, every)
+
+
 def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Show held-out images above their reconstructions; the array holds the reconstructions.
 
     Raises:
         ConfigError: the model has no encoder, or its data are points.
     """
-    _require_images(subject, cfg)
+    require_images(subject, cfg)
     if not isinstance(subject.model, Reconstructs):
         raise ConfigError(f"kind=reconstruction needs an encoder, and {cfg.source} has none; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
@@ -144,7 +159,16 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 
 KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyType(
-    {"grid": draw, "interpolation": interpolate, "traversal": traverse, "reconstruction": reconstruct}
+    {
+        "grid": draw,
+        "interpolation": interpolate,
+        "traversal": traverse,
+        "reconstruction": reconstruct,
+        "directions": follow_directions,
+        "walk": walk,
+        "training": training,
+        **dict.fromkeys(CORRUPTIONS, restore),
+    }
 )
 
 
@@ -154,18 +178,6 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | No
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
 
 
-def _rows(subject: ModelSubject, cfg: DictConfig) -> int:
-    _require_images(subject, cfg)
-    if cfg.columns < 2 or cfg.n < cfg.columns:
-        raise ConfigError(f"kind={cfg.kind}: columns={cfg.columns} must be at least 2, and n={cfg.n} at least as many")
-    return cfg.n // cfg.columns
-
-
-def _require_images(subject: ModelSubject, cfg: DictConfig) -> None:
-    if len(subject.shape) != 3:
-        raise ConfigError(f"kind={cfg.kind} shows images, but {cfg.source} makes points; write --kind grid")
-
-
 def _by_activity(subject: ModelSubject) -> list[int]:
     """Indices of the latent coordinates; for a VAE the most active first."""
     model = subject.model
@@ -173,14 +185,6 @@ def _by_activity(subject: ModelSubject) -> list[int]:
         return list(range(model.prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()
-
-
-def _at_rest(examples: Tensor) -> dict[str, np.ndarray]:
-    """Convert examples to the arrays that ``ganvas score`` and ``data=npz`` read: channels last, no axis for grey."""
-    if examples.ndim != 4:
-        return {"points": examples.numpy()}
-    images = to_uint8(examples).permute(0, 2, 3, 1).numpy()
-    return {"images": images[..., 0] if images.shape[-1] == 1 else images}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from rich.console import Console
 from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, build_as, closest, require_counts
 from ganvas.data.seeding import require_seed
+from ganvas.data.sources.scored import Fit
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
@@ -62,8 +63,9 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         require_seed("seed", cfg.seed)
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
-        subject = _subject(cfg, device)
-        reference = find_reference(cfg, subject, fit_of_reference(cfg, subject))
+        fit = asked_fit(cfg)
+        subject = _subject(cfg, device, fit)
+        reference = find_reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
         extractor = _extractor(cfg, subject, reference, device)
         if subject is None:
             return export_only(cfg, reference, extractor, output)
@@ -90,11 +92,11 @@ def _check_names(names: list[str] | None) -> None:
         raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
 
 
-def _subject(cfg: DictConfig, device: torch.device) -> Subject | None:
+def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject | None:
     """Open the source; None if only the reference is exported."""
     if cfg.source is None and cfg.export_reference:
         return None
-    return open_subject(cfg.source, device, cfg.trust, asked_fit(cfg))
+    return open_subject(cfg.source, device, cfg.trust, fit)
 
 
 def _extractor(

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import hydra.utils
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException, ValidationError
 
 from ganvas.config.arguments import unfit
+from ganvas.nested import leaves
 
 T = TypeVar("T")
 _UNFOUND = "Error loading"
@@ -86,6 +87,7 @@ def check(cfg: DictConfig) -> None:
             f"{' and '.join(offered)}; write network=mlp, which offers all four"
         )
     require_resolvable(cfg)
+    _require_whole_numbers_of_torch(cfg)
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")
@@ -124,16 +126,31 @@ def require_resolvable(cfg: DictConfig) -> None:
         raise ConfigError(message) from error
 
 
+def _require_whole_numbers_of_torch(cfg: DictConfig) -> None:
+    """Refuse a whole number that does not fit into 64 bits: torch's error for it names no key."""
+    written: Any = OmegaConf.to_container(cfg, resolve=False)  # so that the key is the one that was given
+    for key, value in leaves(written):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ConfigError(f"{key}={value}: expected a whole number of at most 64 bits")
+
+
 def _broken(cfg: DictConfig) -> Iterator[tuple[str, OmegaConfBaseException]]:
     """Yield a message and the error of each interpolation that cannot be resolved."""
     for node, key in _interpolations(cfg):
         try:
-            node[key]
+            _require_list(node, key)
         except InterpolationToMissingValueError:
             continue  # what it points to has no value yet, which is another fault
         except OmegaConfBaseException as error:
             written = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
             yield f"{node._get_full_key(key)}={written}: {first_line(error)}", error
+
+
+def _require_list(node: DictConfig, key: Any) -> None:
+    """Resolve an interpolation; OmegaConf does not compare what stands in the place of a list."""
+    found = node[key]
+    if isinstance(node._get_node(key), ListConfig) and not (found is None or OmegaConf.is_list(found)):
+        raise ValidationError(f"expected a list, got {found!r}; write [{found}]")
 
 
 def _is_own(message: str) -> bool:

@@ -48,6 +48,7 @@ SCHEMAS: Final = {
     "train": schema.Train,
     "score": schema.ScoreCommand,
     "sample": schema.SampleCommand,
+    "export": schema.ExportCommand,
     "rerun": schema.RerunCommand,
     "report": schema.ReportCommand,
     "reproduce": schema.ReproduceCommand,

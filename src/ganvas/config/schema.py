@@ -163,6 +163,18 @@ class OutputPaths:
 
 
 @dataclass
+class Restore:
+    """How ``ganvas sample`` corrupts and restores images."""
+
+    steps: int = MISSING
+    lr: float = MISSING
+    starts: int = MISSING
+    hole: float = MISSING
+    noise: float = MISSING
+    factor: int = MISSING
+
+
+@dataclass
 class SampleCommand:
     """Root of ``ganvas sample``."""
 
@@ -173,6 +185,20 @@ class SampleCommand:
     seed: int = MISSING
     columns: int = MISSING
     device: str | None = None
+    restore: Restore = field(default_factory=Restore)
+    paths: OutputPaths = field(default_factory=OutputPaths)
+
+
+@dataclass
+class ExportCommand:
+    """Root of ``ganvas export``."""
+
+    source: str | None = None
+    trust: list[str] = field(default_factory=list)
+    license: str | None = None
+    register: str | None = None
+    experiment: str = MISSING
+    push: str | None = None
     paths: OutputPaths = field(default_factory=OutputPaths)
 
 

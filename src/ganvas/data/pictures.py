@@ -72,6 +72,30 @@ def labelled(rows: Sequence[tuple[str, UInt8[Tensor, "3 _ _"]]]) -> UInt8[Tensor
     return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
 
 
+def captioned(
+    columns: Sequence[Float[Tensor, "n c h w"]], captions: Sequence[str], groups: int
+) -> UInt8[Tensor, "c2 h2 w2"]:
+    """Arrange groups of images: each row of a group has one image of each column, and its caption behind them.
+
+    Args:
+        columns: images in [-1, 1], as many in each column.
+        captions: a short text for each row of a group, at most two lines.
+        groups: number of groups side by side.
+    """
+    blank = torch.full_like(columns[0], -1)
+    cells = torch.stack([*(column.cpu() for column in columns), blank.cpu()], 1).flatten(0, 1)
+    drawn = grid(cells, groups * (len(columns) + 1))
+    image = Image.fromarray(drawn.permute(1, 2, 0).contiguous().numpy())
+    across = min(groups * (len(columns) + 1), len(cells))
+    width, height = (image.width - 2) // across, (image.height - 2) // -(-len(cells) // across)
+    pen = ImageDraw.Draw(image)
+    for number, caption in enumerate(captions[: len(blank)]):
+        row, group = divmod(number, groups)
+        left = (group * (len(columns) + 1) + len(columns)) * width
+        pen.multiline_text((left + 4, row * height + 4), caption, fill="white", font_size=max(8, width // 5))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
 def scatter(points: Float[Tensor, "n 2"], data: Float[Tensor, "m 2"]) -> UInt8[Tensor, "3 h w"]:
     """Plot points over those of the data, on the scale of the data; the title counts points outside.
 

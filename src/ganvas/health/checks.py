@@ -30,6 +30,10 @@ CLASS_KL: Final = 0.1
 ACTIVE_SHARE: Final = 0.05
 """Smallest share of active latents (ours): well below 38% (19 of 50), a healthy VAE in Burda et al. 2016, table 1."""
 
+LARGEST_EPSILON: Final = 10.0
+"""Largest epsilon with a meaningful, if weak, guarantee (Ponomareva et al. 2023, section 5.2.1, tier 2,
+https://arxiv.org/abs/2303.00654)."""
+
 
 def finite(series: Mapping[str, Float[Tensor, " t"]]) -> Finding:
     """Count logged values that are NaN or infinite.
@@ -184,4 +188,28 @@ def _authentic(share: Share) -> Finding:
         f"{share.fake:.2%} of the samples are authentic, {share.held_out:.2%} of the held-out images; as many fresh "
         f"images would show {low:.2%} to {high:.2%}.",
         "Samples are closer to a training image than its nearest other training image: look at the suspicious pairs.",
+    )
+
+
+def privacy(epsilon: float, delta: float, noise: float, updates: int, share: float) -> Finding:
+    """Judge how much the private updates may have told of a single training example.
+
+    Args:
+        epsilon: privacy loss, nats.
+        delta: probability that the bound does not hold.
+        noise: standard deviation of the noise, in units of the largest gradient of an example.
+        updates: number of updates.
+        share: share of the training examples in a batch.
+
+    Returns:
+        ``privacy``: epsilon.
+    """
+    return Finding.of(
+        "privacy",
+        epsilon,
+        epsilon <= LARGEST_EPSILON,
+        f"({epsilon:.3g}, {delta:g})-differentially private after {updates:,} updates of the critic with noise "
+        f"{noise:g} and {share:.2%} of the training examples in each, accounted as independent draws; at most "
+        f"{LARGEST_EPSILON:g} is expected.",
+        "The guarantee is hardly one: add noise, use smaller batches, or train for fewer images.",
     )

@@ -47,6 +47,26 @@ class GradientNorms(Evidence):
 
 @final
 @dataclass(frozen=True, eq=False)
+class PrivacyLoss(Evidence):
+    r"""Differential privacy of the updates so far.
+
+    Args:
+        epsilon: :math:`\varepsilon`, nats.
+        delta: :math:`\delta`.
+        noise: standard deviation of the noise, in units of the largest gradient of an example.
+        updates: number of private updates.
+        share: share of the training examples in a batch.
+    """
+
+    epsilon: float
+    delta: float
+    noise: float
+    updates: int
+    share: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class DiscriminatorLoss(Evidence):
     """Loss and scores of the discriminator at the last logged updates.
 

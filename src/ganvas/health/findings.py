@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganvas.extractors.features import Features
 from ganvas.health.adversarial import critic_gap, critic_gradient, discriminator_saturation
-from ganvas.health.checks import class_coverage, finite, gradient_norms, memorisation, posterior_collapse
+from ganvas.health.checks import class_coverage, finite, gradient_norms, memorisation, posterior_collapse, privacy
 from ganvas.health.evidence import (
     CriticScores,
     DiscriminatorLoss,
@@ -21,6 +21,7 @@ from ganvas.health.evidence import (
     InputGradients,
     Logged,
     Posterior,
+    PrivacyLoss,
 )
 from ganvas.health.finding import Finding
 from ganvas.latents.activity import LatentActivity, latent_activity
@@ -36,8 +37,11 @@ IN_TRAINING: Final = (
     "critic_gap",
     "critic_gradient",
     "active_units",
+    "privacy",
 )
 """Names of all findings that can be made during training."""
+HEALTH_TAG: Final = "ganvas.health."
+"""Beginning of the tags that hold the state of each finding."""
 
 
 @singledispatch
@@ -78,6 +82,11 @@ def _(evidence: InputGradients) -> Finding:
 @finding_on.register
 def _(evidence: Posterior) -> Finding:
     return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)]))
+
+
+@finding_on.register
+def _(evidence: PrivacyLoss) -> Finding:
+    return privacy(evidence.epsilon, evidence.delta, evidence.noise, evidence.updates, evidence.share)
 
 
 @singledispatch
@@ -142,4 +151,4 @@ def health_metrics(findings: Iterable[Finding]) -> dict[str, float]:
 
 def health_tags(findings: Iterable[Finding]) -> dict[str, str]:
     """States (``ok`` or ``warn``) of findings by tag ``ganvas.health.<name>``; the names must be distinct."""
-    return {f"ganvas.health.{v.name}": v.state for v in findings}
+    return {f"{HEALTH_TAG}{v.name}": v.state for v in findings}

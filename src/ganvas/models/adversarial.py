@@ -22,10 +22,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from ganvas.health.evidence import InputGradients
+from ganvas.health.evidence import InputGradients, PrivacyLoss
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import frozen
 from ganvas.models.parts import require_part
+from ganvas.models.private import PrivateGradients, private_part
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint
@@ -61,6 +62,7 @@ class Adversarial(Model):
     # Each is an nn.Module and a Generator or Critic; Python has no type for the intersection of both.
     generator: Any
     critic: Any
+    decoding: ClassVar[str] = "generator"
     players: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
     def __init__(
@@ -88,6 +90,8 @@ class Adversarial(Model):
         self.objective = objective
         self.constraint = constraint
         self._stated = {"objective": objective, "constraint": constraint}
+        self._private = private_part(parts["critic"], objective, constraint, gradient_clip)
+        self._gradients: PrivateGradients | None = None
         self.n_critic = n_critic
         self.simultaneous = simultaneous
         self._make_optimizer = optimizer
@@ -132,12 +136,31 @@ class Adversarial(Model):
         return lambda x: self.call(self.critic, x, y)
 
     def _update_critic(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        private = self._private_gradients()
+        if private is not None:
+            private.watch()
         terms = self.objective.critic_terms(score(real), score(fake))
         penalty = self.constraint.penalty(score, real, fake, self.updates)
-        self.update("critic", terms.total if penalty is None else terms.total + penalty)
+        loss = terms.total if penalty is None else terms.total + penalty
+        self.update("critic", loss, None if private is None else private.replace)
         self.constraint.project(self.critic)
         named = {f"critic/{name}": value for name, value in terms.named().items()}
         return named if penalty is None else named | {"critic/penalty": penalty.detach()}
+
+    def _private_gradients(self) -> PrivateGradients | None:
+        """Return what makes the critic's gradients private; None if the constraint does not ask for it."""
+        if self._private is not None and self._gradients is None:  # now that the critic is on its device
+            scale = self._loss_scale()
+            self._gradients = PrivateGradients(self.critic, self._private, self.trainer.world_size, scale)
+        return self._gradients
+
+    def _privacy(self) -> tuple[PrivacyLoss, ...]:
+        """Compute what the updates so far may have told of a single training example; empty without privacy."""
+        if self._private is None or not self.updates or not self.n_train:
+            return ()
+        share = min(1.0, self.images_seen / self.updates / self.n_train)
+        epsilon = self._private.epsilon(self.updates, share)
+        return (PrivacyLoss(epsilon, self._private.delta, self._private.noise, self.updates, share),)
 
     def _update_generator(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         with frozen(self.critic):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.modes import evaluating
+from ganvas.models.parts import common_classes
 from ganvas.models.resumable import Resumable
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
@@ -47,6 +48,8 @@ class Model(Resumable, ABC):
 
     headline: ClassVar[tuple[str, ...]]
     """The two or three terms to watch."""
+    decoding: ClassVar[str]
+    """Name of the network that :meth:`decode` runs."""
     label_marginal: Tensor
     players: ClassVar[tuple[str, ...]]
     """Names of the players; each has one optimiser, in the order of :meth:`configure_optimizers`."""
@@ -73,7 +76,7 @@ class Model(Resumable, ABC):
         self.gradient_clip = gradient_clip
         self.scheduled = Scheduled({**schedules, "optimizer": {"lr": schedule, **schedules.get("optimizer", {})}})
         self.n_train = 0
-        self.classes = _classes(parts)
+        self.classes = common_classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
         self._before_clipping: dict[str, Tensor] = {}
@@ -143,8 +146,8 @@ class Model(Resumable, ABC):
         for name, average in self._averages():
             average.update(getattr(self, name), images, self.images_seen)
 
-    def update(self, player: str, loss: Float[Tensor, ""]) -> None:
-        """Step a player's optimiser down ``loss``; the gradient is clipped to ``gradient_clip``."""
+    def update(self, player: str, loss: Float[Tensor, ""], before_step: Callable[[], None] | None = None) -> None:
+        """Step a player's optimiser down ``loss``, its gradient clipped and then changed by ``before_step``."""
         optimizer = self._optimizer(player)
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -153,6 +156,8 @@ class Model(Resumable, ABC):
             bound = self.gradient_clip * self._loss_scale()
             norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
             self._before_clipping[player] = norm / self._loss_scale()
+        if before_step is not None:
+            before_step()
         optimizer.step()
 
     @property
@@ -286,14 +291,6 @@ class Model(Resumable, ABC):
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
-
-
-def _classes(parts: Mapping[str, nn.Module]) -> int | None:
-    """Number of classes that the conditional networks know; None without such a network."""
-    found = {name: part.classes for name, part in parts.items() if isinstance(part, Conditional)}
-    if len(set(found.values())) > 1:
-        raise ValueError(f"networks are conditional on different numbers of classes: {found}; give all the same")
-    return next(iter(found.values()), None)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

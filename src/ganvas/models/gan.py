@@ -61,7 +61,7 @@ class GAN(Adversarial):
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """Return the discriminator's recent loss, its chance level and, if the constraint has a target, gradients."""
-        gradients = self._input_gradients(train)
+        gradients = (*self._privacy(), *self._input_gradients(train))
         if "critic/total" not in history:
             return gradients
         loss, real, fake = (history[f"critic/{name}"][-RECENT:] for name in ("total", "real_score", "fake_score"))

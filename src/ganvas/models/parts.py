@@ -1,8 +1,12 @@
-"""A check of the networks that a model is built from."""
+"""Checks of the networks that a model is built from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import nn
+
+from ganvas.types import Conditional
 
 
 def require_part(name: str, part: object, *promised: str) -> None:
@@ -24,3 +28,18 @@ def require_part(name: str, part: object, *promised: str) -> None:
             f"{name}: {kind} lacks {' and '.join(lacking)}, which the model reads; set it in the constructor "
             f"({', '.join(promised)})"
         )
+
+
+def common_classes(parts: Mapping[str, nn.Module]) -> int | None:
+    """Number of classes that the conditional networks know; None without such a network.
+
+    Args:
+        parts: networks by name.
+
+    Raises:
+        ValueError: they know different numbers.
+    """
+    found = {name: part.classes for name, part in parts.items() if isinstance(part, Conditional)}
+    if len(set(found.values())) > 1:
+        raise ValueError(f"networks are conditional on different numbers of classes: {found}; give all the same")
+    return next(iter(found.values()), None)

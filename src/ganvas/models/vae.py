@@ -48,6 +48,7 @@ class VAE(Model):
     """
 
     headline = ("elbo", "reconstruction", "kl")
+    decoding: ClassVar[str] = "decoder"
     players: ClassVar[tuple[str, ...]] = ("vae",)
     # Each is an nn.Module and an Encoder or Decoder; Python has no type for the intersection of both.
     encoder: Any

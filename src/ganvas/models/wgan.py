@@ -57,7 +57,7 @@ class WGAN(Adversarial):
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """Return the critic's scores of training, held-out and generated examples and, if penalised, gradient norms."""
-        gradients = self._input_gradients(train)
+        gradients = (*self._privacy(), *self._input_gradients(train))
         if held_out is None:
             return gradients
         scores = (self._scores(train.x, train.y), self._scores(held_out.x, held_out.y))

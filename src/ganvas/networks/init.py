@@ -64,10 +64,20 @@ def initialise(network: nn.Module, init: Initialiser) -> None:
     Args:
         network: network whose weights are changed in place.
         init: initialiser that fills one weight in place.
+
+    Raises:
+        ValueError: the initialiser cannot draw with its numbers, for example an infinite gain.
     """
     for layer in network.modules():
         if isinstance(layer, LINEAR_MAPS):
-            init(layer.weight)
+            try:
+                init(layer.weight)
+            except RuntimeError as error:  # of torch's generator
+                numbers = getattr(init, "keywords", {})
+                said = ", ".join(f"{name}={value}" for name, value in numbers.items())
+                raise ValueError(
+                    f"init: {said}: the weights cannot be drawn ({error}); write finite numbers"
+                ) from error
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

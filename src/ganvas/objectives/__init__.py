@@ -15,6 +15,7 @@ from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.iwae import IWAE
 from ganvas.objectives.constraints.base import Constraint, CriticSlopes, Penalty, Projection, Reparametrisation
+from ganvas.objectives.constraints.dp_sgd import DPSGD, PrivacyError
 from ganvas.objectives.constraints.dragan import Dragan
 from ganvas.objectives.constraints.gradient_penalty import GradientPenalty
 from ganvas.objectives.constraints.r1 import R1, R2
@@ -29,6 +30,7 @@ from ganvas.objectives.likelihoods.gaussian import Gaussian
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
 
 __all__ = [
+    "DPSGD",
     "ELBO",
     "IWAE",
     "R1",
@@ -54,6 +56,7 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Penalty",
+    "PrivacyError",
     "Projection",
     "Relativistic",
     "Reparametrisation",

@@ -17,6 +17,7 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from ganvas.health.findings import HEALTH_TAG
 from ganvas.sweeps.overrides import decides, join_overrides, split_overrides, swept
 from ganvas.tracking.hierarchy import (
     CONFIGURATION,
@@ -36,7 +37,6 @@ _WHOLE = re.compile(r"\s*-?\d{1,18}\s*")
 PARAM = "param/"
 SCORE = "score/"
 _KEPT = (SCORE, "best/", "selection/", "gap/", "cost/", "val/")
-_HEALTH = "ganvas.health."
 _OUTCOMES = {"FINISHED": "finished", "KILLED": "interrupted", "RUNNING": "running", "SCHEDULED": "running"}
 
 
@@ -193,7 +193,9 @@ def _protocols(tags: dict[str, str]) -> dict[str, str]:
 
 def _warnings(tags: dict[str, str]) -> tuple[str, ...]:
     """Return the names of the health checks that warn."""
-    return tuple(sorted(key.removeprefix(_HEALTH) for key in tags if key.startswith(_HEALTH) and tags[key] == "warn"))
+    return tuple(
+        sorted(key.removeprefix(HEALTH_TAG) for key in tags if key.startswith(HEALTH_TAG) and tags[key] == "warn")
+    )
 
 
 def _one_row_a_seed(table: pd.DataFrame) -> pd.DataFrame:

@@ -115,7 +115,8 @@ def result_of_ended(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[
         result = json.loads((job.output / "result.json").read_bytes())
     except (OSError, ValueError):
         return None
-    return result if (result["run_id"], result["images_seen"]) == (resumed.run_id, resumed.images_seen) else None
+    written = (result.get("run_id"), result.get("images_seen")) if isinstance(result, dict) else None
+    return result if written == (resumed.run_id, resumed.images_seen) else None  # else of another command
 
 
 def origin_of(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]:

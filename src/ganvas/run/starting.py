@@ -19,7 +19,7 @@ from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
-from ganvas.storage.checkpoints import read
+from ganvas.storage.exported import read_model
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import StartsAtMarginals
 
@@ -82,7 +82,7 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
         return
     if not cfg.init_from.strip():
         raise ConfigError("init_from is empty; write a checkpoint or a run id")
-    state = read(checkpoint_path(cfg.init_from, "init_from"))["state_dict"]
+    state = read_model(checkpoint_path(cfg.init_from, "init_from"))["state_dict"]
     try:
         load_parts(model.networks, state, cfg.init_parts)
     except ValueError as error:

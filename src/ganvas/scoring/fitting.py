@@ -39,23 +39,24 @@ def asked_fit(cfg: DictConfig) -> Fit | None:
     return Fit(size, cfg.resize or _shipped())
 
 
-def fit_of_reference(cfg: DictConfig, subject: Subject | None) -> Fit | None:
+def fit_of_reference(resize: str | None, asked: Fit | None, subject: Subject | None) -> Fit | None:
     """Choose the size of a reference folder: the one asked for, else that of the folder the run was trained on.
 
     Args:
-        cfg: the config, composed from ``conf/score.yaml``.
+        resize: name of the rule that was asked for; None leaves the choice open.
+        asked: what :func:`asked_fit` returned.
         subject: what is scored; None if the reference is only exported.
 
     Raises:
         ConfigError: ``resize`` is given without a ``size``, and the run has none.
     """
-    asked, own = asked_fit(cfg), _of_run(subject)
+    own = _of_run(subject)
     if own is None:
-        if cfg.resize is not None and asked is None:
-            raise ConfigError(f"resize={cfg.resize}: says how to resize but not to which size; add size=64")
+        if resize is not None and asked is None:
+            raise ConfigError(f"resize={resize}: says how to resize but not to which size; add size=64")
         return asked
     size = own.size if asked is None else asked.size
-    return Fit(size, cfg.resize or own.resize, own.channels)
+    return Fit(size, resize or own.resize, own.channels)
 
 
 def _of_run(subject: Subject | None) -> Fit | None:

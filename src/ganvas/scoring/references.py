@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from ganvas.config import ConfigError, build, choices, closest, compose
+from ganvas.config import ConfigError, build_as, choices, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples, require_file
 from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.scored import Fit, read_folder
@@ -91,7 +91,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = N
     """
     if cfg.reference in data_sets() or (cfg.reference in NEED_PATH and "path" in cfg.data):
         described = _described(cfg)
-        return _of(build(described.data), cfg.split, described)
+        return _of(build_as(Source, described.data), cfg.split, described)
     if cfg.reference in NEED_PATH:
         raise ConfigError(
             f"reference={cfg.reference} needs data.path=PATH; or write reference=PATH for images as they are"

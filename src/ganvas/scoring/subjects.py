@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from omegaconf import DictConfig
@@ -20,7 +20,8 @@ from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.data.transforms import Transform
 from ganvas.models import Model
-from ganvas.storage.checkpoints import LAST, CheckpointError, read, read_origin
+from ganvas.storage.checkpoints import LAST, CheckpointError, read_origin
+from ganvas.storage.exported import is_exported, read_model
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import Shape, to_uint8
 
@@ -65,6 +66,7 @@ class ModelSubject(Subject):
         images_seen: number of training images seen by the model.
         config: the config of the training; None if it is not needed.
         run_id: id of the MLflow run, or None.
+        origin: where the checkpoint comes from, see :func:`~ganvas.storage.checkpoints.read_origin`.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class ModelSubject(Subject):
         images_seen: int,
         config: DictConfig | None = None,
         run_id: str | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name, self.model, self._open = name, model, data
+        self.name, self.model, self._open, self.origin = name, model, data, origin or {}
         self.images_seen, self.config, self.run_id = images_seen, config, run_id
         self.shape, self.weights = tuple(model.shape), model.weights
 
@@ -137,7 +140,7 @@ def open_subject(
     """Open the model or the images that ``source`` names.
 
     Args:
-        source: run id, checkpoint, folder with a checkpoint, folder of images, or array file.
+        source: run id, checkpoint, folder with a checkpoint, exported folder, folder of images, or array file.
         device: device on which a model is evaluated.
         trust: see :func:`open_model`.
         fit: size to which the images of a folder are brought; None leaves them as they are.
@@ -151,16 +154,16 @@ def open_subject(
     path = Path(source)
     if path.suffix in ARRAYS:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
-    if path.is_dir() and not (path / LAST).exists():
+    if path.is_dir() and not (path / LAST).exists() and not is_exported(path):
         return ImagesSubject(source, read_folder(path, fit))
     return open_model(source, device, trust)
 
 
 def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> ModelSubject:
-    """Build the model of a checkpoint; its data are opened when they are first asked for.
+    """Build the model of a checkpoint or of an exported folder; its data are opened when they are first asked for.
 
     Args:
-        source: run id, checkpoint, or folder with a checkpoint.
+        source: run id, checkpoint, folder with a checkpoint, or exported folder.
         device: device on which the model is evaluated.
         trust: packages whose parts the checkpoint may name besides those of ganvas; see
             :func:`~ganvas.config.recorded_config`.
@@ -169,18 +172,18 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
         CheckpointError: there is no checkpoint of ganvas, or its weights do not fit.
         ConfigError: the checkpoint holds no config, or one that names something that is not trusted.
     """
-    checkpoint = read(checkpoint_path(source))
+    checkpoint = read_model(checkpoint_path(source))
     config = recorded_config(checkpoint.get("config"), source, trust)
-    config = from_its_folder(config, read_origin(checkpoint)["folder"])
+    origin = read_origin(checkpoint)
+    config = from_its_folder(config, origin["folder"])
     model = build_as(Model, config.model)
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"{source}: its weights are not those of the model in its config: {error}") from error
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
-    return ModelSubject(
-        source, model.to(device), lambda: _data(config), checkpoint["images_seen"], config=config, run_id=run_id
-    )
+    seen = checkpoint["images_seen"]
+    return ModelSubject(source, model.to(device), lambda: _data(config), seen, config, run_id, origin)
 
 
 def _data(config: DictConfig) -> DataModule:

@@ -67,27 +67,19 @@ class SweepJob:
         study = Study(self.study, open_storage(self.storage), self.directions, pruner)
         number: int = cfg.tracking.trial
         trial_id = study.storage.get_trial_id_from_study_id_trial_number(study.optuna._study_id, number)
-        if (job := self._claimed(study, trial_id, cfg.seed)) is None:
-            return
-        with nullcontext() if Owner.me() == self.worker else beating(study.storage, {trial_id}):
-            is_first = cfg.seed == study.read(trial_id).seeds[0]
-            listeners = self._listeners(study, trial_id) if is_first else []
-            study.set_job(trial_id, cfg.seed, self._ended(cfg, job, listeners))
-
-    def _claimed(self, study: Study, trial_id: int, seed: int) -> Job | None:
-        """Record that the job runs here; None if it is done, or another worker holds its trial by now.
-
-        A job can wait in a cluster's queue for longer than its worker lives.
-        """
+        owner = Owner.me()
         with exclusively(study.storage, study.name):
             trial = study.read(trial_id)
-            job = trial.jobs.get(seed, Job())
+            job = trial.jobs.get(cfg.seed, Job())
+            # A job can wait in a cluster's queue for longer than its worker lives, and another worker does it then.
             if job.done or Owner.read(trial.attributes.get(OWNER)) != self.worker:
-                _logger.info("trial %d, seed %d: done, or taken over by another worker", trial.number, seed)
-                return None
-            job = replace(job, state="running", owner=Owner.me().as_dict())
-            study.set_job(trial_id, seed, job)
-            return job
+                _logger.info("trial %d, seed %d: done, or taken over by another worker", number, cfg.seed)
+                return
+            job = replace(job, state="running", owner=owner.as_dict())
+            study.set_job(trial_id, cfg.seed, job)
+        with nullcontext() if owner == self.worker else beating(study.storage, {trial_id}):
+            listeners = self._listeners(study, trial_id) if cfg.seed == trial.seeds[0] else []
+            study.set_job(trial_id, cfg.seed, self._ended(cfg, job, listeners))
 
     def _listeners(self, study: Study, trial_id: int) -> list[Listener]:
         found: list[Listener] = [PruneOnHealth(self.prune_on)] if self.prune_on else []

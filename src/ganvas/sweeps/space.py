@@ -196,7 +196,7 @@ def _seeds(override: Any, given: Any) -> tuple[int, ...]:
         is_list = override.is_sweep_override()
         values = list(override.sweep_string_iterator()) if is_list else [override.get_value_element_as_str()]
     else:
-        values = range(1, given + 1) if isinstance(given, int) else (given or [1])  # type: ignore[assignment]
+        values = range(1, given + 1) if isinstance(given, int) else ([1] if given is None else given)  # type: ignore[assignment]
     try:
         seeds = tuple(dict.fromkeys(int(value) for value in values))
     except ValueError as error:

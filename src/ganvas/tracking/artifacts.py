@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, newest, read, read_origin
+from ganvas.storage.exported import is_exported
 from ganvas.tracking.store import StoreError, existing_store, impatient, tracking_uri
 
 OUTPUT_TAG = "ganvas.output"
@@ -21,8 +22,9 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
     """Find the checkpoint of ``source``, and download it from the store if ``source`` is a run.
 
     Args:
-        source: path of a checkpoint, of a folder that holds ``last.ckpt``, an MLflow run id (its ``last.ckpt`` in the
-            store, else the newest checkpoint in its output folder), or ``RUN_ID/best.ckpt``.
+        source: path of a checkpoint, of a folder that holds ``last.ckpt``, of an exported folder (which is returned
+            itself), an MLflow run id (its ``last.ckpt`` in the store, else the newest checkpoint in its output
+            folder), or ``RUN_ID/best.ckpt``.
         key: the argument that gave it, for the message.
 
     Raises:
@@ -30,7 +32,7 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
     """
     path = Path(source)
     if path.exists():
-        return path / LAST if path.is_dir() else path
+        return path / LAST if path.is_dir() and not is_exported(path) else path
     run_id, _, name = source.partition("/")
     try:
         return _download(run_id, name or LAST)

@@ -23,6 +23,8 @@ from ganvas.tracking.store import StoreError, open_store, tracking_uri, without_
 
 JOURNAL_TAG: Final = "ganvas.journal"
 """Name of the run's journal: a run is found by it that was created just before its process was killed."""
+_NO_RUN: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""Codes of the error for an id that no run has, and for a text that is no id."""
 _PICTURE = re.compile(r"images/(.+)\+step\+(-?\d+)\+timestamp\+")
 
 
@@ -109,7 +111,7 @@ def connect(journal: Journal, cursor: Cursor, entry: Mapping[str, Any]) -> Mlflo
                 journal.folder.parent.rmdir()
         if isinstance(error, StoreError):
             raise
-        if isinstance(error, MlflowException) and error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        if goes_on and isinstance(error, MlflowException) and error.error_code in _NO_RUN:
             raise NoSuchRunError(f"tracking.run_id={goes_on}: {tracking_uri()} has no such run") from error
         what = f"cannot go on with run {goes_on!r}" if goes_on else "cannot begin a run"
         raise StoreError(without_password(f"{what} in {tracking_uri()}: {one_line(error)}")) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ganvas.tracking.artifacts import download
+from ganvas.tracking.log_scores import FOLDER
 from ganvas.tracking.outcomes import reason
 from ganvas.tracking.store import StoreError, existing_store
 
@@ -63,7 +65,7 @@ def recorded(run_id: str) -> Recorded:
         config, provenance, result = (_text(client, run_id, file) for file in _FILES)
     except (MlflowException, OSError) as error:
         raise RecordError(
-            f"{run_id!r}: no run that came to its end in this store ({reason(error)}); "
+            f"run_id={run_id!r}: no run that came to its end in this store ({reason(error)}); "
             "give the id of a FINISHED run of ganvas train"
         ) from error
     tags = run.data.tags
@@ -75,6 +77,29 @@ def recorded(run_id: str) -> Recorded:
         choices={group: tags[f"ganvas.{group}"] for group in ("model", "data", "network")},
         overrides=tags["ganvas.overrides"].split(),
     )
+
+
+def told(run_id: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
+    """Read what the store tells of a run's results and costs; nothing if it cannot be asked or has no such run.
+
+    Args:
+        run_id: MLflow's id of a run, or empty.
+
+    Returns:
+        The content of ``result.json`` of the training and of the last ``ganvas score``, and the costs by key, as
+        ``cost/cpu_hours``; each empty if there is none.
+    """
+    try:
+        client = existing_store()
+        run = client.get_run(run_id)
+    except (StoreError, MlflowException):
+        return {}, {}, {}
+    results: list[dict[str, Any]] = [{}, {}]
+    for result, file in zip(results, ("result.json", f"{FOLDER}/result.json"), strict=True):
+        with suppress(MlflowException, OSError):
+            result.update(json.loads(_text(client, run_id, file)))
+    costs = {key: value for key, value in run.data.metrics.items() if key.startswith("cost/")}
+    return results[0], results[1], costs
 
 
 def course(run_id: str, key: str) -> tuple[list[int], list[float]]:

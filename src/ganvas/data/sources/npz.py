@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ganvas.data.hold_out import hold_out
 from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_file, require_shape
+from ganvas.types import to_uint8
 
 KEYS: Final = ("images", "arr_0", "x")
 LABELS: Final = "labels"
@@ -96,6 +97,21 @@ def read_images(path: Path) -> np.ndarray:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"path={path}: corrupt NumPy file ({error}); save it again.") from error
     return np.ascontiguousarray(array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2))
+
+
+def at_rest(examples: Tensor) -> np.ndarray:
+    """Convert a model's examples to an array that :func:`read_images` reads from a file.
+
+    Args:
+        examples: images in [-1, 1], or points.
+
+    Returns:
+        ``uint8`` images, channels last, and ``(n, h, w)`` for grey ones; points as they are.
+    """
+    if examples.ndim != 4:
+        return examples.numpy()
+    images = to_uint8(examples).permute(0, 2, 3, 1).numpy()
+    return images[..., 0] if images.shape[-1] == 1 else images
 
 
 def read_labels(path: Path, n: int) -> Int64[Tensor, " n"] | None:

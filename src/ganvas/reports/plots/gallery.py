@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import io
-import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from ganvas.reports.configuration import RankedConfiguration
+from ganvas.tracking.grids import grid_paths, read_grid
 
-KEY = "samples"
 MOST_STEPS = 3
 LARGEST = 320
 """Largest width of a grid, pixels."""
-_FILE = re.compile(r"images/(?P<key>.+?)[+%]step[+%](?P<step>\d+)[+%]timestamp[+%](?P<time>\d+)[+%].*\.png$")
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def gallery(client: MlflowClient, shown: Sequence[RankedConfiguration]) -> Galle
     """
     common = set.intersection(*(set(c.values) for c in shown)) if shown else set()
     picked = [(c, min(common) if common else min(c.values)) for c in shown]
-    files = [_files(client, _run_id(c, seed)) for c, seed in picked]
+    files = [grid_paths(client, _run_id(c, seed)) for c, seed in picked]
     drawn = [set(found) for found in files if found]
     steps = _spread(sorted(set.intersection(*drawn))) if drawn else []
     rows = [
@@ -74,13 +70,6 @@ def _run_id(configuration: RankedConfiguration, seed: int) -> str:
     return str(rows["run_id"][rows["seed"] == seed].iloc[0])
 
 
-def _files(client: MlflowClient, run_id: str) -> dict[int, str]:
-    """Path of the latest grid at each step."""
-    found = [(_FILE.match(entry.path), entry.path) for entry in client.list_artifacts(run_id, "images")]
-    ours = [(int(m["time"]), int(m["step"]), path) for m, path in found if m is not None and m["key"] == KEY]
-    return {step: path for _, step, path in sorted(ours)}
-
-
 def _spread(steps: Sequence[int]) -> list[int]:
     """Choose at most three steps: the first, the middle and the last."""
     if len(steps) <= MOST_STEPS:
@@ -91,9 +80,7 @@ def _spread(steps: Sequence[int]) -> list[int]:
 def _grid(client: MlflowClient, run_id: str, path: str | None) -> bytes | None:
     if path is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        # No other format: Pillow would give an EPS file to Ghostscript, which runs the program in it.
-        image = Image.open(Path(client.download_artifacts(run_id, path, folder)), formats=("PNG",)).copy()
+    image = read_grid(client, run_id, path)
     if image.width > LARGEST:
         image = image.resize((LARGEST, round(image.height * LARGEST / image.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
