@@ -15,7 +15,7 @@ GROUPS = {"model": "gan", "data": "mnist5k", "network": "mlp"}
         ({"optimizer.lr": "0.000961234567"}, 2, {}, "lr=9.612e-4 s2"),
         ({"model": "vae", "prior.dim": "20000"}, 0, GROUPS, "vae dim=2e4 s0 · mnist5k mlp"),
         ({"constraint.weight": "0.1", "augment.weight": "10"}, None, {}, "constraint.weight=0.1 augment.weight=10"),
-        ({"experiment": "demo_gan"}, 3, GROUPS, "experiment=demo_gan s3 · gan mnist5k mlp"),
+        ({"experiment": "demo_gan"}, 3, GROUPS, "demo_gan s3 · gan mnist5k mlp"),
     ],
 )
 def test_a_name_begins_with_the_difference(values, seed, choices, expected):

@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
+_WORDS: Final = (*GROUPS, "experiment")
+"""Keys whose values say in a name what they are."""
 _PARTS: Final = ("objective", "constraint", "likelihood", "prior", "optimizer", "schedule")
 """Config groups that the model may use."""
 _MADE_BY: Final = ("transform", "extractor", "augment", "experiment")
@@ -82,7 +84,7 @@ def short_name(values: Mapping[str, str], seed: int | None, choices: Mapping[str
     """
     lasts = Counter(key.rpartition(".")[2] for key in values)
     words = [
-        _short(value) if key in GROUPS else f"{_last(key, lasts)}={_short(value)}" for key, value in values.items()
+        _short(value) if key in _WORDS else f"{_last(key, lasts)}={_short(value)}" for key, value in values.items()
     ]
     seeds = [] if seed is None else [f"s{seed}"]
     end = [choices[group] for group in GROUPS if group in choices and group not in values]
