@@ -61,9 +61,12 @@ def test_addresses_of_a_run_leave_out_other_studies_and_open_training_runs():
     for study in ("mine", "ours/2"):
         for view in views.study_views(study, {"score/mnist/fd": "minimize"}, ["optimizer.lr"]):
             views.keep(client, experiment, view.tag, view.value())
+    best = views.best_view("score/mnist/fd", True, [])
+    views.keep(client, experiment, best.tag, best.value())
     run = client.create_run(experiment).info.run_id
     found = addresses.of_run(run, "mine")
-    assert found.keys() == {"Configurations", "Unhealthy", "Study mine", "Study mine: configurations"}
+    assert list(found)[0] == best.name
+    assert found.keys() == {best.name, "Configurations", "Unhealthy", "Study mine", "Study mine: configurations"}
     wanted = (
         f"{addresses.LOCAL}/#/experiments/{experiment}/runs?viewStateShareKey=study-mine&workflowType=machine_learning"
     )

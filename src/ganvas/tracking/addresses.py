@@ -31,9 +31,7 @@ def of_last_experiment(server: str) -> dict[str, str]:
     experiment = _used_last(existing_store())
     if experiment is None:
         return {}
-    found = _views(experiment, server)
-    names = sorted(found, key=lambda name: not name.startswith("Best by"))
-    return {f"all runs of {experiment.name}": _address(experiment, server)} | {name: found[name] for name in names}
+    return {f"all runs of {experiment.name}": _address(experiment, server)} | _views(experiment, server)
 
 
 def of_run(run_id: str, study: str) -> dict[str, str]:
@@ -61,12 +59,13 @@ def has_server() -> bool:
 
 
 def _views(experiment: Experiment, server: str) -> dict[str, str]:
+    """Addresses of the saved views, the best runs first."""
     found = {}
     for key, value in experiment.tags.items():
         if key.startswith(PREFIX) and (name := _name(value)):
             shared = f"viewStateShareKey={quote(key.removeprefix(PREFIX), safe='')}&"
             found[name] = _address(experiment, server, shared)
-    return found
+    return dict(sorted(found.items(), key=lambda view: not view[0].startswith("Best by")))
 
 
 def _name(value: str) -> str:
