@@ -49,10 +49,14 @@ def test_a_view_of_the_best_runs_filters_sorts_and_puts_the_losses_first():
     assert [r.info.run_id for r in client.search_runs([experiment], state["searchFilter"])] == [run.id]
     assert state["orderByKey"] == "metrics.`score/mnist/fd`" and state["orderByAsc"] is True
     assert state["orderByKey"] in state["selectedColumns"]
-    names = [section["name"] for section in state["compareRunSections"]]
+    sections = {section["name"]: section for section in state["compareRunSections"]}
+    names = list(sections)
     assert names.index("val/mnist") < names.index("train") < names.index("score/mnist") < names.index("best/mnist")
     pictures, *bars = state["compareRunCharts"]
     assert pictures["imageKeys"] == ["samples"]
+    assert (
+        pictures["metricSectionId"] == sections["Model metrics"]["uuid"] and sections["Model metrics"]["columns"] == 1
+    )
     assert [card["metricKey"] for card in bars] == ["score/mnist/fd", "score/likelihood/elbo"]
 
 

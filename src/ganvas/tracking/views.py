@@ -136,10 +136,10 @@ def keep(client: MlflowClient, experiment_id: str, name: str, value: str) -> Non
 
 
 def _section(name: str, is_open: bool) -> Mapping[str, Any]:
-    """Pictures get a whole row, so that runs stand side by side in it."""
-    columns = {"columns": 1} if name == _PICTURES else {}
+    """Pictures get a whole row, so that runs stand side by side in it, high enough for square grids."""
+    size = {"columns": 1, "cardHeight": 440} if name == _PICTURES else {}
     own = {"uuid": _section_id(name), "name": name, "display": is_open}
-    return own | columns | {"isReordered": False, "deleted": False}
+    return own | size | {"isReordered": False, "deleted": False}
 
 
 def _section_id(name: str) -> str:
