@@ -26,8 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 PICTURES = os.environ.get("GANVAS_PICTURES") and Path(os.environ["GANVAS_PICTURES"]).absolute()
 EVERY = 40_000 if PICTURES else 1600
-DEMO = ["experiment=demo_gan,demo_wgan_gp,demo_vae", "grid.rows=4", "grid.columns=6", "tracking.system_metrics=false"]
+DEMO = ["experiment=demo_gan,demo_wgan_gp,demo_vae", "score.every=20000", *"grid.rows=4 grid.columns=6".split()]
 SMOKE = ["model=gan,wgan_gp,vae", *TINY, "budget.images=3200", "score.n=200"]
+HEALTHY = "healthy s3 · none"
 PATIENCE = 60_000
 CARD, SECTION = "experiment-view-compare-runs-card", "experiment-view-compare-runs-section-header"
 
@@ -39,16 +40,14 @@ def ui(tmp_path_factory, template):
     if browser is None:
         pytest.skip("no Chromium on the path")
     with project(tmp_path_factory.mktemp("ui"), template):
-        assert (
-            main(["train", "-m", "study=families", "seed=1", *(DEMO if PICTURES else SMOKE), f"grid.every={EVERY}"])
-            == 0
-        )
+        sweep = ["-m", "study=families", "seed=1", *(DEMO if PICTURES else SMOKE), f"grid.every={EVERY}"]
+        assert main(["train", *sweep]) == 0
         assert main(["train", "model=gan", "seed=2", *TINY]) == 0  # 640 images: it cannot be healthy
         client = MlflowClient(tracking_uri())
         experiment = client.get_experiment_by_name("ganvas").experiment_id
         runs = client.search_runs([experiment], f"tags.`{ROLE}` = '{RUN}'")
         (short,) = client.search_runs([experiment], "tags.`ganvas.seed` = '2'")
-        client.create_run(experiment, tags={ROLE: RUN, UNHEALTHY_TAG: ""}, run_name="healthy s3 · none")
+        client.create_run(experiment, tags={ROLE: RUN, UNHEALTHY_TAG: ""}, run_name=HEALTHY)
         command = [sys.executable, "-m", "ganvas", "ui", "--port", str(free_port()), "--no-browser"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
@@ -98,7 +97,7 @@ def picture(page, name):
         page.wait_for_timeout(2000)
         page.screenshot(path=path)
         small = Image.open(path).convert("RGB").resize((1200, 675), Image.Resampling.LANCZOS)
-        small.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+        small.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def names(page):
@@ -107,8 +106,11 @@ def names(page):
     return [text.strip() for text in links if "·" in text]
 
 
-def wait_for_runs(page, n):
-    page.get_by_text(f"{n} matching run", exact=False).wait_for()
+def search(page, text, n):
+    """Filter the table, and wait for the number of runs that it tells."""
+    page.get_by_test_id("search-box").fill(text)
+    page.get_by_test_id("search-box").press("Enter")
+    page.get_by_text(f"{n} matching run").wait_for()
 
 
 def test_the_best_run_of_all_and_of_a_family_stands_first(ui, page):
@@ -116,10 +118,7 @@ def test_the_best_run_of_all_and_of_a_family_stands_first(ui, page):
     best = sorted([*ui.runs, ui.short], key=lambda run: run.data.metrics["score/mnist/fd"])
     assert names(page) == [run.info.run_name for run in best]
     picture(page, "mlflow-best")
-    search = page.get_by_test_id("search-box")
-    search.fill(f"{search.input_value()} AND params.model = 'gan'")
-    search.press("Enter")
-    wait_for_runs(page, 2)
+    search(page, "metrics.`score/mnist/fd` > -1 AND params.model = 'gan'", 2)
     assert names(page) == [run.info.run_name for run in best if run.data.params["model"] == "gan"]
 
 
@@ -132,7 +131,8 @@ def test_curves_of_three_families_go_by_images_seen(ui, page):
         curve.get_by_text(f"{run.info.run_name} (val/mnist/fd)").wait_for(state="attached")
     lines = curve.locator(".js-plotly-plot").evaluate("plot => plot.data.map(line => [line.name, line.x])")
     ends = {name: max(x) for name, x in lines if x}
-    assert ends == {run.info.run_name: int(run.data.params["budget.images"]) for run in ui.runs}
+    budgets = {run.info.run_name: int(run.data.params["budget.images"]) for run in ui.runs}
+    assert ends == pytest.approx(budgets, rel=1e-3)  # a run ends with a whole batch
     picture(page, "mlflow-curves")
 
 
@@ -149,19 +149,22 @@ def test_samples_of_three_families_stand_side_by_side(ui, page):
     for step in (0, 2 * EVERY):
         field = samples.locator("input[type=number]")
         field.fill(str(step))
-        field.press("Tab")
+        field.blur()
         shown = samples.locator(f'img[src*="step%2B{step}%2B"]')
         shown.nth(2).wait_for()
         assert shown.count() == 3
         page.wait_for_function("shown => shown.every(one => one.naturalWidth > 0)", arg=shown.element_handles())
-    tops = {round(shown.nth(i).bounding_box()["y"]) for i in range(3)}
-    assert len(tops) == 1
+    boxes = [shown.nth(i).bounding_box() for i in range(3)]
+    assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] / 2 for box in boxes)
     picture(page, "mlflow-samples")
 
 
-def test_unhealthy_runs_are_listed_alone(ui, page):
+def test_unhealthy_runs_are_listed_alone_and_left_out(ui, page):
     opened(page, ui.addresses["Unhealthy"], ui.short.info.run_name)
-    unhealthy = {run.info.run_name for run in [*ui.runs, ui.short] if run.data.tags[UNHEALTHY_TAG]}
-    wait_for_runs(page, len(unhealthy))
-    assert sorted(names(page)) == sorted(unhealthy)
+    warned = {run.info.run_name: bool(run.data.tags[UNHEALTHY_TAG]) for run in [*ui.runs, ui.short]}
+    unhealthy = sorted(name for name in warned if warned[name])
+    assert sorted(names(page)) == unhealthy
     picture(page, "mlflow-unhealthy")
+    healthy = sorted([HEALTHY, *(name for name in warned if not warned[name])])
+    search(page, f"tags.`{UNHEALTHY_TAG}` = ''", len(healthy))
+    assert sorted(names(page)) == healthy
