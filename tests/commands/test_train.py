@@ -51,7 +51,7 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model):
     assert train(f"model={model}", "seed=0") == 0
     found = result()
     run, client = run_of(found["run_id"]), MlflowClient(tracking_uri())
-    assert run.info.status == "FINISHED" and run.info.run_name.startswith(f"{model} mnist5k mlp")
+    assert run.info.status == "FINISHED" and run.info.run_name == f"images=640 s0 · {model} mnist5k mlp"
     assert found["images_seen"] == 640
     assert {"score/mnist/fd", "score/mnist/is", "score/mnist/kid"} <= found["scores"].keys()
     assert ("score/likelihood/elbo" in found["scores"]) == (model == "vae")
@@ -60,6 +60,7 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model):
     tags = {key: run.data.tags[f"ganvas.protocol.{key}"] for key in found["scores"]}
     assert tags == found["fingerprints"] and len(set(tags.values())) == (4 if model == "vae" else 3)
     assert run.data.params["budget.images"] == "640" and run.data.params["seed"] == "0"
+    assert run.data.params["model"] == model and not any("_target_" in key for key in run.data.params)
     assert {i.tags[0].value for i in run.inputs.dataset_inputs} == {"train", "val", "test"}
     paths = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "provenance.json", "result.json", "checkpoints", "images"} <= paths

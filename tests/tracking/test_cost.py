@@ -26,7 +26,7 @@ class Book(Run):
     def params(self, flat):
         raise NotImplementedError
 
-    image = tags = text = artifact = dataset = persist = flush = params
+    image = tags = text = artifact = dataset = view = persist = flush = params
 
 
 def burn(seconds):

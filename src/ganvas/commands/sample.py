@@ -118,7 +118,10 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
     labels = subject.model.draw_labels(1, cfg.seed)
     every = labels if labels is None else labels.expand(len(coordinates))
-    return _decoded(subject, z.flatten(0, 1), cfg.columns, every)
+    examples = _decoded(subject, z.flatten(0, 1), cfg.columns, every).examples
+    shown = zip(coordinates[: SHOWN // cfg.columns or 1], examples.split(cfg.columns), strict=False)
+    labelled = [(f"z{coordinate}", pictures.grid(row, cfg.columns)) for coordinate, row in shown]
+    return Drawn(examples, pictures.labelled(labelled))
 
 
 def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:

@@ -36,6 +36,7 @@ class PrintTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the results in the ``result.json`` files of the study and its jobs; failed jobs are listed below."""
+        from ganvas.commands.addresses import print_views
         from ganvas.tracking.sync import NotDeliveredError, require_delivered  # loads MLflow
 
         folder, console = Path(config.hydra.sweep.dir), Console()
@@ -52,6 +53,7 @@ class PrintTable(Callback):
                 say(console, said)
         if groups:
             say_next_of_study(study, folder, console)
+        print_views(study["run_id"], console, study["study"])
         try:
             require_delivered(folder)
         except NotDeliveredError as error:  # Hydra makes a warning of every exception that a callback raises

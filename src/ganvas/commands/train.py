@@ -31,6 +31,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
     with uncollected():
         from rich.console import Console
 
+        from ganvas.commands.addresses import print_views
         from ganvas.commands.next_steps import say_next, stopped
         from ganvas.commands.table import print_run
         from ganvas.run.request import Job
@@ -51,6 +52,7 @@ def main(cfg: DictConfig) -> dict[str, Any]:
         console = Console()
         print_run(result, console)
         say_next(result, str(output) if cfg.tracking.offline else result["run_id"], console)
+        print_views(result["run_id"], console, cfg.study or "")
         require_delivered(output)
     return result
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -18,6 +18,10 @@ from ganvas.types import to_uint8
 
 _CELL = 64
 """Largest side of an image that was enlarged, in pixels; the factor is a whole number."""
+
+_FONT = 15
+_GAP = 6
+"""Height of a label, and space around it, in pixels."""
 
 
 def grid(images: Float[Tensor, "n c h w"], columns: int) -> UInt8[Tensor, "c2 h2 w2"]:
@@ -48,6 +52,24 @@ def pairs(
     """
     rows = zip(originals.cpu().split(columns), reconstructions.cpu().split(columns), strict=True)
     return grid(torch.cat([part for row in rows for part in row]), columns)
+
+
+def labelled(rows: Sequence[tuple[str, UInt8[Tensor, "3 _ _"]]]) -> UInt8[Tensor, "3 h w"]:
+    """Stack pictures, each with its label on the left.
+
+    Args:
+        rows: labels and pictures, at least one.
+    """
+    font = ImageFont.load_default(_FONT)
+    left = 2 * _GAP + max(round(font.getlength(label)) for label, _ in rows)
+    height = sum(picture.shape[1] + _GAP for _, picture in rows)
+    whole = Image.new("RGB", (left + max(picture.shape[2] for _, picture in rows), height), "white")
+    draw, top = ImageDraw.Draw(whole), 0
+    for label, picture in rows:
+        draw.text((_GAP, top + picture.shape[1] // 2), label, "black", font, anchor="lm")
+        whole.paste(Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()), (left, top))
+        top += picture.shape[1] + _GAP
+    return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
 
 
 def captioned(

@@ -17,19 +17,28 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
+from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.also import copied
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.copies import Original
 from ganvas.tracking.cost import booked
-from ganvas.tracking.hierarchy import CONFIGURATION_TAG, LABEL_TAG, PARENT_TAG, ROLE, RUN, SEED_TAG, STUDY_TAG
+from ganvas.tracking.hierarchy import (
+    COLOUR_TAG,
+    CONFIGURATION_TAG,
+    LABEL_TAG,
+    PARENT_TAG,
+    ROLE,
+    RUN,
+    SEED_TAG,
+    STUDY_TAG,
+    colour,
+)
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.provenance import config_hash, git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import open_store
 from ganvas.tracking.sync import deliver_dead, deliver_earlier, end_dead_runs
 
-GROUPS: Final = ("model", "data", "network")
-"""Config groups that begin the name of a run; each has a tag."""
 PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
 UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust", "tracking.also"}
@@ -55,7 +64,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Model, data and network, then every other override."""
+        """Model, data and network, then every other override: the name in ``result.json`` and in tables."""
         rest = [override for override in self.overrides if override.partition("=")[0] not in UNNAMED]
         return " ".join([*(self.choices[group] for group in GROUPS), *rest])
 
@@ -111,11 +120,12 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         if run_id is not None and resumed is not None:
             deliver_earlier(resumed[0], run_id, job.output)
         deliver_dead(job.output, but=run_id)
+    name = short_name(difference(job.overrides, cfg.tracking.label, UNNAMED), cfg.seed, job.choices)
     with (
         ExitStack() as copies,
         MlflowRun.start(
             cfg.tracking.experiment,
-            job.name,
+            name,
             tags,
             output=job.output,
             run_id=run_id,
@@ -125,8 +135,8 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         ) as mlflow_run,
     ):
         # The copies are closed after the record: an upload takes its time, and may fail.
-        run = copies.enter_context(_copied(mlflow_run, cfg, job, resumed))
-        run.params({key: value for key, value in flat(cfg).items() if key != "trust"})
+        run = copies.enter_context(_copied(mlflow_run, name, cfg, job, resumed))
+        run.params(params(cfg, job.choices, job.overrides))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
         if diff := git_state(Path.cwd()).get("diff"):
@@ -137,23 +147,6 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         run.flush()
         with booked(run, _gpus(cfg)):
             yield run
-
-
-def flat(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
-    """Flatten the config to values by dotted key; a node that only points to another node is left out.
-
-    Args:
-        cfg: a mapping node.
-        prefix: put before each key.
-    """
-    values: dict[str, Any] = {}
-    for key in map(str, cfg):
-        value, pointer = cfg[key], OmegaConf.is_interpolation(cfg, key)
-        if not isinstance(value, DictConfig):
-            values[f"{prefix}{key}"] = value
-        elif not pointer:
-            values |= flat(value, f"{prefix}{key}.")
-    return values
 
 
 def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
@@ -172,10 +165,12 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
     }
 
 
-def _copied(run: Run, cfg: DictConfig, job: Job, resumed: tuple[Path, int] | None) -> AbstractContextManager[Run]:
+def _copied(
+    run: Run, name: str, cfg: DictConfig, job: Job, resumed: tuple[Path, int] | None
+) -> AbstractContextManager[Run]:
     """Copy the run to the places that the config names."""
     seen = None if resumed is None else resumed[1]
-    original = Original(run.id, cfg.tracking.experiment, job.name, job.output, seen)
+    original = Original(run.id, cfg.tracking.experiment, name, job.output, seen)
     return copied(run, original, cfg.tracking.get("also", ()))
 
 
@@ -183,7 +178,8 @@ def _place(cfg: DictConfig) -> dict[str, Any]:
     """Tags that put a run of a sweep below its configuration; none for another run."""
     if cfg.tracking.parent is None:
         return {}
-    return {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}
+    place = {ROLE: RUN, PARENT_TAG: cfg.tracking.parent, LABEL_TAG: cfg.tracking.label or ""}
+    return place if cfg.tracking.trial is None else place | {COLOUR_TAG: colour(cfg.tracking.trial)}
 
 
 def _gpus(cfg: DictConfig) -> int:

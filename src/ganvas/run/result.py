@@ -13,15 +13,20 @@ from torch import Tensor
 from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name, health_metrics, health_tags
 from ganvas.metrics.base import Score
+from ganvas.metrics.registry import lower_is_better
 from ganvas.models import Model
 from ganvas.run.assembly import Watchers
 from ganvas.run.callbacks.selection import Candidate, Selection
+from ganvas.run.gallery import gallery
+from ganvas.run.note import note, sentence
 from ganvas.run.request import Job
 from ganvas.scoring.found import Found, values_and_intervals
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import BEST, LAST, CheckpointError, read
+from ganvas.tracking.hierarchy import NOTE_TAG, UNHEALTHY_TAG
 from ganvas.tracking.log_scores import protocol_tags
 from ganvas.tracking.run import Run
+from ganvas.tracking.views import best_view
 
 _logger = logging.getLogger("ganvas.tracking")
 
@@ -166,14 +171,15 @@ def assess(measure: Callable[[], Found], model: Model, watchers: Watchers) -> Ou
     return Outcome(scored, Chosen(selection, selection.best, best, scored.scores), "", findings)
 
 
-def conclude(run: Run, job: Job, model: Model, outcome: Outcome) -> dict[str, Any]:
-    """Log scores, findings, checkpoints and ``result.json``.
+def conclude(run: Run, job: Job, model: Model, outcome: Outcome, parent: str | None) -> dict[str, Any]:
+    """Log scores, findings, checkpoints, ``result.json``, a note and the gallery of pictures.
 
     Args:
         run: receives scores, findings and files.
         job: the request.
         model: the trained model.
         outcome: scores and findings.
+        parent: id of the configuration's run; None outside of sweeps.
 
     Returns:
         The content of ``result.json``.
@@ -191,6 +197,9 @@ def conclude(run: Run, job: Job, model: Model, outcome: Outcome) -> dict[str, An
     path = job.output / "result.json"
     write_json(path, result)
     run.artifact(path)
+    key = _ranking(outcome)
+    run.tags({NOTE_TAG: note(result, key, parent)})
+    run.text("index.html", gallery(job.output, job.name, sentence(result, key)))
     run.artifact(checkpoint, "checkpoints")
     if outcome.chosen is not None:
         run.artifact(job.output / BEST, "checkpoints")
@@ -202,6 +211,9 @@ def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
     run.metrics(_values(scored.scores) | health_metrics(outcome.findings), step=images_seen)
     run.tags(health_tags(outcome.findings))
     run.tags(protocol_tags(scored.fingerprints()))
+    run.tags({UNHEALTHY_TAG: ", ".join(finding.name for finding in outcome.findings if finding.state != "ok")})
+    if (key := _ranking(outcome)) is not None:
+        run.view(best_view(key, bool(lower_is_better(key)), scored.scores))
     if chosen is None:
         run.tags({"ganvas.selection": f"none: {outcome.none}"})
         return
@@ -216,6 +228,13 @@ def _log(run: Run, images_seen: int, outcome: Outcome) -> None:
             "ganvas.best_images_seen": chosen.best.images_seen,
         }
     )
+
+
+def _ranking(outcome: Outcome) -> str | None:
+    """Key of the score that runs are sorted by: the one that chose the checkpoint, else the first with a direction."""
+    if outcome.chosen is not None:
+        return outcome.chosen.selection.key
+    return next((key for key in outcome.scored.scores if lower_is_better(key) is not None), None)
 
 
 def _best(key: str) -> str:

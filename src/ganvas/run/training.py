@@ -86,7 +86,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
             return {}
         with keeping(run, job), naming_the_operation(bool(cfg.deterministic)), stages_shown(job.name):
             outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
-        return conclude(run, job, parts.model, outcome)
+        return conclude(run, job, parts.model, outcome, cfg.tracking.parent)
 
 
 def _content(parts: Parts) -> dict[str, str]:

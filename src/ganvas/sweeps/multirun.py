@@ -21,6 +21,8 @@ from ganvas.run.refusals import require_study_name
 from ganvas.run.request import configuration_hash
 from ganvas.storage.atomic import write_json
 from ganvas.sweeps import SweepError
+from ganvas.sweeps.composite import composites
+from ganvas.sweeps.finished import Finished
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.launchers import available_cores, parallel
@@ -81,7 +83,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         objectives = dict(zip(settings.objectives, settings.directions, strict=False))
         known = {"sampler": settings.sampler, "pruner": settings.pruner, "storage": without_password(url)}
         known |= {LOG_SCALE: ",".join(space.logarithmic())}
-        study_run = hierarchy.begin_study(objectives, known)
+        study_run = hierarchy.begin_study(objectives, known, space.keys())
     fixed = [*as_overrides({**space.fixed, "study": quoted(name)})]
 
     def configure(values: Mapping[str, str]) -> str:
@@ -112,7 +114,10 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     result = write_summary(study, settings, study_run, places.root)
     hierarchy.artifact(str(places.root / "result.json"))
     if not study.running():
-        hierarchy.end(study_run, "FINISHED")
+        trials = _latest(study)
+        for step, picture in composites(map(Finished.of, trials)):
+            hierarchy.picture("configurations", picture, step)
+        hierarchy.end_study(trials)
     require_a_finished_job(result)
     return result
 
@@ -231,19 +236,24 @@ def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -
     Returns:
         The content of the file.
     """
-    latest = {t.hash: t for t in study.trials() if NOTE not in t.attributes}
-    jobs = [job for t in latest.values() for job in t.jobs.values() if job.done]
+    latest = _latest(study)
+    jobs = [job for t in latest for job in t.jobs.values() if job.done]
     result = {
         "study": study.name,
         "run_id": run_id,
         "objectives": dict(zip(settings.objectives, settings.directions, strict=False)),
         "finished": sum(job.outcome == FINISHED for job in jobs),
         "failed": sum(job.outcome != FINISHED for job in jobs),
-        "configurations": [_trial_entry(t) for t in latest.values()],
+        "configurations": [_trial_entry(t) for t in latest],
         "output": str(folder.absolute()),
     }
     write_json(folder / "result.json", result)
     return result
+
+
+def _latest(study: Study) -> list[Trial]:
+    """Latest trial of each configuration."""
+    return list({t.hash: t for t in study.trials() if NOTE not in t.attributes}.values())
 
 
 def require_a_finished_job(result: dict[str, Any]) -> None:

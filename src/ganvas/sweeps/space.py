@@ -103,6 +103,11 @@ class Space:
             return key
         return f"{key} where {next(b for b in self.branches if b.dimensions.get(key) == kind)}"
 
+    def keys(self) -> list[str]:
+        """List the keys of the config that a trial of this space can set."""
+        inner = [key for branch in self.branches for key in (*branch.fixed, *branch.dimensions)]
+        return list(dict.fromkeys([*self.dimensions, *inner]))
+
     def describe(self) -> dict[str, str]:
         """Describe each dimension in text, so that two spaces can be compared."""
         shared = {key: str(kind) for key, kind in self.dimensions.items()}

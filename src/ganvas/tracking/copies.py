@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganvas.storage.best_effort import BestEffort
 from ganvas.tracking.run import Run
+from ganvas.tracking.views import View
 from ganvas.types import Shape
 
 
@@ -131,6 +132,10 @@ class CopiedRun(Run):
     def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
         """See :meth:`Run.dataset`."""
         self._run.dataset(name, fingerprint, split, shape, n, place)
+
+    def view(self, view: View) -> None:
+        """See :meth:`Run.view`."""
+        self._run.view(view)
 
     def persist(self) -> None:
         """See :meth:`Run.persist`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import uuid
@@ -17,10 +18,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.tracking.multimedia import compress_image_size, convert_to_pil_image
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_IMAGES
+from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 
-from ganvas.tracking import limits
+from ganvas.tracking import limits, views
 from ganvas.tracking.hierarchy import FAILURE_TAG, NOT_LOGGED_TAG, OUTCOME_TAG
 from ganvas.tracking.journal import Journal
+from ganvas.types import Shape
 
 RESUMED_TAG: Final = "ganvas.resumed_with"
 
@@ -71,10 +74,36 @@ def tags(target: Target, entry: Entry) -> None:
     target.client.log_batch(target.run_id, tags=[RunTag(key, value) for key, value in entry["values"].items()])
 
 
+def described(name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None) -> dict[str, str]:
+    """Describe a data set for MLflow; the digest holds 36 characters of the fingerprint, the profile all.
+
+    Args:
+        name: name of the data set.
+        fingerprint: SHA-256 of the split's content.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        shape: of one example.
+        n: number of examples.
+        place: of the files; a source that MLflow knows, so that ``mlflow.data.get_source`` finds them.
+    """
+    return {
+        "name": name,
+        "digest": fingerprint[:MAX_DATASET_DIGEST_SIZE],
+        "source_type": "ganvas" if place is None else "local",
+        "source": json.dumps({"data": name} if place is None else {"uri": str(place)}),
+        "profile": json.dumps({"n": n, "shape": list(shape), "split": split, "fingerprint": fingerprint}),
+    }
+
+
 def dataset(target: Target, entry: Entry) -> None:
     """Log a data set as an input of the run."""
     context = [InputTag(MLFLOW_DATASET_CONTEXT, entry["split"])]
     target.client.log_inputs(target.run_id, [DatasetInput(Dataset(**entry["dataset"]), context)])
+
+
+def view(target: Target, entry: Entry) -> None:
+    """Save a view of the run's experiment."""
+    experiment = target.client.get_run(target.run_id).info.experiment_id
+    views.keep(target.client, experiment, entry["name"], entry["value"])
 
 
 def end(target: Target, entry: Entry) -> None:
@@ -114,7 +143,7 @@ def image(target: Target, entry: Entry) -> None:
 
 Write = Callable[[Target, Entry], None]
 RECORDS: Final[Mapping[str, Write]] = MappingProxyType(
-    {"begin": begin, "params": params, "tags": tags, "dataset": dataset, "end": end}
+    {"begin": begin, "params": params, "tags": tags, "dataset": dataset, "view": view, "end": end}
 )
 """Entries that follow each other in one queue, together with the metrics, which are delivered many at a time."""
 FILES: Final[Mapping[str, Write]] = MappingProxyType({"text": text, "artifact": artifact, "image": image})

@@ -8,7 +8,6 @@ sync`` delivers it. :meth:`MlflowRun.flush` raises; it is called before training
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -23,19 +22,20 @@ from typing import Any, final
 import numpy as np
 import torch
 from mlflow.tracking import MlflowClient
-from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 from torch import Tensor
 
 from ganvas.tracking import limits, outcomes
 from ganvas.tracking.courier import Courier
 from ganvas.tracking.delivery import mark_as_incomplete, missing
-from ganvas.tracking.hierarchy import FAILURE_TAG, OUTCOME_TAG
+from ganvas.tracking.entries import described
+from ganvas.tracking.hierarchy import FAILURE_TAG, OUTCOME_TAG, UNHEALTHY_TAG
 from ganvas.tracking.journal import Cursor, Journal
 from ganvas.tracking.opening import Known, connect, head, known_in_store, open_journal, picture
 from ganvas.tracking.run import Run
 from ganvas.tracking.signals import signals_wait, stop_signals_raise
 from ganvas.tracking.store import StoreError, no_retries, tracking_uri, without_password
 from ganvas.tracking.system_metrics import SystemMetrics
+from ganvas.tracking.views import View
 from ganvas.tracking.writer import Writer
 from ganvas.types import Shape
 
@@ -179,23 +179,18 @@ class MlflowRun(Run):
         self._append_with(entry, lambda: self._journal.keep_file(Path(path)))
 
     def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
-        """See :meth:`Run.dataset`; the digest holds 36 characters of the fingerprint, the profile all.
-
-        A place is a source that MLflow knows, so that ``mlflow.data.get_source`` finds the files.
-        """
-        profile = json.dumps({"n": n, "shape": list(shape), "split": split, "fingerprint": fingerprint})
-        dataset = {
-            "name": name,
-            "digest": fingerprint[:MAX_DATASET_DIGEST_SIZE],
-            "source_type": "ganvas" if place is None else "local",
-            "source": json.dumps({"data": name} if place is None else {"uri": str(place)}),
-            "profile": profile,
-        }
-        self._append({"kind": "dataset", "dataset": dataset, "split": split})
+        """See :meth:`Run.dataset`."""
+        self._append(
+            {"kind": "dataset", "dataset": described(name, fingerprint, split, shape, n, place), "split": split}
+        )
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """See :meth:`Run.tags`."""
         self._append({"kind": "tags", "values": {tag.key: tag.value for tag in limits.tags(values)}})
+
+    def view(self, view: View) -> None:
+        """See :meth:`Run.view`."""
+        self._append({"kind": "view", "name": view.tag, "value": view.value()})
 
     def persist(self) -> None:
         """See :meth:`Run.persist`."""
@@ -267,7 +262,7 @@ class MlflowRun(Run):
         with signals_wait():
             word, status = outcomes.outcome(error), outcomes.status(error)
             if status != "FINISHED":
-                self.tags({OUTCOME_TAG: word})
+                self.tags({OUTCOME_TAG: word} | ({UNHEALTHY_TAG: "finite"} if word == outcomes.NAN else {}))
             if error is not None and word not in (outcomes.FINISHED, outcomes.INTERRUPTED):
                 self.tags({FAILURE_TAG: outcomes.one_line(error)})
             if error is not None and status == "FAILED":
@@ -287,12 +282,11 @@ class MlflowRun(Run):
             self._unwritten.clear()
             self._journal.save(self._cursor)
         if not self.undelivered:
-            self._journal.drop_files()
-            return
-        how = f"`ganvas sync {self._journal.output}` delivers it"
-        _logger.warning("MLflow run %s lacks %s; %s", self.id, self._missing(), how)
+            return self._journal.drop_files()
+        output, lacking = self._journal.output, self._missing()
+        _logger.warning("MLflow run %s lacks %s; `ganvas sync %s` delivers it", self.id, lacking, output)
         if self._courier.records_delivered:
-            mark_as_incomplete(self._courier.client, self.id, self._missing())
+            mark_as_incomplete(self._courier.client, self.id, lacking)
 
     def _missing(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.undelivered.items()) or "what was logged in time"

@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from torch import Tensor
 
+from ganvas.tracking.views import View
 from ganvas.types import Shape
 
 
@@ -101,6 +102,14 @@ class Run(ABC):
         """
 
     @abstractmethod
+    def view(self, view: View) -> None:
+        """Save a view of the run's experiment, unless it has one of that key.
+
+        Args:
+            view: any view.
+        """
+
+    @abstractmethod
     def persist(self) -> None:
         """Force what was logged to the disk here: what a checkpoint relies on must not be lost before it."""
 
@@ -143,6 +152,9 @@ class SilentRun(Run):
 
     def dataset(self, name: str, fingerprint: str, split: str, shape: Shape, n: int, place: Path | None = None) -> None:
         """Drop a data set."""
+
+    def view(self, view: View) -> None:
+        """Drop a view."""
 
     def persist(self) -> None:
         """Return at once."""

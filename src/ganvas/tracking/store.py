@@ -23,6 +23,7 @@ from ganvas.storage.locks import locked
 from ganvas.tracking.moved import MLRUNS, follow_move
 from ganvas.tracking.outcomes import reason
 from ganvas.tracking.sqlite import PREFIX, is_half_made, make_tables, reopen_if_replaced, runs_in, sqlite_file
+from ganvas.tracking.views import experiment_tags
 
 _SECONDS = 8
 """How long a store may take to answer its first call."""
@@ -184,7 +185,7 @@ def _experiment_id(client: MlflowClient, name: str, artifact_root: str | None) -
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return client.create_experiment(name, artifact_location=artifact_root)
+            return client.create_experiment(name, artifact_location=artifact_root, tags=experiment_tags())
         except MlflowException:  # another process was first, or it is a real refusal: the next line tells
             experiment = client.get_experiment_by_name(name)
             if experiment is None:

@@ -90,7 +90,7 @@ class Recorder(Run):
     def params(self, flat):
         raise NotImplementedError
 
-    text = artifact = dataset = flush = params
+    text = artifact = dataset = view = flush = params
 
 
 @pytest.fixture

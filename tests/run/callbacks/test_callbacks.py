@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from ganvas.data.pictures import grid, pairs, scatter
+from ganvas.data.pictures import grid, labelled, pairs, scatter
 from ganvas.display import lines_only
 from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
@@ -241,7 +241,7 @@ def test_a_picture_that_cannot_be_written_is_said_once(fit, recorder, tmp_path, 
     (tmp_path / "file").write_text("no folder")
     held_out = Batch(torch.zeros(4, 1, 8, 8), None, torch.arange(4))
     model = fit([Budget(40), SampleGrids(recorder, 8, 2, 2, 0, held_out, tmp_path / "file")])
-    assert model.images_seen == 40 and {step for _, _, step in recorder.images} == {8, 16, 24, 32, 40}
+    assert model.images_seen == 40 and {step for _, _, step in recorder.images} == {0, 8, 16, 24, 32, 40}
     assert capsys.readouterr().err.count("no more pictures") == 1
 
 
@@ -267,7 +267,7 @@ def test_grids_are_of_the_same_noise_and_enlarged(fit, recorder, toy, tmp_path):
     held_out = Batch(toy().sample(6, 5), None, torch.arange(6))
     fit([Budget(20), SampleGrids(recorder, 8, 2, 3, seed=1, held_out=held_out, folder=tmp_path)])
     assert [(key, step) for key, _, step in recorder.images] == [
-        (key, step) for step in (8, 16, 20) for key in ("samples", "reconstructions")
+        (key, step) for step in (0, 8, 16, 20) for key in ("samples", "reconstructions")
     ]
     pictures = [image for key, image, _ in recorder.images if key == "samples"]
     assert torch.equal(pictures[0], pictures[1]) and torch.equal(pictures[0], grid(toy().sample(6, 1), 3))
@@ -276,12 +276,29 @@ def test_grids_are_of_the_same_noise_and_enlarged(fit, recorder, toy, tmp_path):
     assert (saved == pictures[-1].permute(1, 2, 0).numpy()).all() and (tmp_path / "reconstructions.png").exists()
 
 
+def test_grids_stand_at_multiples_of_the_period_whatever_the_batch(fit, recorder, toy, tmp_path):
+    held_out = Batch(toy().sample(6, 5), None, torch.arange(6))
+    fit([Budget(40), SampleGrids(recorder, 10, 2, 3, seed=1, held_out=held_out, folder=tmp_path)])  # batches of 4
+    assert {step for _, _, step in recorder.images} == {0, 10, 20, 30, 40}
+    kept = {path.stem for path in (tmp_path / "grids").glob("*.webp")}
+    keys = ("samples", "row", "reconstructions")
+    assert kept == {f"{key}-{step:012d}" for key in keys for step in (0, 10, 20, 30, 40)}
+
+
 def test_pairs_put_the_original_above_its_reconstruction():
     originals = torch.stack([torch.full((1, 64, 64), v) for v in (-1.0, -0.5, 0.5, 1.0)])
     picture = pairs(originals, -originals, 2)
     centres = picture[0, 34::66, 34::66]
     expected = torch.tensor([[-1, -0.5], [1, 0.5], [0.5, 1], [-0.5, -1]])
     assert torch.equal(centres, (127.5 * (expected + 1)).round().to(torch.uint8))
+
+
+def test_labels_stand_beside_their_pictures():
+    dark, light = torch.full((3, 20, 30), 10, dtype=torch.uint8), torch.full((3, 20, 40), 200, dtype=torch.uint8)
+    whole = labelled([("a", dark), ("longer", light)])
+    left = whole.shape[2] - 40
+    assert torch.equal(whole[:, :20, left : left + 30], dark) and torch.equal(whole[:, 26:46, left:], light)
+    assert whole[:, :20, :left].min() < 100 and whole[:, 26:46, :left].min() < 100  # written upon white
 
 
 def test_points_are_scattered_on_the_scale_of_the_data():
@@ -351,6 +368,6 @@ def test_all_together_in_a_real_store(fit, store, toy, tmp_path):
         )
     client = open_store("test")[0]
     assert [m.step for m in client.get_metric_history(run.id, "train/loss")] == [8, 16, 24, 32, 40]
-    assert sum(f.path.endswith(".png") for f in client.list_artifacts(run.id, "images")) == 4
+    assert sum(f.path.endswith(".png") for f in client.list_artifacts(run.id, "images")) == 2 * 3  # at 0, 20 and 40
     assert client.get_run(run.id).info.status == "FINISHED" and run.undelivered == {}
     assert Path(tmp_path / "out" / "last.ckpt").exists()

@@ -34,6 +34,10 @@ class Every:
         else:
             self._passed = seen // self._period
 
+    def last(self) -> int:
+        """Return the latest multiple of the period whose turn was taken, at most the images seen."""
+        return self._passed * self._period
+
     def state(self) -> dict[str, int]:
         """Return the period, and how many of them are over whose turn was taken."""
         return {"period": self._period, "passed": self._passed}

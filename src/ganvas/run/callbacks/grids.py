@@ -1,9 +1,13 @@
-"""Pictures of the model's samples, always from the same noise, for MLflow's gallery."""
+"""Pictures of the model's samples, always from the same noise.
+
+The step of a picture is the multiple of the period that was due, so that runs with other batches have pictures at the
+same steps, and MLflow shows them side by side.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
@@ -15,9 +19,16 @@ from ganvas.storage.best_effort import BestEffort
 from ganvas.tracking.run import Run
 from ganvas.types import Batch, Reconstructs, Watched
 
+ALL: Final = "grids"
+"""Folder of all pictures, ``KEY-STEP.webp``."""
+ROW: Final = "row"
+"""Key of the first row of the samples, which stands for a run beside others."""
+
 
 class SampleGrids(Callback):
-    """Logs ``samples``, and ``reconstructions`` if the model can make them, and writes the latest as PNG to ``folder``.
+    """Logs ``samples``, and ``reconstructions`` if the model can make them, before the first step and when due.
+
+    ``folder`` gets the latest as PNG, and all of them, with the first row of each, below :data:`ALL`.
 
     Args:
         run: receives the pictures.
@@ -52,36 +63,46 @@ class SampleGrids(Callback):
         self._files = BestEffort("pictures in the output folder")
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the clock, and draw the samples of the first weights."""
         self._every.start(pl_module.images_seen)
+        if pl_module.images_seen == 0:
+            self._draw(pl_module, 0)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Draw when due."""
         if self._every.due(pl_module.images_seen):
-            self._draw(pl_module)
+            self._draw(pl_module, self._every.last())
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Draw the samples of the final weights."""
         if self._drawn != pl_module.images_seen:
-            self._draw(pl_module)
+            self._draw(pl_module, pl_module.images_seen)
 
-    def _draw(self, model: Watched) -> None:
+    def _draw(self, model: Watched, step: int) -> None:
         self._drawn = model.images_seen
         if self._held_out.x.ndim == 2:
             points = model.sample(len(self._held_out), self._seed)
-            self._show("samples", pictures.scatter(points, self._held_out.x), model.images_seen)
+            picture = pictures.scatter(points, self._held_out.x)
+            self._show("samples", picture, step)
+            self._keep(ROW, picture, step)
             return
         samples = model.sample(self._rows * self._columns, self._seed)
-        self._show("samples", pictures.grid(samples, self._columns), model.images_seen)
+        self._show("samples", pictures.grid(samples, self._columns), step)
+        self._keep(ROW, pictures.grid(samples[: self._columns], self._columns), step)
         if isinstance(model, Reconstructs):
             originals = self._held_out[: max(1, self._rows // 2) * self._columns].to(model.device)
             pairs = pictures.pairs(originals.x, model.reconstruct(originals), self._columns)
-            self._show("reconstructions", pairs, model.images_seen)
+            self._show("reconstructions", pairs, step)
 
-    def _show(self, key: str, picture: Tensor, seen: int) -> None:
-        self._run.image(key, picture, step=seen)
-        self._files(lambda: self._write(key, picture))
+    def _show(self, key: str, picture: Tensor, step: int) -> None:
+        self._run.image(key, picture, step=step)
+        self._files(lambda: _write(self._folder / f"{key}.png", picture))
+        self._keep(key, picture, step)
 
-    def _write(self, key: str, picture: Tensor) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(self._folder / f"{key}.png")
+    def _keep(self, key: str, picture: Tensor, step: int) -> None:
+        self._files(lambda: _write(self._folder / ALL / f"{key}-{step:012d}.webp", picture))
+
+
+def _write(path: Path, picture: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path)
