@@ -54,8 +54,8 @@ _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--conf
 """Options of Hydra that take the next argument, unless they are written with ``=``."""
 
 
-def _options_last(arguments: list[str]) -> list[str]:
-    """Move Hydra's options behind the overrides: it would refuse an override that follows one."""
+def _without_options(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Take Hydra's options with their values out: no value is a study or a paper, and no override may follow one."""
     options: list[str] = []
     rest = list(arguments)
     for option in [argument for argument in arguments if argument.partition("=")[0] in _WITH_VALUE]:
@@ -63,7 +63,7 @@ def _options_last(arguments: list[str]) -> list[str]:
         taken = rest[at : at + (1 if "=" in option else 2)]
         del rest[at : at + len(taken)]
         options += taken
-    return [*rest, *options]
+    return rest, options
 
 
 def _check_options(command: str, arguments: list[str]) -> None:
@@ -161,7 +161,8 @@ def _run(command: str, arguments: list[str]) -> None:
         return
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    given = as_typed(OVERRIDES[command](_options_last(arguments)))
+    words, options = _without_options(arguments)
+    given = as_typed([*OVERRIDES[command](words), *options])
     _check_options(command, given)
     sys.argv = [f"ganvas {command}", *given]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.

@@ -16,8 +16,12 @@ def test_doctor_tells_what_is_here_from_what_is_not(tmp_path, monkeypatch, capsy
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
     monkeypatch.setattr(doctor.torch.hub, "get_dir", lambda: str(tmp_path))
     assert main(["doctor"]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    said = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in said.splitlines() if line.startswith("  ")}
     assert lines["mnist"].endswith("prdc of 28x28 grey images") and "data=cifar10 downloads it" in lines["cifar10"]
+    assert "not here: data=mnist downloads it" in said  # a download that failed leaves the empty folder
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").touch()
+    assert main(["doctor"]) == 0 and "data=mnist downloads it" not in capsys.readouterr().out
     assert "the first training makes it" in lines["MLflow"] and "not here" in lines["inception"]
     assert not (tmp_path / "mlflow.db").exists() and "threads" in lines["torch"]
 
@@ -29,7 +33,7 @@ def test_doctor_knows_every_data_set_that_is_downloaded():
 
 def test_doctor_knows_every_extra_of_a_user():
     extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
-    named = set(re.findall(r"^(\w+) = ", extras, re.MULTILINE)) - {"dev", "docs"}
+    named = set(re.findall(r"^(\w+) = ", extras, re.MULTILINE)) - {"dev", "docs", "browser"}
     assert {name for name, _ in doctor.EXTRAS.values()} == {*named, "codecarbon"}
 
 

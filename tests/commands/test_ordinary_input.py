@@ -415,3 +415,18 @@ def test_numbers_that_no_tensor_can_have_are_named(line, said, store, capsys):
 def test_a_text_that_is_no_run_is_bad_input(store, capsys):
     assert main(["train", *FAST, "model=vae", 'tracking.run_id="x y"']) == 2
     assert "tracking.run_id=x y: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("reproduce iwae_table1 --cfg job", "paper: iwae_table1\n"),
+        ("report --cfg job one two", "studies:\n- one\n- two\n"),
+        ("score --cfg job RUN n=3", "source: RUN\n"),
+        ("rerun --cfg=job RUN", "run_id: RUN\n"),
+    ],
+)
+def test_the_value_of_an_option_is_no_study_and_no_paper(line, shown, store, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(line.split())
+    assert not end.value.code and capsys.readouterr().out.startswith(shown)

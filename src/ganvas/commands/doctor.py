@@ -17,14 +17,14 @@ from ganvas.tracking.store import NoStoreError, existing_store, tracking_uri, wi
 from ganvas.usage import Parser
 
 DATA: Final = {
-    "mnist": "MNIST/raw",
-    "fashion_mnist": "FashionMNIST/raw",
-    "kmnist": "KMNIST/raw",
-    "cifar10": "cifar-10-batches-py",
+    "mnist": "MNIST/raw/train-images-idx3-ubyte",
+    "fashion_mnist": "FashionMNIST/raw/train-images-idx3-ubyte",
+    "kmnist": "KMNIST/raw/train-images-idx3-ubyte",
+    "cifar10": "cifar-10-batches-py/data_batch_1",
     "svhn": "train_32x32.mat",
-    "celeba": "celeba",
+    "celeba": "celeba/list_attr_celeba.txt",
 }
-"""Data sets that are downloaded, each with the name that torchvision gives to its files."""
+"""Data sets that are downloaded, each with one of its files: a download that failed leaves the folder."""
 WEIGHTS: Final = {
     "inception": "weights-inception-2015-12-05-6726825d.pth",
     "dinov2": "dinov2_vitl14_pretrain.pth",
@@ -36,9 +36,11 @@ EXTRAS: Final = {
     "hydra_plugins.hydra_joblib_launcher": ("joblib", "sweeps with hydra/launcher=local"),
     "hydra_plugins.hydra_submitit_launcher": ("slurm", "sweeps with hydra/launcher=slurm"),
     "hydra_plugins.hydra_ray_launcher": ("ray", "sweeps with hydra/launcher=ray_cluster"),
-    "opacus": ("privacy", "private critics and encoders: constraint=dp_sgd"),
+    "opacus": ("privacy", "private critics: constraint=dp_sgd"),
     "onnxruntime": ("onnx", "ganvas export with ONNX, and extractor=custom of an ONNX file"),
     "huggingface_hub": ("hub", "ganvas export --push"),
+    "tensorboard": ("tensorboard", "tracking.also=[tensorboard]"),
+    "wandb": ("wandb", "tracking.also=[wandb]"),
     "psycopg": ("postgres", "sweeps of several machines on PostgreSQL"),
     "pymysql": ("mysql", "sweeps of several machines on MySQL"),
     "codecarbon": ("codecarbon", "energy of each run"),
