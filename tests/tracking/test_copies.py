@@ -21,6 +21,7 @@ from ganvas.tracking.also import copied, require_places
 from ganvas.tracking.copies import CopiedRun, Copy, Original
 from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import tracking_uri
+from ganvas.tracking.views import View
 
 from ..test_configs import compose_
 
@@ -71,6 +72,7 @@ CALLS = {
     "text": ("note.txt", "text"),
     "artifact": ("file.png", "folder"),
     "dataset": ("mnist5k", "ab12", "train", (1, 28, 28), 4000, None),
+    "view": (View("best", "Best", "", ()),),
     "persist": (),
     "flush": (),
 }
@@ -140,7 +142,8 @@ def test_copies_are_closed_when_the_record_has_ended(store, monkeypatch):
     with start_run(compose_("tracking.system_metrics=false", "tracking.also=[late]"), job, data, (store, 64)) as run:
         pass
     _, original, (name, params), cost, closed = late.calls
-    assert original == Original(run.id, "ganvas", job.name, job.output, 64)
+    named = MlflowClient(tracking_uri()).get_run(run.id).info.run_name
+    assert original == Original(run.id, "ganvas", named, job.output, 64)
     assert (name, params["seed"], cost[0], closed) == ("params", 1, "metrics", ("close", "FINISHED"))
 
 
