@@ -1,4 +1,4 @@
-"""Write the tables of metrics and of their settings in ``docs/scores.md`` from the metrics' registrations.
+"""Write the tables of metrics and of their settings in ``docs/reference/scores.md`` from the metrics' registrations.
 
 Usage: python scripts/metric_table.py [--check]     # --check changes nothing and fails if the page is out of date
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from ganvas.metrics.base import Metric, Setting
 from ganvas.metrics.registry import GROUPS, all_settings, metrics
 
-PAGE = Path(__file__).parents[1] / "docs" / "scores.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "scores.md"
 BEGIN, END = "<!-- metrics: made by scripts/metric_table.py -->", "<!-- end of metrics -->"
 METRICS_HEAD = "| `metrics=[...]` | scores | better | measures | asks for | settings |\n|---|---|---|---|---|---|"
 SETTINGS_HEAD = "| key of `ganvas score` | shipped | range | |\n|---|---|---|---|"
@@ -66,7 +66,7 @@ def main() -> None:
     if not options.check:
         PAGE.write_text(text)
     elif text != PAGE.read_text():
-        raise SystemExit("docs/scores.md does not match the registered metrics; run scripts/metric_table.py")
+        raise SystemExit("docs/reference/scores.md does not match the registered metrics; run scripts/metric_table.py")
 
 
 if __name__ == "__main__":

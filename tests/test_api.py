@@ -318,17 +318,3 @@ def test_a_program_keeps_the_hydra_that_it_has_initialised(tmp_path):
     with calling("train", [], {}, None):
         pass
     assert not GlobalHydra.instance().is_initialized()
-
-
-# README
-
-
-def test_the_readme_s_lines_of_python(place):
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
-    small = '"budget.images=320", "score.n=100", "score.every=null", "score.settings.is_splits=2", "paths.cache=c"'
-    code = code.replace('"budget.images=20000"', small).replace("metrics=[", "n=100, metrics=[")
-    found = {}
-    exec(code, found)
-    assert found["images"].shape == (64, 1, 28, 28) and found["again"].shape == (100, 1, 28, 28)
-    assert "score/mnist/precision" in found["table"].index and found["run"].show()._repr_png_()

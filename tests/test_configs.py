@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, check, choices, recorded_config
 from ganvas.models import Model
+from ganvas.run.request import flat
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = {
@@ -63,7 +64,7 @@ def test_every_option_composes_resolves_and_is_built(group, option):
     tree = OmegaConf.to_container(cfg, resolve=True)
     recorded = recorded_config(OmegaConf.to_yaml(cfg, resolve=True), "last.ckpt", ["net.pt"])
     assert tree and OmegaConf.to_container(recorded) == tree
-    if (group, option) not in UNBUILT and group not in ("experiment", "data", "sweep"):
+    if (group, option) not in UNBUILT and group not in ("experiment", "data", "sweep", "debug"):
         build(cfg[group])
 
 
@@ -137,6 +138,15 @@ def test_every_leaf_of_an_experiment_changes_something(experiment):
         others = [g for g in groups if g != group]
         assert compose_(*others) != compose_(*groups), f"{group} is what it is anyway"
         assert choice in OPTIONS[name]
+
+
+def test_the_rescued_gan_is_the_article_s_with_another_constraint_and_learning_rate():
+    before, after = (flat(compose_(f"experiment={name}")) for name in ("article_gan", "article_gan_rescued"))
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    assert changed == {"constraint._target_", "constraint.weight", "constraint.every", "optimizer.lr"}
+    assert (after["constraint._target_"], after["constraint.weight"]) == ("ganvas.objectives.R1", 10)
+    searched = yaml.safe_load((CONF / "sweep" / "article_rescue.yaml").read_text())["params"]
+    assert "r1" in searched["constraint"] and before["optimizer.lr"] == 1e-4 and after["optimizer.lr"] == 1e-3
 
 
 def test_the_command_line_beats_the_model_and_the_experiment_beats_both():

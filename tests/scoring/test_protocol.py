@@ -87,7 +87,7 @@ def of(metric, settings, **fields):
 
 
 def metric_table():
-    """The script that writes the tables of docs/scores.md, as a module."""
+    """The script that writes the tables of docs/reference/scores.md, as a module."""
     path = Path(__file__).parents[2] / "scripts" / "metric_table.py"
     spec = importlib.util.spec_from_file_location("metric_table", path)
     module = importlib.util.module_from_spec(spec)

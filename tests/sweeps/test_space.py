@@ -150,6 +150,21 @@ def test_shipped_sweeps_ask_for_configs_that_compose(name, models):
     assert made.seeds == ((1, 2, 3) if name == "gan_family" else (1,))
 
 
+def test_the_rescue_of_the_article_s_gan_searches_all_combinations_and_its_winner_is_one_of_them():
+    line = ["experiment=article_gan", "sweep=article_rescue"]
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        sweeper = compose("train", overrides=line, return_hydra_config=True).hydra.sweeper
+        made = read_space(sweeper.params, sweeper.when, sweeper.seeds, line, PARSE)
+        points = [[f"{key}={value}" for key, value in values.items()] for values, _ in made.grid()]
+        found = [compose("train", overrides=["experiment=article_gan", *point]) for point in points]
+        article, rescued = (compose("train", overrides=[f"experiment=article_gan{end}"]) for end in ("", "_rescued"))
+    assert len(points) == 16 and made.seeds == (1, 2, 3)
+    assert [one.constraint for one in found].count(rescued.constraint) == 4
+    parts = [(one.constraint, one.optimizer, one.objective) for one in found]
+    for cfg in (article, rescued):
+        assert parts.count((cfg.constraint, cfg.optimizer, cfg.objective)) == 1
+
+
 def test_a_key_is_logarithmic_if_one_of_its_ranges_is():
     made = space(
         "model=gan,wgan",

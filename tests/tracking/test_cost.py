@@ -50,13 +50,14 @@ def test_processor_time_is_counted_and_waiting_is_not(no_codecarbon):
 
 
 def test_gpus_are_counted_by_the_clock_and_attempts_add_up(no_codecarbon):
-    book = Book(cpu_hours=2.0, gpu_hours=1.0)
+    book, began = Book(cpu_hours=2.0, gpu_hours=1.0), time.monotonic()
     with pytest.raises(KeyError), booked(book, gpus=4):
         burn(0.1)
         time.sleep(0.3)
         raise KeyError
     assert 0.1 <= (book.found[CPU] - 2.0) * 3600 < 0.3
-    assert 4 * 0.4 <= (book.found[GPU] - 1.0) * 3600 < 4 * 0.8
+    passed = time.monotonic() - began  # on a busy machine more than what was burnt and slept
+    assert 4 * 0.4 <= (book.found[GPU] - 1.0) * 3600 <= 4 * passed
 
 
 def test_energy_is_codecarbons_where_it_is_installed(monkeypatch):

@@ -104,12 +104,13 @@ class Train:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     schedules: Any = MISSING
+    callbacks: Any = MISSING
     model: Any = MISSING
 
 
 @dataclass
 class Sweeper:
-    """``hydra.sweeper``; docs/sweeps.md says what each value means."""
+    """``hydra.sweeper``; docs/reference/sweeps.md says what each value means."""
 
     _target_: str = "hydra_plugins.ganvas_sweeper.sweeper.GanvasSweeper"
     params: dict[str, Any] = field(default_factory=dict)

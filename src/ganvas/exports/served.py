@@ -1,7 +1,7 @@
 """The loader that MLflow calls for a registered model: requests of numbers and seeds, answered by examples.
 
 MLflow keeps the exported folder and the name of this module, so nothing is pickled, and a config in the folder is
-checked as in every exported folder (docs/security.md).
+checked as in every exported folder (docs/explanation/security.md).
 """
 
 from __future__ import annotations

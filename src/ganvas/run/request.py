@@ -89,8 +89,8 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     shape = OmegaConf.select(cfg, "data.shape")  # of data=npz it is read from a file, which may lie below paths.data
     known = {} if shape is None else {"data": {"shape": shape}}
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, known, _PLACELESS), resolve=True)
-    # Without `deterministic` a training is the same as before there was the key.
-    dropped = {"trust"} | (set() if values.get("deterministic") else {"deterministic"})
+    # Without `deterministic` and `callbacks` a training is the same as before there were the keys.
+    dropped = {"trust"} | {key for key in ("deterministic", "callbacks") if not values.get(key)}
     return {**{key: value for key, value in values.items() if key not in dropped}, "tracking": None}
 
 

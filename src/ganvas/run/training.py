@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
 from ganvas.run.assembly import Parts, assemble, watch
+from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
 from ganvas.run.memory import keep_freed_memory
@@ -66,7 +67,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     origin = origin_of(cfg, job, resumed)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     parts = assemble(cfg)
-    trainer = make_trainer(cfg, job.output)
+    trainer, own = make_trainer(cfg, job.output), own_callbacks(cfg)
     now = _content(parts)
     if resumed is not None:
         _go_on(resumed, now, parts)
@@ -74,7 +75,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     # Inside the run, so that the run's reason names the operation.
     with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
-        trainer.callbacks.extend(watchers.callbacks)  # type: ignore[attr-defined]
+        trainer.callbacks.extend([*watchers.callbacks, *own])  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):
             run.tags({RESUMED_FROM_TAG: resumed.run_id})
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
@@ -133,6 +134,9 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if not isinstance(callback, pl.Callback):
             raise ConfigError(f"trainer.callbacks: expected callbacks of Lightning, got {callback!r}")
+    if cfg.trainer.get("profiler") is not None:  # else Lightning would only log what it measured, which is silenced
+        profiler = trainer.profiler  # type: ignore[attr-defined]
+        profiler.dirpath, profiler.filename = profiler.dirpath or folder, profiler.filename or "profile"
     return trainer
 
 
