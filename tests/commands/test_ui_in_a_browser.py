@@ -1,7 +1,7 @@
 """What a researcher does in MLflow's UI, in a real browser: find the best run, compare runs, find unhealthy ones.
 
 ``GANVAS_PICTURES=docs/pictures pytest -m slow tests/commands/test_ui_in_a_browser.py`` trains the demo with its whole
-budget, which takes minutes, and makes the screenshots of docs/mlflow.md.
+budget, which takes minutes, and makes the screenshots of docs/how-to/compare_in_mlflow.md.
 """
 
 import os
