@@ -45,7 +45,7 @@ test-ray: $(RAY)/installed
 	touch $@
 
 .venv/installed-slow: .venv/installed-dev
-	$(INSTALL) '.[joblib,slurm,postgres,mysql,docs,onnx,privacy,browser]'
+	$(INSTALL) '.[joblib,slurm,postgres,mysql,docs,onnx,privacy,tensorboard,wandb,browser]'
 	touch $@
 
 $(RAY)/installed: .venv/installed-dev

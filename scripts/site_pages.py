@@ -30,7 +30,6 @@ MOVED: Final = {
 }
 """Documents outside docs/, and their places on the site."""
 PACKAGES: Final = ("ganvas", "objectives", "networks", "latents", "metrics", "extractors", "data", "models", "testing")
-COMMANDS: Final = ("train", "score", "sample", "export", "rerun", "report", "reproduce")
 
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)]*)?\)")
 _FENCE: Final = re.compile(r"^( *```\w+)[^\n`]+$", re.MULTILINE)
@@ -76,13 +75,17 @@ def _on_site(target: str) -> str | None:
 
 
 def _cli() -> str:
-    """The command's own help, and the root config of each command with its comments."""
-    from ganvas.cli import main
+    """The help of each command, and its root config with the comments."""
+    from ganvas.cli import COMMANDS, main
 
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        main(["--help"])
-    configs = [f"## ganvas {name}\n\n```yaml\n{(ROOT / 'conf' / f'{name}.yaml').read_text()}```" for name in COMMANDS]
-    return "\n\n".join(["# Command line", f"```text\n{said.getvalue()}```", *configs])
+    page = ["# Command line"]
+    for name in ("", *COMMANDS):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            main([*filter(None, [name]), "--help"])
+        page += [f"## ganvas {name}"] * bool(name) + [f"```text\n{said.getvalue()}```"]
+        if (config := ROOT / "conf" / f"{name}.yaml").is_file():
+            page.append(f"```yaml\n{config.read_text()}```")
+    return "\n\n".join(page)
 
 
 def _configs() -> str:

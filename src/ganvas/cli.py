@@ -12,14 +12,15 @@ from importlib import import_module
 from pathlib import Path
 
 from ganvas.imports import uncollected
-from ganvas.storage.best_effort import best_effort_stdout, complain
+from ganvas.storage.best_effort import best_effort_stdout, complain, status
 from ganvas.sweeps.overrides import as_typed, quoted
-from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
+from ganvas.tracking.signals import Stopped, exit_code, is_interruption, stop_signals_raise
 from ganvas.usage import Parser
 
 USAGE = """usage: ganvas COMMAND ...
 
-  train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep)
+  train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep);
+                              with --dry-run show the parts, the speed and the duration, and train nothing
   score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
   sample SOURCE [-n N] [--seed S] [--out DIR] [--kind grid|interpolation|traversal|directions|reconstruction|
                               invert|inpaint|denoise|superres|walk|training]
@@ -32,16 +33,21 @@ USAGE = """usage: ganvas COMMAND ...
   reproduce [PAPER] [--scale smoke|cpu|full]   test the claims of a paper; without PAPER list the papers
   sync [DIR ...] [--anywhere] deliver what the store lacks of runs below DIR (./outputs), and end dead runs as KILLED
   ui [--port N] [--host H]    serve the MLflow UI on the configured store
+  doctor                      show what is here (torch, devices, store, data, weights) and what works with it
+  version                     print the versions of ganvas and of what its numbers depend on
+  completion bash|zsh         print a script by which the shell completes commands, groups, choices and keys
 
 Overrides are Hydra's, for example:
   ganvas train model=wgan_gp data=mnist5k network=dcgan seed=3 budget.images=200_000
   ganvas train -m experiment=demo_gan,demo_wgan_gp,demo_vae
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,is,kid,prdc]
   ganvas report lucic score=score/mnist/fd
-`ganvas train --help` lists the groups; `ganvas train model=vae --cfg job` shows a config without running it.
+`ganvas COMMAND --help` shows what a command takes, `ganvas train --help` all keys and groups;
+`ganvas train model=vae --cfg job` shows a config without running it.
 GANVAS_DEBUG=1 shows the traceback of an error."""
 
 OK, FAILURE, BAD_INPUT = 0, 1, 2
+DRY_RUN = "--dry-run"
 
 
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
@@ -138,31 +144,29 @@ OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "reproduce": _paper_overrides,
 }
 """Functions that turn the arguments of a command into overrides, for the commands that Hydra starts."""
-COMMANDS = (*OVERRIDES, "sync", "ui")
+COMMANDS = (*OVERRIDES, "sync", "ui", "doctor", "version", "completion")
 
 
 def _run(command: str, arguments: list[str]) -> None:
+    if command in OVERRIDES:
+        status("composing the config")
+    if command == "train" and DRY_RUN in arguments:
+        command, arguments = "dry_run", as_typed([argument for argument in arguments if argument != DRY_RUN])
     with uncollected():
         module = import_module(f"ganvas.commands.{command}")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
     if command not in OVERRIDES:
         module.main(arguments)
         return
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # so that a class of a file in the working folder can be named, as `_target_: my.Net`
     given = as_typed(OVERRIDES[command](_options_last(arguments)))
     _check_options(command, given)
     sys.argv = [f"ganvas {command}", *given]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = module.__spec__
     module.main()
-
-
-INTERRUPTED = {
-    "train": "interrupted: the run has status KILLED; resume=DIR continues from the last.ckpt in its output folder;"
-    " to continue a sweep, run the same command with study=NAME"
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -190,6 +194,11 @@ def _main(argv: list[str]) -> int:
         return OK
     if command not in COMMANDS:
         return _complain(f"unknown command {command!r}; known are {', '.join(COMMANDS)}", BAD_INPUT)
+    if {"-h", "--help"} & set(arguments):
+        from ganvas.commands.help import help_of
+
+        print(help_of(command))
+        return OK
     return _guarded(command, arguments)
 
 
@@ -206,7 +215,7 @@ def _guarded(command: str, arguments: list[str]) -> int:
             return _explained(stop.error, command, arguments)
         if not is_interruption(stop):
             raise  # Hydra exits this way after --help or --cfg
-        return _complain(INTERRUPTED.get(command, "interrupted"), exit_code(stop))
+        return _complain(str(stop) if isinstance(stop, Stopped) else "interrupted", exit_code(stop))
     return OK
 
 

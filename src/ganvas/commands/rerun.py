@@ -127,7 +127,7 @@ def _again(before: DictConfig, cfg: DictConfig, folder: Path) -> DictConfig:
         "study": None,
         "resume": None,
         "trust": list(cfg.trust),
-        "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None},
+        "tracking": {"offline": False, "parent": None, "run_id": None, "trial": None, "label": None, "also": []},
         "paths": {"output": str(folder)},
     }
     config = OmegaConf.merge(before, own)

@@ -17,6 +17,7 @@ from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, build_as, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.scored import Fit
+from ganvas.display import stages_shown
 from ganvas.extractors.base import Extractor
 from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
@@ -72,7 +73,8 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         if cfg.export_reference:
             export_reference(cfg, reference, extractor)
         cache = Store(Path(cfg.paths.cache).expanduser())
-        found = Measurement(subject, reference, extractor, asked, cache).of(names)
+        with stages_shown(subject.name, console):
+            found = Measurement(subject, reference, extractor, asked, cache).of(names)
     print_scores(f"{subject.name} against {reference.name} ({reference.split})", found, console)
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"

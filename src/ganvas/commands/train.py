@@ -32,18 +32,27 @@ def main(cfg: DictConfig) -> dict[str, Any]:
         from rich.console import Console
 
         from ganvas.commands.addresses import print_views
-        from ganvas.commands.table import print_table
+        from ganvas.commands.next_steps import say_next, stopped
+        from ganvas.commands.table import print_run
         from ganvas.run.request import Job
         from ganvas.run.training import train
+        from ganvas.tracking.signals import Stopped, is_interruption
         from ganvas.tracking.sync import require_delivered
 
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
     choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
-    result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+    try:
+        result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+    except BaseException as stop:
+        if is_interruption(stop):
+            raise Stopped(stopped(output)) from stop
+        raise
     if result and hydra_config.mode is RunMode.RUN:
-        print_table([result], output, Console())
-        print_views(result["run_id"], Console(), cfg.study or "")
+        console = Console()
+        print_run(result, console)
+        say_next(result, str(output) if cfg.tracking.offline else result["run_id"], console)
+        print_views(result["run_id"], console, cfg.study or "")
         require_delivered(output)
     return result
 

@@ -61,6 +61,13 @@ class Tracking:
 
 
 @dataclass
+class TrainTracking(Tracking):
+    """The same, and the places that a training is copied to."""
+
+    also: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Paths:
     """Folders for downloads, for the cache of references, and for the files of this run."""
 
@@ -90,7 +97,7 @@ class Train:
     grid: Grid = field(default_factory=Grid)
     checkpoint: Every = field(default_factory=Every)
     score: Scoring = field(default_factory=Scoring)
-    tracking: Tracking = field(default_factory=Tracking)
+    tracking: TrainTracking = field(default_factory=TrainTracking)
     paths: Paths = field(default_factory=Paths)
     network: Any = MISSING
     trainer: Any = MISSING

@@ -121,6 +121,15 @@ class DataModule(pl.LightningDataModule):
         n = min(n, len(self.examples(split)))
         return next(self.held_out(split, n, n))
 
+    def described(self) -> str:
+        """Describe the data in one line: ``folder: 312 images of 3x64x64: 247/30/35 train/val/test, 2 resized``."""
+        sizes = {split: len(self.examples(split)) for split in self.source.splits}
+        shape, kind = self.source.shape, "images" if len(self.source.shape) == 3 else "points"
+        counts = f"{'/'.join(f'{n:,}' for n in sizes.values())} {'/'.join(sizes)}"
+        head = f"{self.source.name}: {sum(sizes.values()):,} {kind} of {'x'.join(map(str, shape))}: {counts}"
+        is_read = all(self.examples(split).in_memory for split in sizes)  # else the remarks would count a part
+        return ", ".join([head, *(self.source.remarks() if is_read else ())])
+
     def fingerprints(self) -> dict[str, str]:
         """Hash the content of every split."""
         return {split: self.examples(split).fingerprint() for split in self.source.splits}

@@ -138,6 +138,10 @@ class Source(ABC):
         """Name the split on which models are reported: ``"test"``, or ``"train"`` if there is no test split."""
         return "test" if "test" in self.splits else "train"
 
+    def remarks(self) -> tuple[str, ...]:
+        """Say what was changed in the examples read so far, a few words each; nothing by default."""
+        return ()
+
     @abstractmethod
     def _load(self, split: str) -> Examples:
         """Read one split that exists."""

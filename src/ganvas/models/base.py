@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from ganvas.display import counted
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.modes import evaluating
@@ -242,7 +243,7 @@ class Model(Resumable, ABC):
             y: class of each, for a conditional model.
         """
         ys = [None] * -(-len(z) // SAMPLE_BATCH) if y is None else y.to(self.device).split(SAMPLE_BATCH)
-        chunks = zip(z.split(SAMPLE_BATCH), ys, strict=True)
+        chunks = zip(counted("samples drawn", z.split(SAMPLE_BATCH), len(z)), ys, strict=True)
         with torch.no_grad(), evaluating(self):
             return torch.cat([self.decode(chunk.to(self.device), labels) for chunk, labels in chunks])
 

@@ -36,6 +36,7 @@ from ganvas.run.starting import start_at_marginals, warm_start
 from ganvas.scoring.protocol import STREAMED, feature_protocol
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.streaming import StreamingScores
+from ganvas.storage.best_effort import status
 from ganvas.tracking.artifacts import best_beside
 from ganvas.tracking.run import Run
 from ganvas.types import Batch
@@ -75,8 +76,10 @@ def assemble(cfg: DictConfig) -> Parts:
         DataError: data that cannot be read.
     """
     source, transform = build_as(Source, cfg.data), build_as(Transform, cfg.transform)
+    status("reading the data")
     data = DataModule(source, transform, cfg.batch_size, cfg.seed, cfg.workers)
     data.prepare_data()
+    status("building the networks")
     model = build_as(Model, cfg.model)
     extractor = build_as(Extractor, cfg.extractor) if cfg.extractor else None
     settings = settings_from(cfg.score)
@@ -118,7 +121,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         parts: the parts of the training.
         origin: facts that the checkpoints keep, see :func:`ganvas.run.resuming.origin_of`.
     """
-    progress = ProgressLine(cfg.budget.images, job.name)
+    progress = ProgressLine(cfg.budget.images, job.name, about=f"data {parts.data.described()}")
     terms = LogTerms(run, cfg.log.every)
     health = Health(run, cfg.score.every, terms.history, *_judged(parts.data))
     missing = _no_selection(cfg, parts)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from ganvas.config import ConfigError, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.run.request import GROUPS, Job
+from ganvas.tracking.also import require_places
 from ganvas.tracking.limits import EXPERIMENT
 
 _EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
@@ -48,6 +49,7 @@ def refuse(cfg: DictConfig, job: Job) -> None:
         raise ConfigError(
             f"tracking.experiment has {len(cfg.tracking.experiment)} characters; expected a name of 1 to {EXPERIMENT}"
         )
+    require_places(cfg.tracking.get("also", ()))  # a checkpoint of an older version has no such key
     require_seed("seed", cfg.seed)
     require_seed("score.seed", cfg.score.seed)
     require_seed("score.seed_during", cfg.score.seed_during)

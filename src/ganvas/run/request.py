@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -18,7 +18,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
 from ganvas.run.naming import GROUPS, difference, params, short_name
+from ganvas.tracking.also import copied
 from ganvas.tracking.artifacts import OUTPUT_TAG
+from ganvas.tracking.copies import Original
 from ganvas.tracking.cost import booked
 from ganvas.tracking.hierarchy import (
     COLOUR_TAG,
@@ -39,7 +41,7 @@ from ganvas.tracking.sync import deliver_dead, deliver_earlier, end_dead_runs
 
 PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracking.label")
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
-UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust"}
+UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust", "tracking.also"}
 """Keys whose overrides are not part of a run's name."""
 
 _PLACELESS: Final = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
@@ -118,16 +120,22 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         if run_id is not None and resumed is not None:
             deliver_earlier(resumed[0], run_id, job.output)
         deliver_dead(job.output, but=run_id)
-    with MlflowRun.start(
-        cfg.tracking.experiment,
-        short_name(difference(job.overrides, cfg.tracking.label, UNNAMED), cfg.seed, job.choices),
-        tags,
-        output=job.output,
-        run_id=run_id,
-        since=0 if resumed is None else resumed[1],
-        system_metrics=system,
-        offline=cfg.tracking.offline,
-    ) as run:
+    name = short_name(difference(job.overrides, cfg.tracking.label, UNNAMED), cfg.seed, job.choices)
+    with (
+        ExitStack() as copies,
+        MlflowRun.start(
+            cfg.tracking.experiment,
+            name,
+            tags,
+            output=job.output,
+            run_id=run_id,
+            since=0 if resumed is None else resumed[1],
+            system_metrics=system,
+            offline=cfg.tracking.offline,
+        ) as mlflow_run,
+    ):
+        # The copies are closed after the record: an upload takes its time, and may fail.
+        run = copies.enter_context(_copied(mlflow_run, name, cfg, job, resumed))
         run.params(params(cfg, job.choices, job.overrides))
         run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
@@ -155,6 +163,15 @@ def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
         "ganvas.git_commit": git.get("commit", ""),
         "ganvas.git_dirty": git.get("dirty", ""),
     }
+
+
+def _copied(
+    run: Run, name: str, cfg: DictConfig, job: Job, resumed: tuple[Path, int] | None
+) -> AbstractContextManager[Run]:
+    """Copy the run to the places that the config names."""
+    seen = None if resumed is None else resumed[1]
+    original = Original(run.id, cfg.tracking.experiment, name, job.output, seen)
+    return copied(run, original, cfg.tracking.get("also", ()))
 
 
 def _place(cfg: DictConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
+from ganvas.display import stages_shown
 from ganvas.run.assembly import Parts, assemble, watch
 from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
@@ -27,6 +28,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject
+from ganvas.storage.best_effort import status
 from ganvas.storage.store import Store
 from ganvas.tracking.recorded import RESUMED_FROM_TAG
 
@@ -51,7 +53,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
         NotDeterministicError: an operation without a deterministic version under ``deterministic=true``.
         ScoringError: the trained model could not be scored; its checkpoint is kept.
     """
-    _silence()
+    silence()
     keep_freed_memory()
     is_auto = cfg.resume == AUTO
     cfg, job, resumed = resume(cfg, job)
@@ -72,6 +74,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     if resumed is not None:
         _go_on(resumed, now, parts)
     before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
+    status("opening the store")
     # Inside the run, so that the run's reason names the operation.
     with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
@@ -81,7 +84,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
-        with keeping(run, job), naming_the_operation(bool(cfg.deterministic)):
+        with keeping(run, job), naming_the_operation(bool(cfg.deterministic)), stages_shown(job.name):
             outcome = assess(_measure(cfg, job, parts), parts.model, watchers)
         return conclude(run, job, parts.model, outcome, cfg.tracking.parent)
 
@@ -140,7 +143,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     return trainer
 
 
-def _silence() -> None:
+def silence() -> None:
     """Silence Lightning's messages and warnings that do not concern a run; its errors are exceptions."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     for message in (

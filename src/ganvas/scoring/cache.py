@@ -16,6 +16,7 @@ from typing import final
 from torch import Tensor
 
 from ganvas.data.source import Examples
+from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
 from ganvas.metrics.comparison import radii_of, remember_radii
@@ -142,7 +143,8 @@ def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_s
     """
 
     def compute() -> Features:
-        return extract(extractor, (part.examples.batch(i) for i in part.index.split(batch_size)), batch_size)
+        batches = (part.examples.batch(i) for i in part.index.split(batch_size))
+        return extract(extractor, counted("reference images looked at", batches, len(part.index)), batch_size)
 
     return compute() if cache is None else FeatureCache(cache).features(part.key(extractor), compute)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.source import Examples, Source
+from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
 from ganvas.metrics.base import Material, Settings
@@ -144,7 +145,8 @@ class Gathered(Material):
         """See :meth:`Material.held_out`."""
         subject = self._subject
         assert isinstance(subject, ModelSubject)
-        for batch in subject.data.held_out(self.split, n, batch_size):
+        n = len(subject.data.examples(self.split)) if n is None else n
+        for batch in counted("held-out images judged", subject.data.held_out(self.split, n, batch_size), n):
             yield batch.to(subject.model.device)
 
     def transform(self) -> Mapping[str, Any]:
@@ -167,7 +169,8 @@ class Gathered(Material):
     @cached_property
     def _fake(self) -> Features:
         size = self._asked.batch_size
-        return extract(self.extractor(), self._subject.batches(self._asked.n, self.seed, size), size)
+        batches = self._subject.batches(self._asked.n, self.seed, size)
+        return extract(self.extractor(), counted("samples looked at", batches, self.n), size)
 
     @cached_property
     def _real(self) -> Features | Statistics:

@@ -8,6 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, final
 
+_ERASE = "\r\x1b[2K"
+
+
+def status(text: str) -> None:
+    """Show what is being done until the next line of output takes its place; only on a terminal.
+
+    Args:
+        text: a few words.
+    """
+    if isinstance(sys.stdout, BestEffortStream):
+        sys.stdout.status(text)
+
 
 def complain(text: str) -> None:
     """Print a line to standard error, if that can be written.
@@ -15,6 +27,8 @@ def complain(text: str) -> None:
     Args:
         text: the line, without the name of the program.
     """
+    if isinstance(sys.stdout, BestEffortStream):
+        sys.stdout.status("")
     # A live display puts itself before standard error, and may be what has failed.
     target = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
     with suppress(OSError, ValueError, AttributeError):  # full, closed, or None where it was closed from the start
@@ -42,7 +56,7 @@ class BestEffort:
             output()
         except (Exception, SystemExit) as error:  # rich ends the program where its pipe is closed
             self._failed = True
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
             complain(f"no more {self._what} ({reason}); the run goes on")
 
 
@@ -57,9 +71,19 @@ class BestEffortStream:
     def __init__(self, target: Any) -> None:
         self._target = target
         self._failed = False
+        self._status = ""
+
+    def status(self, text: str) -> None:
+        """Show a status that the next text takes the place of; empty text removes it. A file gets none."""
+        if text != self._status and not self._failed and self._target.isatty():
+            self._try(lambda: self._target.write(f"{_ERASE}{text}"))
+            self._try(self._target.flush)
+            self._status = text
 
     def write(self, text: str) -> int:
         """Write ``text``, or drop it; returns its length."""
+        if self._status and text:
+            self.status("")
         self._try(lambda: self._target.write(text))
         return len(text)
 
@@ -99,4 +123,5 @@ def best_effort_stdout() -> Iterator[None]:
         try:
             yield
         finally:
+            stream.status("")
             stream.flush()

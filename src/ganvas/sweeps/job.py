@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -14,9 +14,12 @@ from typing import Any, final
 import torch
 from omegaconf import DictConfig
 
+from ganvas.display import lines_only
 from ganvas.run.callbacks.listeners import Listener, listening
+from ganvas.storage.best_effort import BestEffort
 from ganvas.storage.checkpoints import CheckpointError, newest
 from ganvas.sweeps.heartbeat import beating
+from ganvas.sweeps.outlook import Outlook
 from ganvas.sweeps.pruning import PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.storage import exclusively, open_storage
 from ganvas.sweeps.study import OWNER, Direction, Job, Study
@@ -42,6 +45,7 @@ class SweepJob:
         threads: threads of torch for each job; None keeps torch's default.
         worker: the process that launches the jobs.
         explain: turns an exception into one line and an exit code.
+        outlook: says after each run how many are left.
     """
 
     task: Callable[[DictConfig], Any]
@@ -54,6 +58,7 @@ class SweepJob:
     threads: int | None
     worker: Owner
     explain: Callable[[BaseException], tuple[str, int]]
+    outlook: Outlook
 
     def __call__(self, cfg: DictConfig) -> None:
         """Train, and record the outcome in the study; an exception is an outcome, only an interruption is raised.
@@ -77,9 +82,16 @@ class SweepJob:
                 return
             job = replace(job, state="running", owner=owner.as_dict())
             study.set_job(trial_id, cfg.seed, job)
-        with nullcontext() if owner == self.worker else beating(study.storage, {trial_id}):
+        with nullcontext() if owner == self.worker else self._beside_others(study, trial_id):
             listeners = self._listeners(study, trial_id) if cfg.seed == trial.seeds[0] else []
             study.set_job(trial_id, cfg.seed, self._ended(cfg, job, listeners))
+        BestEffort("outlook")(lambda: print(self.outlook.said(study), flush=True))
+
+    @contextmanager
+    def _beside_others(self, study: Study, trial_id: int) -> Iterator[None]:
+        """Beat as a process of its own, whose terminal other jobs may write to."""
+        with beating(study.storage, {trial_id}), lines_only():
+            yield
 
     def _listeners(self, study: Study, trial_id: int) -> list[Listener]:
         found: list[Listener] = [PruneOnHealth(self.prune_on)] if self.prune_on else []

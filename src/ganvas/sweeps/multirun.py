@@ -27,6 +27,7 @@ from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.launchers import available_cores, parallel
 from ganvas.sweeps.lease import Leases
+from ganvas.sweeps.outlook import Outlook
 from ganvas.sweeps.overrides import quoted
 from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
@@ -34,10 +35,11 @@ from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
 from ganvas.sweeps.study import NOTE, Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
+from ganvas.tracking.also import require_places
 from ganvas.tracking.hierarchy import LOG_SCALE
 from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.owner import Owner
-from ganvas.tracking.signals import signals_wait
+from ganvas.tracking.signals import Stopped, is_interruption, signals_wait
 from ganvas.tracking.store import without_password
 
 FREE = ("study", "workers", "paths.", "tracking.")
@@ -63,12 +65,13 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     assert isinstance(sweeper, dict)
     parse = OverridesParser.create(config_loader=context.config_loader).parse_overrides
     space = read_space(sweeper["params"], sweeper["when"], sweeper["seeds"], line, parse)
-    settings = _settings({str(name): value for name, value in sweeper.items()}, config)
+    settings = read_settings({str(name): value for name, value in sweeper.items()}, config)
     if config.tracking.offline:
         raise SweepError("tracking.offline=true: a sweep keeps its order in a store; leave it out, or train one by one")
     name = space.fixed.get("study", "null").strip("'\"")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}" if name == "null" else name
     require_study_name(name)
+    require_places(config.tracking.also)
     _refuse_folders(config.hydra.overrides.hydra)
     places = _places(config, space, name)
     every, images = config.score.every or config.budget.images, config.budget.images
@@ -81,16 +84,11 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         known = {"sampler": settings.sampler, "pruner": settings.pruner, "storage": without_password(url)}
         known |= {LOG_SCALE: ",".join(space.logarithmic())}
         study_run = hierarchy.begin_study(objectives, known, space.keys())
-    fixed = [*_overrides({**space.fixed, "study": quoted(name)})]
+    fixed = [*as_overrides({**space.fixed, "study": quoted(name)})]
 
     def configure(values: Mapping[str, str]) -> str:
-        cfg = context.config_loader.load_sweep_config(config, [*fixed, *_overrides(values)])
+        cfg = context.config_loader.load_sweep_config(config, [*fixed, *as_overrides(values)])
         return configuration_hash(_without_hydra(cfg))
-
-    launcher = Plugins.instance().instantiate_launcher(context, _sweep_job(task, name, url, settings), config)
-
-    def launch(jobs: list[list[str]], first: int) -> None:
-        launcher.launch(jobs, initial_job_idx=first)
 
     leases = Leases(study, hierarchy, settings, space, configure)
     print(
@@ -99,10 +97,19 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     )
     try:
         leases.prepare()
+        outlook = Outlook.of(study, None if settings.sampler == "grid" else leases.expected * len(space.seeds))
+        job = _sweep_job(task, name, url, settings, outlook)
+        launcher = Plugins.instance().instantiate_launcher(context, job, config)
+
+        def launch(jobs: list[list[str]], first: int) -> None:
+            launcher.launch(jobs, initial_job_idx=first)
+
         Worker(study, hierarchy, settings, leases, places, fixed, launch).work()
-    except BaseException:
+    except BaseException as stop:
         with signals_wait():
             hierarchy.end(study_run, "KILLED")
+        if is_interruption(stop):
+            raise Stopped(f"interrupted: the same command with study={name} goes on; finished runs are kept") from stop
         raise
     result = write_summary(study, settings, study_run, places.root)
     hierarchy.artifact(str(places.root / "result.json"))
@@ -115,7 +122,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     return result
 
 
-def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings) -> SweepJob:
+def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings, outlook: Outlook) -> SweepJob:
     return SweepJob(
         task=inspect.unwrap(task),  # it records an error, where a command passes it through Hydra
         study=study,
@@ -127,6 +134,7 @@ def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings)
         threads=settings.threads,
         worker=Owner.me(),
         explain=explain,
+        outlook=outlook,
     )
 
 
@@ -137,7 +145,16 @@ def _without_hydra(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
-def _settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
+def read_settings(sweeper: Mapping[str, Any], config: DictConfig) -> Settings:
+    """Read the settings of a sweep.
+
+    Args:
+        sweeper: values of ``hydra.sweeper``.
+        config: the composed config with Hydra's own node, whose launcher and extractor they depend on.
+
+    Raises:
+        SweepError: a value.
+    """
     objectives = _listed(sweeper["objective"], "objective") if sweeper["objective"] is not None else _frechet(config)
     directions: Any = _listed(sweeper["direction"], "direction")
     at_once = parallel(OmegaConf.to_container(config.hydra.launcher, resolve=True), available_cores())  # type: ignore[arg-type]
@@ -198,7 +215,12 @@ def _agree(study: Study, space: Space, settings: Settings) -> None:
     study.agree("settings", shared)
 
 
-def _overrides(values: Mapping[str, str]) -> list[str]:
+def as_overrides(values: Mapping[str, str]) -> list[str]:
+    """Write values by key as overrides; a key that begins with ``~`` and has no value is a deletion.
+
+    Args:
+        values: values in Hydra's grammar.
+    """
     return [name if name.startswith("~") and not value else f"{name}={value}" for name, value in values.items()]
 
 

@@ -57,6 +57,17 @@ class Terminated(BaseException):
         self.signum = signum
 
 
+class Stopped(BaseException):
+    """An interruption that says how to go on; its cause is the interruption itself.
+
+    Args:
+        advice: what the process is to say at its end.
+    """
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(advice)
+
+
 def is_interruption(error: BaseException) -> bool:
     """Whether somebody stopped the process on purpose.
 
@@ -79,6 +90,8 @@ def exit_code(stop: BaseException) -> int:
 
 
 def _cause(error: BaseException) -> BaseException | None:
+    if isinstance(error, Stopped):
+        return None if error.__cause__ is None else _cause(error.__cause__)
     return error.__context__ if isinstance(error, SystemExit) else error
 
 

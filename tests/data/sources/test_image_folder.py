@@ -315,3 +315,19 @@ def test_order_splits_and_fingerprints_are_those_of_before_there_were_classes(tm
     shown = {split: source.load(split).batch(torch.arange(len(source.load(split))))[:, 0, 0, 0] for split in SPLITS}
     assert {split: levels.tolist() for split, levels in shown.items()} == BEFORE
     assert source.load("train").fingerprint().startswith(FINGERPRINT)
+
+
+def test_changed_images_are_counted_once(tmp_path):
+    _fill(tmp_path, 4)
+    Image.new("RGB", (9, 8)).save(tmp_path / "wide.png")
+    Image.new("RGBA", (8, 8), (255, 0, 0, 51)).save(tmp_path / "clear.png")
+    source = _source(tmp_path, skip=True)  # which decodes each file twice
+    assert source.remarks() == ()
+    data = DataModule(source, Identity(), 2, 1, 0)
+    data.prepare_data()
+    assert data.described().endswith(
+        ": 6 images of 3x8x8: 6 train, 1 with an alpha channel, laid over white, 1 resized"
+    )
+    on_access = DataModule(_source(tmp_path, limit=0.0), Identity(), 2, 1, 0)
+    on_access.some("train", 2)
+    assert on_access.described().endswith(": 6 images of 3x8x8: 6 train")

@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from ganvas.data.pictures import grid, labelled, pairs, scatter
+from ganvas.display import lines_only
 from ganvas.run.callbacks.budget import Budget
 from ganvas.run.callbacks.checkpoints import Checkpoints
 from ganvas.run.callbacks.every import Every
@@ -337,9 +338,21 @@ def test_bar_on_a_terminal_is_redrawn_seldom(fit, toy):
             time.sleep(0.005)
 
     file = io.StringIO()
-    fit([Budget(400), ProgressLine(400, "gan", Console(file=file, force_terminal=True, width=120))], Slow())
-    drawn = re.findall(r"gan [\d,]+/400 images", file.getvalue())
-    assert 2 <= len(drawn) <= 8 and drawn[-1] == "gan 400/400 images"
+    name = "gan mnist5k mlp " + " ".join(f"key.{i}=value" for i in range(12))  # longer than the line
+    line = ProgressLine(400, name, Console(file=file, force_terminal=True, width=80))
+    line.show_score("val/mnist/fd 82.13")
+    fit([Budget(400), line], Slow())
+    text = file.getvalue()
+    drawn = re.findall(r"([\d,]+)/400 images +[\d,]+/s +0:0\d left", text)
+    assert 2 <= len(drawn) <= 8 and drawn[-1] == "400"
+    assert text.count(name) == 1 and re.search(r"loss \S+  val/mnist/fd 82\.13", text) and "…" not in text
+
+
+def test_no_second_bar_where_others_write_to_the_terminal(fit):
+    file = io.StringIO()
+    with lines_only():
+        fit([Budget(400), ProgressLine(400, "gan", Console(file=file, force_terminal=True))])
+    assert "\x1b" not in file.getvalue() and "gan 400/400 images" in file.getvalue()
 
 
 def test_all_together_in_a_real_store(fit, store, toy, tmp_path):

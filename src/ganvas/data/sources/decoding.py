@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -86,6 +86,7 @@ class Decoder:
         channels: 1 (grey) or 3 (RGB).
         size: length of both sides, or height and width, in pixels.
         resize: rule for images of another size.
+        changed: hashes of the paths of files that were ``resized`` or had an ``alpha`` channel; filled by decoding.
 
     Raises:
         DataError: an argument out of range.
@@ -94,6 +95,7 @@ class Decoder:
     channels: int
     size: int | Sequence[int]
     resize: Resize
+    changed: dict[str, set[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -118,20 +120,20 @@ class Decoder:
         require_file(path)
         try:
             with Image.open(path, formats=FORMATS) as opened:
-                image = self._convert(ImageOps.exif_transpose(opened))
+                plain = _eight_bit(ImageOps.exif_transpose(opened))
+                image = _over_white(plain).convert("L" if self.channels == 1 else "RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(
                 f"{path}: not a readable image ({type(error).__name__}: {error}). "
                 "Delete or mend it, or set data.skip_corrupt=true to leave such files out."
             ) from error
         _, height, width = self.shape
+        if plain.has_transparency_data:
+            self.changed.setdefault("alpha", set()).add(hash(path))
         if image.size != (width, height):
+            self.changed.setdefault("resized", set()).add(hash(path))
             image = self.resize(image, width, height)
         return np.asarray(image).reshape(height, width, self.channels).transpose(2, 0, 1)
-
-    def _convert(self, image: Image.Image) -> Image.Image:
-        mode = "L" if self.channels == 1 else "RGB"
-        return _over_white(_eight_bit(image)).convert(mode)
 
 
 def sides(size: int | Sequence[int]) -> tuple[int, int]:

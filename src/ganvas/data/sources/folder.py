@@ -120,6 +120,11 @@ class ImageFolder(Source):
         u = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") / 2**256
         return "test" if u < self.test else "val" if u < self.test + self.val else "train"
 
+    def remarks(self) -> tuple[str, ...]:
+        """See :class:`~ganvas.data.source.Source`; counts the images that were changed."""
+        said = {"resized": "resized", "alpha": "with an alpha channel, laid over white"}
+        return tuple(f"{len(files):,} {said[what]}" for what, files in sorted(self.decoder.changed.items()))
+
     def _load(self, split: str) -> Examples:
         names = self._names[split]
         return open_files(

@@ -1,70 +1,17 @@
-"""The progress of a training: one live line on a terminal, plain lines at intervals elsewhere."""
+"""The progress of a training: a live bar on a terminal, plain lines at intervals elsewhere."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
+from ganvas.display import Bar, Display, Lines, is_live, pace
 from ganvas.objectives.terms import numbers
 from ganvas.storage.best_effort import BestEffort
 from ganvas.types import Watched
-
-_REFRESH_SECONDS = 0.25
-_LINE_SECONDS = 30.0
-_LINE_SHARE = 0.1
-
-
-class _Display(Protocol):
-    def due(self, seen: int, now: float) -> bool: ...
-
-    def show(self, seen: int, now: float, text: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Bar:
-    """The live line; the training loop redraws it at most four times a second, so that no thread competes with it."""
-
-    def __init__(self, console: Console, budget: int, seen: int) -> None:
-        columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=console, auto_refresh=False)
-        self._task = self._bar.add_task("", total=budget, completed=seen)
-        self._last = 0.0
-        self._bar.start()
-
-    def due(self, seen: int, now: float) -> bool:
-        return now - self._last >= _REFRESH_SECONDS
-
-    def show(self, seen: int, now: float, text: str) -> None:
-        self._last = now
-        self._bar.update(self._task, completed=seen, description=text, refresh=True)
-
-    def close(self) -> None:
-        self._bar.stop()
-
-
-class _Lines:
-    """Plain lines: one for each tenth of the budget, or one every half minute if that is sooner."""
-
-    def __init__(self, console: Console, budget: int, seen: int) -> None:
-        self._console = console
-        self._share = _LINE_SHARE * budget
-        self._last = (seen, time.monotonic())
-
-    def due(self, seen: int, now: float) -> bool:
-        return seen - self._last[0] >= self._share or now - self._last[1] >= _LINE_SECONDS
-
-    def show(self, seen: int, now: float, text: str) -> None:
-        self._last = (seen, now)
-        self._console.file.write(f"{text}\n")
-        self._console.file.flush()
-
-    def close(self) -> None:
-        pass
 
 
 class ProgressLine(Callback):
@@ -72,15 +19,16 @@ class ProgressLine(Callback):
 
     Args:
         budget: images at which the training ends.
-        label: name of the run, at the beginning of the line.
+        label: name of the run: on a terminal once on a line of its own, else at the beginning of each line.
         console: output; None is standard output.
+        about: a line that is shown once at the beginning; empty for none.
     """
 
-    def __init__(self, budget: int, label: str, console: Console | None = None) -> None:
+    def __init__(self, budget: int, label: str, console: Console | None = None, about: str = "") -> None:
         self._budget = budget
-        self._label = label
+        self._label, self._about = label, about
         self._console = console or Console()
-        self._display: _Display | None = None
+        self._display: Display | None = None
         self._score = ""
         self._start = (0, 0.0)
         self._shown = -1
@@ -101,8 +49,14 @@ class ProgressLine(Callback):
             self._output(lambda: self._open(pl_module.images_seen))
 
     def _open(self, seen: int) -> None:
-        display = _Bar if self._console.is_terminal else _Lines
-        self._display = display(self._console, self._budget, seen)
+        if is_live(self._console):
+            for line in filter(None, (self._label, self._about)):
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._display = Bar(self._console, self._budget)
+        else:
+            if self._about:
+                self._console.file.write(f"{self._label}: {self._about}\n")
+            self._display = Lines(self._console, self._label, self._budget, seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Refresh when due; only then the terms are read from the device."""
@@ -122,26 +76,17 @@ class ProgressLine(Callback):
 
     def _show(self, model: Watched, now: float) -> None:
         assert self._display is not None
-        display, text = self._display, self._text(model, now)
-        self._shown = model.images_seen
-        self._output(lambda: display.show(model.images_seen, now, text))
+        display, seen = self._display, model.images_seen
+        said, details = pace(seen, self._budget, "images", self._start, now), self._details(model)
+        self._shown = seen
+        self._output(lambda: display.show(seen, now, said, details))
 
-    def _text(self, model: Watched, now: float) -> str:
-        seen, elapsed = model.images_seen, now - self._start[1]
-        rate = (seen - self._start[0]) / max(elapsed, 1e-9)
-        left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
+    def _details(self, model: Watched) -> str:
         terms = numbers({name: model.terms[name] for name in model.headline if name in model.terms})
-        parts = [f"{self._label} {seen:,}/{self._budget:,} images", f"{rate:,.0f}/s", f"{_clock(left)} left"]
-        parts += [f"{name} {value:.4g}" for name, value in terms.items()]
+        parts = [f"{name} {value:.4g}" for name, value in terms.items()]
         return "  ".join([*parts, self._score] if self._score else parts)
 
     def _close(self) -> None:
         if self._display is not None:
             self._output(self._display.close)
         self._display = None
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
