@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, build, check, choices, recorded_config
 from ganvas.models import Model
-from ganvas.run.request import flat
+from ganvas.run.naming import flat
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = {
