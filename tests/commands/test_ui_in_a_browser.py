@@ -1,7 +1,7 @@
 """What a researcher does in MLflow's UI, in a real browser: find the best run, compare runs, find unhealthy ones.
 
 ``GANVAS_PICTURES=docs/pictures pytest -m slow tests/commands/test_ui_in_a_browser.py`` trains the demo with its whole
-budget, which takes minutes, and makes the screenshots of docs/mlflow.md.
+budget, which takes minutes, and makes the screenshots of docs/how-to/compare_in_mlflow.md.
 """
 
 import os
@@ -132,7 +132,7 @@ def test_curves_of_three_families_go_by_images_seen(ui, page):
     lines = curve.locator(".js-plotly-plot").evaluate("plot => plot.data.map(line => [line.name, line.x])")
     ends = {name: max(x) for name, x in lines if x}
     budgets = {run.info.run_name: int(run.data.params["budget.images"]) for run in ui.runs}
-    assert ends == pytest.approx(budgets, rel=1e-3)  # a run ends with a whole batch
+    assert ends == pytest.approx(budgets, rel=0.1)  # the last scoring in training is near the end
     picture(page, "mlflow-curves")
 
 

@@ -263,6 +263,16 @@ def test_full_disk_leaves_the_previous_checkpoint(fit, tmp_path, monkeypatch, fu
     assert (tmp_path / "last.ckpt").read_bytes() == before
 
 
+def test_a_disk_that_fills_leaves_no_half_picture(fit, recorder, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganvas.storage.atomic.os.fsync", full)
+    held_out = Batch(torch.zeros(4, 1, 8, 8), None, torch.arange(4))
+    fit([Budget(8), SampleGrids(recorder, 8, 2, 2, 0, held_out, tmp_path)])
+    assert not list((tmp_path / "grids").glob("*")) and len(recorder.images) > 1
+
+
 def test_grids_are_of_the_same_noise_and_enlarged(fit, recorder, toy, tmp_path):
     held_out = Batch(toy().sample(6, 5), None, torch.arange(6))
     fit([Budget(20), SampleGrids(recorder, 8, 2, 3, seed=1, held_out=held_out, folder=tmp_path)])

@@ -6,6 +6,7 @@ same steps, and MLflow shows them side by side.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.run.callbacks.every import Every
+from ganvas.storage.atomic import write_atomically
 from ganvas.storage.best_effort import BestEffort
 from ganvas.tracking.run import Run
 from ganvas.types import Batch, Reconstructs, Watched
@@ -104,5 +106,6 @@ class SampleGrids(Callback):
 
 
 def _write(path: Path, picture: Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path)
+    content = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(content, path.suffix.removeprefix("."))
+    write_atomically(path, content.getvalue())  # the end of a study reads the rows, also those of a full disk
