@@ -17,6 +17,7 @@ from ganvas.sweeps.dimensions import Choice, Reals
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.lease import Leases, short
+from ganvas.sweeps.outlook import Outlook
 from ganvas.sweeps.overrides import quoted
 from ganvas.sweeps.pruning import PRUNERS, PruneOnHealth, PruneOnScore, make_pruner
 from ganvas.sweeps.racing import Race
@@ -179,7 +180,7 @@ def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():
         PruneOnHealth(("finite", "critic_gap"))({}, findings, 1000)
 
 
-def test_what_prunes_is_heard_by_the_first_seeds_only(study):
+def test_what_prunes_is_heard_by_the_first_seeds_only_and_each_run_is_counted(study, capsys):
     made = leases(study)
     made.prepare()
     (trial,) = trials(made.take(1))
@@ -195,10 +196,13 @@ def test_what_prunes_is_heard_by_the_first_seeds_only(study):
         threads=None,
         worker=Owner.me(),
         explain=lambda error: (str(error), 1),
+        outlook=Outlook.of(study, expected=None),
     )
     for seed in trial.seeds:
         job(OmegaConf.create({"seed": seed, "tracking": {"trial": 0}, "score": {"every": 1}, "budget": {"images": 9}}))
     assert heard == {1: [PruneOnHealth, PruneOnScore], 2: []}
+    said = [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["1/6 runs", "2/6 runs"]  # of three configurations
 
 
 def test_pruners_by_name_and_unknown_names():
