@@ -66,7 +66,7 @@ def test_choices_by_a_pattern_and_deleted_keys_are_composed_as_by_the_sweep(here
 
 
 def test_own_parts_of_the_working_folder_are_tried_and_own_callbacks_are_not(here, capsys):
-    (here / "own_parts.py").write_text(
+    (here / "rehearsed.py").write_text(
         "from pathlib import Path\n"
         "from pytorch_lightning import Callback\n"
         "from torch.optim import Adam\n"
@@ -74,10 +74,10 @@ def test_own_parts_of_the_working_folder_are_tried_and_own_callbacks_are_not(her
         "class Writes(Callback):\n"
         "    def on_train_start(self, *_): Path('written').touch()\n"
     )
-    writes = "[{_target_: own_parts.Writes}]"
-    line = [f"+trainer.callbacks={writes}", "+callbacks.mine._target_=own_parts.Writes", "+trainer.profiler=simple"]
-    assert main(["train", "--dry-run", *TINY, "optimizer._target_=own_parts.Slow", *line]) == 0, capsys.readouterr().err
-    assert [path.name for path in here.iterdir() if path.name != "__pycache__"] == ["own_parts.py"]
+    writes = "[{_target_: rehearsed.Writes}]"
+    line = [f"+trainer.callbacks={writes}", "+callbacks.mine._target_=rehearsed.Writes", "+trainer.profiler=simple"]
+    assert main(["train", "--dry-run", *TINY, "optimizer._target_=rehearsed.Slow", *line]) == 0, capsys.readouterr().err
+    assert [path.name for path in here.iterdir() if path.name != "__pycache__"] == ["rehearsed.py"]
 
 
 def test_a_search_is_tried_out_at_points_that_it_may_draw(here, monkeypatch, capsys):

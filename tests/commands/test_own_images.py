@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from ganvas.cli import main
-from ganvas.commands.table import print_table
+from ganvas.commands.table import print_run
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.tracking.store import tracking_uri
 
@@ -126,5 +126,5 @@ def test_training_data_that_are_missing_are_called_missing(data, said, store, ca
 
 def test_without_scores_there_is_a_sentence_in_place_of_an_empty_table():
     with (console := Console(width=200)).capture() as said:
-        print_table([{"name": "gan ring seed=1", "scores": {}, "fingerprints": {}}], Path("out"), console)
+        print_run({"name": "gan ring seed=1", "scores": {}, "fingerprints": {}}, console)
     assert "gan ring seed=1: no scores: train measures none" in said.get() and "━" not in said.get()
