@@ -137,9 +137,9 @@ def _not_a_name(arguments: Sequence[str]) -> str:
 
 
 def _unread(arguments: Sequence[str]) -> str:
-    """Name the argument that has no key."""
-    keyless = (argument for argument in arguments if f"{argument.lstrip('+~')}=".startswith(_KEYLESS))
-    return _UNREAD.format(next(keyless, "="))
+    """Name the longest argument that has no key: an empty one may stand beside it."""
+    keyless = [argument for argument in arguments if f"{argument.lstrip('+~')}=".startswith(_KEYLESS)]
+    return _UNREAD.format(max(keyless, key=len, default="="))
 
 
 def _unknown_key(key: str, command: str) -> str:

@@ -388,6 +388,7 @@ def test_a_target_of_another_kind_is_bad_input(group, store, capsys):
     [
         ("train resume=auto trust=${seed}", "trust=${seed}: expected a list, got 1; write [1]"),
         ("score x metrics=${n}", "metrics=${n}: expected a list, got "),
+        ("sample x restore.factor=${oc.env:NO_SUCH_VARIABLE}", "restore.factor=${oc.env:NO_SUCH_VARIABLE}"),
     ],
 )
 def test_an_interpolation_in_the_place_of_a_list_is_named(line, said, store, capsys):

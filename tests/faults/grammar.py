@@ -43,8 +43,9 @@ BASES = {
 """Trainings by which every key of conf/ that needs no download is reached."""
 
 
-IDLE = {("score", "batch_size"), ("sample", "n")}
-"""Keys of other commands that take what a training refuses."""
+RESTORE = ("steps", "lr", "starts", "hole", "noise", "factor")
+IDLE = {("score", "batch_size"), ("sample", "n"), *(("sample", f"restore.{key}") for key in RESTORE)}
+"""Keys of other commands that take what a training refuses, or that the kind of sample does not read."""
 OTHER_FAULT = {"reproduce": ["seed"], "rerun": ["abc"]}
 """Names of the second fault that a line has, so that nothing long is begun."""
 
@@ -203,9 +204,7 @@ class Grammar:
 
     def _deleted(self):
         known = sorted(self.keys["gan"])
-        groups = (
-            "model data network prior objective constraint optimizer extractor likelihood transform schedule".split()
-        )
+        groups = "model data network prior objective constraint optimizer extractor likelihood transform schedule callbacks debug".split()
         key = self.pick.choice([*known, *groups, "network.generator", "score", "budget", "nope", "paths"])
         given = f"~{key}" if self.pick.random() < 0.8 else f"~{key}={self.pick.choice(['1', 'gan', 'null', '[]'])}"
         return override("deleted", ["train"], TRAIN, given)

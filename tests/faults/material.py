@@ -164,7 +164,8 @@ def _run(pick):
     if command == "score":
         given += ["extractor=mnist", "metrics=[fd]", "n=40", "paths.cache=cache", "calibration=false"]
     place = {"rerun": "RUN_ID", "report": "STUDY"}.get(command, "SOURCE")
-    names = [word for word in (which, place, *extra, *(part for e in extra for part in e.split("="))) if word]
+    words = (which or "''", place, *extra, *(part for e in extra for part in e.split("=")))
+    names = [word for word in words if word]
     return _case("run", given, given, [*names, "run", "study", "no MLflow store"], "any", pick.random() < 0.8)
 
 

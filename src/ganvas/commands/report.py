@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ganvas import __version__
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, report_folder, require_resolvable
+from ganvas.config import CONFIG_PATH, ConfigError, report_folder
 from ganvas.reports.collect import protocol_fingerprint
 from ganvas.reports.page import Facts, Section, make_section, render
 from ganvas.reports.protocols import how_they_differ
@@ -51,7 +51,6 @@ def report(cfg: DictConfig, output: Path) -> dict[str, Any]:
         ConfigError: ``direction`` or ``shown`` is out of range.
         StoreError: the store cannot be read, or does not accept the report.
     """
-    require_resolvable(cfg)  # before anything is written
     if cfg.direction not in (None, "lower", "higher") or cfg.shown < 1:
         raise ConfigError(f"direction is lower or higher, got {cfg.direction}; shown is at least 1, got {cfg.shown}")
     client = existing_store()
