@@ -1,10 +1,13 @@
 """A sweep from the command line: failures are outcomes, the line continues, the hierarchy is whole."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from ganvas.cli import main
 from ganvas.health.findings import IN_TRAINING
+from ganvas.tracking.journal import journals
 
 from ..tiny import TINY
 
@@ -38,7 +41,12 @@ def test_a_nan_and_an_import_error_are_outcomes_and_the_sweep_goes_on(runs_of, s
 def test_a_study_is_continued_extended_and_kept_apart(runs_of, capsys):
     line = ["study=s", "model=gan,vae"]
     assert sweep(*line, "seed=1") == 0 and len(runs_of("s").jobs) == 2
+    # as a process leaves it that is killed between the end of its run and the last delivery
+    journal = journals(Path("outputs/s"))[0]
+    journal.append({"kind": "tags", "values": {"late": "yes"}})
+    journal.persist()
     assert sweep(*line, "seed=1") == 0 and len(runs_of("s").jobs) == 2
+    assert sum("late" in run.data.tags for run in runs_of("s").jobs) == 1
     assert sweep(*line, "seed=1,2") == 0 and len(runs_of("s").jobs) == 4
     found = runs_of("s")
     assert set(found.keys().values()) == {1} and found.statuses("run") == {"FINISHED": 4}

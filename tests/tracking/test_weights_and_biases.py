@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -44,11 +45,24 @@ def records(path):
             at += _BLOCK - at % _BLOCK
             continue
         _, length, kind = struct.unpack("<IHB", content[at : at + _HEAD])
+        if at + _HEAD + length > len(content):  # is just being written
+            return
         part += content[at + _HEAD : at + _HEAD + length]
         at += _HEAD + length
         if kind in (1, 4):  # whole, or the last part
             yield Record.FromString(part)
             part = b""
+
+
+def whole(path):
+    """All records of a run that has ended: W&B's service may write the last ones a moment later."""
+    patience = time.monotonic() + 30
+    found = list(records(path))
+    while not any(record.HasField("exit") for record in found):
+        assert time.monotonic() < patience, found
+        time.sleep(0.1)
+        found = list(records(path))
+    return found
 
 
 def values(items):
@@ -67,7 +81,7 @@ def test_a_run_stands_in_the_file_with_its_axis(tmp_path, monkeypatch):
         run.metrics({"cost/cpu_hours": 0.25}, 0)  # W&B's own step would refuse to go back
         run.image("samples", picture, 128)
     (folder,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
-    found = list(records(folder / "run-5ca55f92279c4e52.wandb"))
+    found = whole(folder / "run-5ca55f92279c4e52.wandb")
     begun = next(record.run for record in found if record.HasField("run"))
     assert (begun.run_id, begun.project, begun.display_name) == (original.id, "my experiment", "gan mnist5k mlp")
     given = {}
@@ -90,5 +104,5 @@ def test_a_run_that_failed_is_marked_as_failed(tmp_path, capsys):
     with pytest.raises(RuntimeError), copied(SilentRun(), original, ["wandb"]):
         raise RuntimeError
     (file,) = (tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb")
-    assert [record.exit.exit_code for record in records(file) if record.HasField("exit")] == [1]
+    assert [record.exit.exit_code for record in whole(file) if record.HasField("exit")] == [1]
     assert "no more" not in capsys.readouterr().err

@@ -41,6 +41,7 @@ from ganvas.tracking.outcomes import FINISHED
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.signals import Stopped, is_interruption, signals_wait
 from ganvas.tracking.store import without_password
+from ganvas.tracking.sync import deliver_left
 
 FREE = ("study", "workers", "paths.", "tracking.")
 """Keys that two workers of one study may set differently, since they do not change what is trained."""
@@ -111,6 +112,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         if is_interruption(stop):
             raise Stopped(f"interrupted: the same command with study={name} goes on; finished runs are kept") from stop
         raise
+    deliver_left(places.root)
     result = write_summary(study, settings, study_run, places.root)
     hierarchy.artifact(str(places.root / "result.json"))
     if not study.running():

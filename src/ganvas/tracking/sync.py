@@ -137,6 +137,16 @@ def deliver_dead(output: Path, but: str | None) -> None:
                 _logger.debug("%s: %s", one.journal.folder, one)
 
 
+def deliver_left(folder: Path) -> None:
+    """Deliver what runs below a folder still lack whose process died, also after the end of its run.
+
+    Args:
+        folder: output folder of a sweep.
+    """
+    for output in undelivered(folder):
+        deliver_dead(output, None)
+
+
 def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
     """Deliver what a run left in another folder, before it goes on: a later delivery would repeat points.
 
