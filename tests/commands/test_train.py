@@ -286,11 +286,12 @@ def test_a_taken_port_is_said(capsys):
 def test_an_interrupted_run_is_killed_and_keeps_its_last_checkpoint(signal_, store):
     command = [sys.executable, "-m", "ganvas", "train", *TINY, "budget.images=50_000_000", "paths.output=out"]
     process = subprocess.Popen(
-        [*command, "score.every=null"], cwd=store, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "score.every=null", "log.every=640"], cwd=store, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 120
     client = MlflowClient(tracking_uri())
-    while time.monotonic() < deadline and not _metrics(client):
+    while not (_metrics(client) and (store / "out" / "last.ckpt").exists()):
+        assert time.monotonic() < deadline
         time.sleep(0.5)
     process.send_signal(signal_)
     _, said = process.communicate(timeout=60)
