@@ -46,7 +46,8 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     @wraps(task)
     def called(cfg: DictConfig) -> Any:
         try:
-            require_resolvable(cfg)  # before anything is written, also where a command would not read the value
+            if "model" not in cfg:  # a training checks its parts first, and says more about them
+                require_resolvable(cfg)  # before anything is written, also where a command would not read the value
             return task(cfg)
         except BaseException as error:
             _forget_empty_folder()
