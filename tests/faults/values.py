@@ -94,7 +94,8 @@ IMPOSSIBLE = {
     "score.settings.neighbours": ["0", "-1", "abc"],
 }
 DANGEROUS = {"budget.images": 10**4, "score.n": 10**5, "score.n_during": 10**5, "n": 10**5, "data.train": 10**4}
-"""Keys whose large values are right but take for ever."""
+DANGEROUS |= {"trainer.devices": 2}
+"""Keys whose large values are right but take for ever, or begin other processes, which a forked case cannot."""
 TEXT = (
     "paths.data paths.cache paths.output init_from resume source reference export_reference data.path data.root baseline "
     "extractor.weights paths.results"
