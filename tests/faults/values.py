@@ -94,8 +94,7 @@ IMPOSSIBLE = {
     "score.settings.neighbours": ["0", "-1", "abc"],
 }
 DANGEROUS = {"budget.images": 10**4, "score.n": 10**5, "score.n_during": 10**5, "n": 10**5, "data.train": 10**4}
-DANGEROUS |= {"trainer.devices": 2}
-"""Keys whose large values are right but take for ever, or begin other processes, which a forked case cannot."""
+"""Keys whose large values are right but take for ever."""
 TEXT = (
     "paths.data paths.cache paths.output init_from resume source reference export_reference data.path data.root baseline "
     "extractor.weights paths.results"
@@ -150,6 +149,8 @@ def doubtful(key, kind):
     """Values that a key may take or refuse, but by its name."""
     numbers = ["0", "1", "-1", "2", "3.0", "1e-9", "nan", "inf", "-inf", "true", "null", "'1'", "٣", "007", "1e400"]
     numbers += [str(n) for n in (2**31, 2**32, 2**63, 2**64, 10**30)]
+    if key == "trainer.devices":  # a forked case cannot begin the other processes of a training
+        numbers = ["1" if x.isdigit() and int(x) > 1 else x for x in numbers]
     if key in DANGEROUS:
         numbers = [x for x in numbers if x.lstrip("-").isdigit() and int(x) < DANGEROUS[key]]
     return [*numbers, *WORDS, *NESTED, *INTERPOLATIONS, "???", "''", "${seed}", "${" + key + "}", "a" * 300]
