@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 
 from ganvas.usage import Parser
-
-PACKAGES: Final = (
-    "ganvas",
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "hydra-core",
-    "mlflow",
-    "optuna",
-    "torchmetrics",
-    "torch-fidelity",
-    "numpy",
-)
+from ganvas.versions import PACKAGES, installed
 
 
 def main(arguments: list[str]) -> None:
@@ -29,17 +15,6 @@ def main(arguments: list[str]) -> None:
         arguments: arguments after ``ganvas version``: none.
     """
     Parser(prog="ganvas version").parse_args(arguments)
-    own, *others = PACKAGES
-    for name, found in (
-        (own, _version(own)),
-        ("python", platform.python_version()),
-        *((p, _version(p)) for p in others),
-    ):
+    own, *others = ((package, installed(package) or "not installed") for package in PACKAGES)
+    for name, found in (own, ("python", platform.python_version()), *others):
         print(f"{name:18} {found}")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

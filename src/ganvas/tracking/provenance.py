@@ -8,23 +8,15 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_PACKAGES = (
-    "ganvas",
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "hydra-core",
-    "mlflow",
-    "torchmetrics",
-    "torch-fidelity",
-    "numpy",
-)
+from ganvas.versions import PACKAGES, installed
+
+_UNUSED = "optuna"
+"""Of the packages, the one that chooses what is trained and takes no part in a training."""
 
 
 def git_state(folder: str | Path) -> dict[str, Any]:
@@ -53,13 +45,8 @@ def git_state(folder: str | Path) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Look up the versions of Python and of each installed package that results depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {package: installed(package) for package in PACKAGES if package != _UNUSED}
+    return {"python": platform.python_version()} | {name: at for name, at in found.items() if at is not None}
 
 
 def machine() -> dict[str, Any]:

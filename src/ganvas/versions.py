@@ -1,0 +1,32 @@
+"""Versions of the packages that numbers depend on; none of them is imported."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Final
+
+PACKAGES: Final = (
+    "ganvas",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "hydra-core",
+    "mlflow",
+    "optuna",
+    "torchmetrics",
+    "torch-fidelity",
+    "numpy",
+)
+"""As they are installed."""
+
+
+def installed(package: str) -> str | None:
+    """Look up the version of a package; None if it is not installed.
+
+    Args:
+        package: its name, as it is installed.
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
