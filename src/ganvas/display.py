@@ -7,10 +7,10 @@ whether and where this is seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar, final, runtime_checkable
+from typing import Any, Protocol, TypeVar, final, runtime_checkable
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -177,6 +177,26 @@ def plural(n: int, what: str) -> str:
         what: one of the things.
     """
     return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def value_and_half(score: Mapping[str, Any]) -> tuple[str, str]:
+    """Write the value of a score, and half of its interval; the half is empty for a score without one.
+
+    Args:
+        score: ``value`` and ``interval``, as ``result.json`` holds them.
+    """
+    interval = score["interval"]
+    return f"{score['value']:.4g}", "" if interval is None else f"{(interval[1] - interval[0]) / 2:.2g}"
+
+
+def plus_minus(score: Mapping[str, Any]) -> str:
+    """Write a score as ``21.28 ± 0.09``.
+
+    Args:
+        score: see :func:`value_and_half`.
+    """
+    value, half = value_and_half(score)
+    return f"{value} ± {half}" if half else value
 
 
 # Stages: long steps between the end of a training and its result.

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ganvas.commands.carried import Carried
 from ganvas.commands.next_steps import say, say_next_of_study
-from ganvas.display import plural
+from ganvas.display import plural, plus_minus, value_and_half
 
 # The terms of the ELBO are in result.json and in MLflow; the table has no room for them.
 TERMS = ("score/likelihood/reconstruction", "score/likelihood/kl")
@@ -40,8 +40,6 @@ class PrintTable(Callback):
         from ganvas.tracking.sync import NotDeliveredError, require_delivered  # loads MLflow
 
         folder, console = Path(config.hydra.sweep.dir), Console()
-        if not (folder / "result.json").exists():  # a rehearsal trains nothing
-            return
         study = json.loads((folder / "result.json").read_text())
         groups = [group for configuration in study["configurations"] if (group := _results(configuration))]
         if groups:
@@ -78,7 +76,7 @@ def print_run(result: Result, console: Console) -> None:
         for header, folded in (("score", False), ("value", False), ("±", False), ("± over", True)):
             table.add_column(header, justify="right" if header in ("value", "±") else "left", no_wrap=not folded)
         for key in keys:
-            value, half = _number(result["scores"][key])
+            value, half = value_and_half(result["scores"][key])
             cells = (f"{key.removeprefix('score/')}{_arrow(key)}", value, half, over.get(key, ""))
             table.add_row(*map(Text, cells))
         console.print(table)
@@ -135,8 +133,7 @@ class _Row:
             return f"{self.mean(key):.4g} ± {statistics.stdev(values):.2g}"
         if not values or seeds:
             return f"{values[0]:.4g}" if values else ""
-        value, half = _number(next(r["scores"][key] for r in self.results if key in r["scores"]))
-        return f"{value} ± {half}" if half else value
+        return plus_minus(next(r["scores"][key] for r in self.results if key in r["scores"]))
 
 
 def _print_rows(rows: Sequence[_Row], console: Console) -> None:
@@ -275,9 +272,3 @@ def _warnings(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]
             yield f"{state} {name}: {who} ({'; '.join(label for label, _ in cases)}): {reason}"
         else:
             yield f"{state} {name}: {who}; in {first}: {reason}"
-
-
-def _number(score: Mapping[str, Any]) -> tuple[str, str]:
-    """Value and half of the interval of a score, as text."""
-    interval = score["interval"]
-    return f"{score['value']:.4g}", "" if interval is None else f"{(interval[1] - interval[0]) / 2:.2g}"

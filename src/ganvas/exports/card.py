@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from omegaconf import DictConfig, OmegaConf
 
+from ganvas.display import plus_minus
 from ganvas.exports.graphs import Graph
 from ganvas.exports.record import Record
 from ganvas.metrics.registry import lower_is_better
@@ -107,11 +108,9 @@ def _class(node: DictConfig) -> str:
 
 
 def _row(key: str, record: Record) -> dict[str, str]:
-    value, interval = record.scores[key]["value"], record.scores[key]["interval"]
-    half = "" if interval is None else f" ± {(interval[1] - interval[0]) / 2:.2g}"
     return {
         "key": key,
-        "value": f"{value:.4g}{half}",
+        "value": plus_minus(record.scores[key]),
         "floor": _number(record.floor.get(key)),
         "ceiling": _number(record.ceiling.get(key)),
         "better": _BETTER[lower_is_better(key)],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ganvas.display import plus_minus
+
 
 def sentence(result: Mapping[str, Any], key: str | None) -> str:
     """Write the finding on a run: its score, that of its best checkpoint, and the checks that warn.
@@ -17,11 +19,11 @@ def sentence(result: Mapping[str, Any], key: str | None) -> str:
     said = (
         f"Trained on {result['images_seen']:,} images, not scored"
         if key is None
-        else f"{_named(key)} {_number(result['scores'][key])} {seen}"
+        else f"{_named(key)} {plus_minus(result['scores'][key])} {seen}"
     )
     best = result.get("best")
     if key is not None and best and best["images_seen"] < result["images_seen"]:
-        value = _number(best["scores"][key.replace("score/", "best/", 1)])
+        value = plus_minus(best["scores"][key.replace("score/", "best/", 1)])
         said += f"; the best checkpoint has {value} at {best['images_seen']:,}"
     warned = [name for name, finding in result["findings"].items() if finding["state"] != "ok"]
     health = f"Warnings: {', '.join(warned)}" if warned else "No check warns"
@@ -56,8 +58,3 @@ def _protocol(result: Mapping[str, Any], key: str | None) -> str:
 
 def _named(key: str) -> str:
     return key.partition("/")[2]
-
-
-def _number(score: Mapping[str, Any]) -> str:
-    interval = score["interval"]
-    return f"{score['value']:.4g}" + ("" if interval is None else f" ± {(interval[1] - interval[0]) / 2:.2g}")
