@@ -33,7 +33,7 @@ from ganvas.sweeps.pruning import make_pruner
 from ganvas.sweeps.settings import Settings
 from ganvas.sweeps.space import Space, read_space
 from ganvas.sweeps.storage import exclusively, open_storage, storage_url
-from ganvas.sweeps.study import NOTE, Job, Study, Trial
+from ganvas.sweeps.study import Job, Study, Trial
 from ganvas.sweeps.worker import Places, Worker
 from ganvas.tracking.also import require_places
 from ganvas.tracking.hierarchy import LOG_SCALE
@@ -116,7 +116,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     result = write_summary(study, settings, study_run, places.root)
     hierarchy.artifact(str(places.root / "result.json"))
     if not study.running():
-        trials = _latest(study)
+        trials = study.latest()
         for step, picture in composites(map(Finished.of, trials)):
             hierarchy.picture("configurations", picture, step)
         hierarchy.end_study(trials)
@@ -238,7 +238,7 @@ def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -
     Returns:
         The content of the file.
     """
-    latest = _latest(study)
+    latest = study.latest()
     jobs = [job for t in latest for job in t.jobs.values() if job.done]
     result = {
         "study": study.name,
@@ -251,11 +251,6 @@ def write_summary(study: Study, settings: Settings, run_id: str, folder: Path) -
     }
     write_json(folder / "result.json", result)
     return result
-
-
-def _latest(study: Study) -> list[Trial]:
-    """Latest trial of each configuration."""
-    return list({t.hash: t for t in study.trials() if NOTE not in t.attributes}.values())
 
 
 def require_a_finished_job(result: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ganvas.display import duration
-from ganvas.sweeps.study import NOTE, Study
+from ganvas.sweeps.study import Study
 
 
 @final
@@ -59,5 +59,5 @@ class Outlook:
 
 def _count(study: Study) -> tuple[int, int]:
     """Runs that have ended, and all runs of the trials so far."""
-    trials = {t.hash: t for t in study.trials() if NOTE not in t.attributes}.values()
+    trials = study.latest()
     return sum(job.done for t in trials for job in t.jobs.values()), sum(len(t.seeds) for t in trials)

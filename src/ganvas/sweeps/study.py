@@ -158,6 +158,10 @@ class Study:
         """List the trials whose configuration is recorded, by number."""
         return [t for t in map(_read, self.optuna.get_trials(deepcopy=False)) if t.known]
 
+    def latest(self) -> list[Trial]:
+        """List the latest trial of each configuration."""
+        return list({t.hash: t for t in self.trials() if NOTE not in t.attributes}.values())
+
     def read(self, trial_id: int) -> Trial:
         """Read a trial from the storage."""
         return _read(self.storage.get_trial(trial_id))
