@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -74,21 +75,15 @@ def _check_options(command: str, arguments: list[str]) -> None:
 
     parser = get_args_parser()
     parser.__class__, parser.prog = Parser, f"ganvas {command}"
-    if not {"--version", "-h", "--help"} & set(arguments):
+    if "--version" not in arguments:
         options = parser.parse_args(arguments)
         if options.config_dir is not None:
             require_small(Path(options.config_dir))
 
 
-def _sample_overrides(arguments: list[str]) -> list[str]:
-    keys = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
-    own, rest = _own_options("sample", keys, arguments)
-    return [*_source_override(rest), *own]
-
-
-def _export_overrides(arguments: list[str]) -> list[str]:
-    keys = {"--out": "paths.output", "--register": "register", "--push": "push"}
-    own, rest = _own_options("export", keys, arguments)
+def _source_and_options(command: str, keys: Mapping[str, str], arguments: list[str]) -> list[str]:
+    """Write SOURCE and the command's own options as overrides."""
+    own, rest = _own_options(command, keys, arguments)
     return [*_source_override(rest), *own]
 
 
@@ -134,11 +129,14 @@ def _paper_overrides(arguments: list[str]) -> list[str]:
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
+_SAMPLE = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
+_EXPORT = {"--out": "paths.output", "--register": "register", "--push": "push"}
+"""Keys of the commands' own options."""
 OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {
     "train": list,
     "score": _score_overrides,
-    "sample": _sample_overrides,
-    "export": _export_overrides,
+    "sample": partial(_source_and_options, "sample", _SAMPLE),
+    "export": partial(_source_and_options, "export", _EXPORT),
     "rerun": _rerun_overrides,
     "report": _studies_override,
     "reproduce": _paper_overrides,

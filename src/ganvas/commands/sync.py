@@ -21,9 +21,9 @@ def main(arguments: list[str]) -> None:
         ConfigError: a folder does not exist.
         NotDeliveredError: the store lacks something still.
     """
-    parser = Parser(prog="ganvas sync", description="Deliver the journals below folders to the store.")
-    parser.add_argument("folders", nargs="*", metavar="DIR", help=f"output folders; {DEFAULT} if none is given")
-    parser.add_argument("--anywhere", action="store_true", help="create runs here that were logged to another store")
+    parser = Parser(prog="ganvas sync")
+    parser.add_argument("folders", nargs="*", metavar="DIR")
+    parser.add_argument("--anywhere", action="store_true")
     options = parser.parse_args(arguments)
     for folder in options.folders:
         if not Path(folder).is_dir():

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         ConfigError: the host is empty, or the port is not free.
     """
-    parser = Parser(prog="ganvas ui", description="The MLflow UI on the configured store.")
+    parser = Parser(prog="ganvas ui")
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--no-browser", action="store_true")
