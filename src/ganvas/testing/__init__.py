@@ -33,6 +33,7 @@ from ganvas.testing.networks import (  # noqa: E402
 )
 from ganvas.testing.objectives import (  # noqa: E402
     AdversarialContract,
+    AuxiliaryContract,
     BoundContract,
     ConstraintContract,
     LikelihoodContract,
@@ -40,6 +41,7 @@ from ganvas.testing.objectives import (  # noqa: E402
 
 __all__ = [
     "AdversarialContract",
+    "AuxiliaryContract",
     "BoundContract",
     "ConstraintContract",
     "CriticContract",
