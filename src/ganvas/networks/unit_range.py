@@ -15,8 +15,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from ganvas.networks.critic import FeatureCritic, judged
 from ganvas.networks.shapes import image_shape
-from ganvas.types import Critic, Encoder, Judged, Reads
+from ganvas.types import Conditional, Critic, Encoder, Judged
 
 NAME = "unit_range"
 
@@ -37,11 +38,21 @@ class UnitRange(nn.Module):
         self.network = network
         if isinstance(network, Encoder):
             self.latent_dim = network.latent_dim
+        if isinstance(network, Conditional):
+            self.classes = network.classes
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Independent | Float[Tensor, " n"]:
-        """Compute the network's posteriors or scores of images in [-1, 1]."""
-        return self.network((x + 1) / 2)
+    @property
+    def output(self) -> nn.Linear:
+        """Last layer of the network."""
+        return cast(FeatureCritic, self.network).output
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None
+    ) -> Independent | Float[Tensor, " n"]:
+        """Compute the network's posteriors or scores of images in [-1, 1]; ``y`` is for a conditional network."""
+        unit = (x + 1) / 2
+        return self.network(unit, y) if isinstance(self.network, Conditional) else self.network(unit)
 
     def read(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None) -> Judged:
-        """Score images in [-1, 1] by a critic that shows its features."""
-        return cast(Reads, self.network).read((x + 1) / 2, y)
+        """Score images in [-1, 1], and return what the critic shows."""
+        return judged(self.network, (x + 1) / 2, y)
