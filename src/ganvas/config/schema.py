@@ -104,6 +104,7 @@ class Train:
     data: Any = MISSING
     transform: Any = MISSING
     extractor: Any = MISSING
+    augment: Any = MISSING
     prior: Any = MISSING
     objective: Any = MISSING
     constraint: Any = MISSING
