@@ -12,18 +12,24 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import ELBO, Adversarial, Bound, Constraint, Likelihood
-from ganvas.testing import AdversarialContract, BoundContract, ConstraintContract, LikelihoodContract
+from ganvas.objectives import ELBO, Adversarial, Bound, Constraint, Likelihood, Regulariser
+from ganvas.testing import (
+    AdversarialContract,
+    BoundContract,
+    ConstraintContract,
+    LikelihoodContract,
+    RegulariserContract,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
 PATHS = {
     f"{group}/{path.stem}": path
-    for group in ("objective", "constraint", "likelihood")
+    for group in ("objective", "constraint", "likelihood", "regulariser")
     for path in sorted((CONF / group).glob("*.yaml"))
 }
 CONFIGS = {name: instantiate(OmegaConf.load(path), _convert_="all") for name, path in PATHS.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
-INTERFACES = (Adversarial, Constraint, Likelihood, Bound)
+INTERFACES = (Adversarial, Constraint, Likelihood, Bound, Regulariser)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
 IMPLEMENTATIONS = [cls for cls in CLASSES if not inspect.isabstract(cls)]
 
@@ -44,7 +50,12 @@ def test_every_implementation_has_a_config():
 
 
 def test_every_config_is_of_one_interface_and_in_its_group():
-    groups = {"objective": (Adversarial, Bound), "constraint": Constraint, "likelihood": Likelihood}
+    groups = {
+        "objective": (Adversarial, Bound),
+        "constraint": Constraint,
+        "likelihood": Likelihood,
+        "regulariser": Regulariser,
+    }
     for name, value in CONFIGS.items():
         assert isinstance(value, groups[name.split("/")[0]]), name
 
@@ -76,7 +87,8 @@ def test_values_are_without_defaults(name):
 def test_which_constraints_bound_the_lipschitz_constant():
     names = {name.split("/")[1] for name, value in CONFIGS.items() if getattr(value, "lipschitz", False)}
     assert names == {"gradient_penalty", "one_sided_gradient_penalty", "weight_clipping", "spectral_norm"} | {
-        "spectral_norm_r1"
+        "spectral_norm_r1",
+        "max_gradient_penalty",
     }
 
 
@@ -92,6 +104,12 @@ class TestAdversarial(AdversarialContract):
 class TestConstraint(ConstraintContract):
     @every(Constraint)
     def constraint(self, request):
+        return request.param
+
+
+class TestRegulariser(RegulariserContract):
+    @every(Regulariser)
+    def regulariser(self, request):
         return request.param
 
 

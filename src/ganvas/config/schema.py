@@ -105,6 +105,7 @@ class Train:
     transform: Any = MISSING
     extractor: Any = MISSING
     augment: Any = MISSING
+    regulariser: Any = MISSING
     prior: Any = MISSING
     objective: Any = MISSING
     constraint: Any = MISSING

@@ -20,6 +20,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.metrics",
     "ganvas.testing.networks",
     "ganvas.testing.objectives",
+    "ganvas.testing.regularisers",
 )
 
 from ganvas.testing.augment import AugmentationContract  # noqa: E402  (after assertion rewriting is registered)
@@ -39,6 +40,7 @@ from ganvas.testing.objectives import (  # noqa: E402
     ConstraintContract,
     LikelihoodContract,
 )
+from ganvas.testing.regularisers import RegulariserContract  # noqa: E402
 
 __all__ = [
     "AdversarialContract",
@@ -53,5 +55,6 @@ __all__ = [
     "MetricContract",
     "NetworkContract",
     "PriorContract",
+    "RegulariserContract",
     "SourceContract",
 ]
