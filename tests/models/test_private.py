@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from ganvas.augment import ADA, Unaugmented
 from ganvas.cli import main
 from ganvas.models import private
 from ganvas.models.modes import frozen
@@ -120,6 +121,13 @@ PART = DPSGD(1.0, 1.0, 1e-5)
 def test_ways_around_the_clipping_are_refused(critic, objective, constraint, clip, said):
     with pytest.raises(ValueError, match=f"constraint=dp_sgd does not go together with {said}"):
         private_part(critic, objective, constraint, clip)
+
+
+def test_a_strength_that_follows_the_scores_is_refused_and_a_fixed_augmentation_is_not():
+    with pytest.raises(ValueError, match="constraint=dp_sgd does not go together with ADA with a target"):
+        private_part(nn.Identity(), NonSaturating(), PART, None, ADA(0.0, 0.6, 500_000))
+    for augment in (ADA(0.2, None, 500_000), Unaugmented()):
+        assert private_part(nn.Identity(), NonSaturating(), PART, None, augment) is PART
 
 
 def test_weight_clipping_may_stand_beside_it_and_others_stay_public():

@@ -8,12 +8,17 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganvas.augment import Augmentation
 from ganvas.objectives import DPSGD, Adversarial, Constraint, Penalty, PrivacyError, Reparametrisation
 from ganvas.objectives.constraints.dp_sgd import require_opacus
 
 
 def private_part(
-    critic: nn.Module, objective: Adversarial, constraint: Constraint, gradient_clip: float | None
+    critic: nn.Module,
+    objective: Adversarial,
+    constraint: Constraint,
+    gradient_clip: float | None,
+    augment: Augmentation | None = None,
 ) -> DPSGD | None:
     """Find the part of a constraint that asks for privacy, and check that nothing else breaks it.
 
@@ -22,6 +27,7 @@ def private_part(
         objective: losses of the game.
         constraint: constraint on the critic.
         gradient_clip: largest norm of a whole gradient; None clips nothing.
+        augment: augmentation of the examples; one whose strength follows the scores tells of them.
 
     Returns:
         The part, or None.
@@ -38,6 +44,7 @@ def private_part(
     others += ["a critic that packs examples"] if getattr(critic, "pack", 1) > 1 else []
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
+    others += [f"{type(augment).__name__} with a target"] if augment and augment.strength() is not None else []
     if others:
         raise ValueError(
             f"constraint=dp_sgd does not go together with {' and '.join(others)}, by which examples reach the critic "
