@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from ganvas.augment import Unaugmented
+from ganvas.augment import ADA, Unaugmented
 from ganvas.cli import main
 from ganvas.models import private
 from ganvas.models.modes import frozen
@@ -124,19 +124,16 @@ def test_ways_around_the_clipping_are_refused(critic, objective, constraint, cli
         private_part(critic, objective, constraint, NoAuxiliary(), Unaugmented(), clip, 1)
 
 
+def test_a_strength_that_follows_the_scores_is_refused_and_a_fixed_augmentation_is_not():
+    with pytest.raises(ValueError, match="constraint=dp_sgd does not go together with ADA with a target"):
+        private_part(nn.Identity(), NonSaturating(), PART, NoAuxiliary(), ADA(0.0, 0.6, 500_000), None, 1)
+    for augment in (ADA(0.2, None, 500_000), Unaugmented()):
+        assert private_part(nn.Identity(), NonSaturating(), PART, NoAuxiliary(), augment, None, 1) is PART
+
+
 def test_weight_clipping_may_stand_beside_it_and_others_stay_public():
-    assert (
-        private_part(
-            nn.Identity(),
-            NonSaturating(),
-            Sum({"a": WeightClipping(0.1), "b": PART}),
-            NoAuxiliary(),
-            Unaugmented(),
-            None,
-            1,
-        )
-        is PART
-    )
+    both, rest = Sum({"a": WeightClipping(0.1), "b": PART}), (NoAuxiliary(), Unaugmented(), None, 1)
+    assert private_part(nn.Identity(), NonSaturating(), both, *rest) is PART
     assert private_part(nn.Identity(), NonSaturating(), R1(1.0, every=1), NoAuxiliary(), Unaugmented(), 1.0, 4) is None
 
 
