@@ -75,6 +75,8 @@ class LabelledCritic(nn.Module):
         self.classes = labels
         self.shape = (channels - labels, *size)
         self.pack = int(getattr(critic, "pack", 1))
+        # A critic of another range of pixels changes the range of the classes too: it shall read 0 and 1.
+        self._zero = float(getattr(critic, "zero", 0.0))
 
     def forward(self, x: Float[Tensor, "n ..."], y: Int64[Tensor, " n"]) -> Float[Tensor, " m"]:
         """Score examples of classes ``y``; there is one score for each, or for each pack."""
@@ -86,7 +88,7 @@ class LabelledCritic(nn.Module):
         return judged(self.critic, self._joined(x, y))
 
     def _joined(self, x: Tensor, y: Tensor) -> Tensor:
-        labels = one_hot(y, self.classes).to(x.dtype)
+        labels = one_hot(y, self.classes).to(x.dtype) * (1 - self._zero) + self._zero
         return torch.cat([x, labels.reshape(*labels.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)
 
 

@@ -45,6 +45,7 @@ class Packed(nn.Module):
             raise ValueError(f"argument `pack` is {pack}; expected {expected}. Fix: {fix}.")
         self.critic = critic
         self.pack = pack
+        self.zero = float(getattr(critic, "zero", 0.0))
         self.shape = (channels // pack, *size)
 
     def forward(self, x: Float[Tensor, "n c ..."]) -> Float[Tensor, " m"]:

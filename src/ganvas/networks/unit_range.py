@@ -9,7 +9,7 @@ after seven epochs.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -31,6 +31,9 @@ class UnitRange(nn.Module):
     Raises:
         ValueError: the network is for points, which have no range.
     """
+
+    zero: ClassVar[float] = -1.0
+    """The input that the network reads as 0."""
 
     def __init__(self, network: Encoder | Critic) -> None:
         super().__init__()
