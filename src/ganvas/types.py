@@ -195,6 +195,14 @@ class Reads(Protocol):
 
 
 @runtime_checkable
+class Recognises(Reads, Protocol):
+    """A critic with further outputs beside its score, such as logits of classes."""
+
+    outputs: int
+    """Number of further outputs."""
+
+
+@runtime_checkable
 class Watched(Protocol):
     """A model in training, as callbacks see it."""
 

@@ -8,22 +8,34 @@ import inspect
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import ELBO, Adversarial, Bound, Constraint, Likelihood
-from ganvas.testing import AdversarialContract, BoundContract, ConstraintContract, LikelihoodContract
+from ganvas.objectives import ELBO, Adversarial, Auxiliary, Bound, Constraint, Likelihood
+from ganvas.testing import AdversarialContract, AuxiliaryContract, BoundContract, ConstraintContract, LikelihoodContract
 
 CONF = Path(__file__).parents[2] / "conf"
 PATHS = {
     f"{group}/{path.stem}": path
-    for group in ("objective", "constraint", "likelihood")
+    for group in ("objective", "constraint", "auxiliary", "likelihood")
     for path in sorted((CONF / group).glob("*.yaml"))
 }
-CONFIGS = {name: instantiate(OmegaConf.load(path), _convert_="all") for name, path in PATHS.items()}
+
+
+def composed(name):
+    """The config of one part, which may take another part inside, with what it asks of the rest of a training."""
+    with initialize_config_dir(str(CONF), version_base=None):
+        part = compose(name)
+    rest = {"classes": 4, "prior": OmegaConf.load(CONF / "prior/codes.yaml")}
+    return OmegaConf.select(OmegaConf.merge(rest, part), name.split("/")[0])
+
+
+NODES = {name: composed(name) for name in PATHS}
+CONFIGS = {name: instantiate(node, _convert_="all") for name, node in NODES.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
-INTERFACES = (Adversarial, Constraint, Likelihood, Bound)
+INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
 IMPLEMENTATIONS = [cls for cls in CLASSES if not inspect.isabstract(cls)]
 
@@ -44,7 +56,12 @@ def test_every_implementation_has_a_config():
 
 
 def test_every_config_is_of_one_interface_and_in_its_group():
-    groups = {"objective": (Adversarial, Bound), "constraint": Constraint, "likelihood": Likelihood}
+    groups = {
+        "objective": (Adversarial, Bound),
+        "constraint": Constraint,
+        "auxiliary": Auxiliary,
+        "likelihood": Likelihood,
+    }
     for name, value in CONFIGS.items():
         assert isinstance(value, groups[name.split("/")[0]]), name
 
@@ -52,7 +69,7 @@ def test_every_config_is_of_one_interface_and_in_its_group():
 @pytest.mark.parametrize("name", PATHS)
 def test_config_states_every_field_and_says_what_it_is(name):
     fields = {field.name for field in dataclasses.fields(CONFIGS[name])}
-    assert set(OmegaConf.load(PATHS[name])) == fields | {"_target_"}
+    assert set(NODES[name]) == fields | {"_target_"}
     assert PATHS[name].read_text().startswith("# ")
 
 
@@ -92,6 +109,12 @@ class TestAdversarial(AdversarialContract):
 class TestConstraint(ConstraintContract):
     @every(Constraint)
     def constraint(self, request):
+        return request.param
+
+
+class TestAuxiliary(AuxiliaryContract):
+    @every(Auxiliary)
+    def auxiliary(self, request):
         return request.param
 
 

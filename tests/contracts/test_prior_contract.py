@@ -13,12 +13,13 @@ NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
 
 
 def test_the_suite_sees_the_shipped_priors():
-    assert {"normal", "uniform", "mixture"} <= set(NAMES)
+    assert {"codes", "normal", "uniform", "mixture"} <= set(NAMES)
 
 
 class TestPrior(PriorContract):
     @pytest.fixture(params=NAMES)
     def prior(self, request):
-        prior = hydra.utils.instantiate(OmegaConf.load(CONF / f"{request.param}.yaml"), _convert_="all")
-        assert prior.dim == 64
+        cfg = OmegaConf.load(CONF / f"{request.param}.yaml")
+        prior = hydra.utils.instantiate(cfg, _convert_="all")
+        assert prior.dim == cfg.dim
         return prior

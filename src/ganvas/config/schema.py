@@ -90,6 +90,7 @@ class Train:
     workers: int = MISSING
     ema_halflife: int | None = None
     gradient_clip: float | None = None
+    accumulate: int = MISSING
     deterministic: bool = False
     marginal_bias: str | None = None
     budget: Budget = field(default_factory=Budget)
@@ -107,6 +108,7 @@ class Train:
     prior: Any = MISSING
     objective: Any = MISSING
     constraint: Any = MISSING
+    auxiliary: Any = MISSING
     likelihood: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING

@@ -5,9 +5,19 @@ returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution 
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
+from ganvas.latents.codes import Codes
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
 from ganvas.latents.posteriors import diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
 
-__all__ = ["GaussianMixture", "LatentActivity", "Normal", "Uniform", "diagonal_normal", "latent_activity", "normal_kl"]
+__all__ = [
+    "Codes",
+    "GaussianMixture",
+    "LatentActivity",
+    "Normal",
+    "Uniform",
+    "diagonal_normal",
+    "latent_activity",
+    "normal_kl",
+]

@@ -14,26 +14,46 @@ were generated before the generator's update.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from itertools import repeat
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.func import functional_call
 
-from ganvas.health.evidence import InputGradients, PrivacyLoss
+from ganvas.health.evidence import PrivacyLoss
+from ganvas.models.accumulation import Shares, piece, sum_of
 from ganvas.models.base import Model, OptimizerFactory
+from ganvas.models.matching import check_parts
 from ganvas.models.modes import frozen
-from ganvas.models.parts import require_part
 from ganvas.models.private import PrivateGradients, private_part
 from ganvas.models.schedules import Schedule
+from ganvas.models.unrolling import Weights, check_unrolling, unrolled
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Constraint
-from ganvas.types import Batch, Critic, Generator, Prior, Shape
+from ganvas.objectives import Auxiliary, Constraint, Judge, NoAuxiliary, Scene
+from ganvas.types import Batch, Critic, Generator, Judged, Prior, Shape
 
-EVIDENCE_BATCH = 100
-"""Largest number of scores in one pass of a health check, since gradients keep the graph of the pass in memory."""
+
+@final
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """A part of a batch, as the players see it in a turn.
+
+    Args:
+        share: share of the batch's examples that are in this part.
+        x: real examples.
+        y: class of each real and of each generated example; None without classes.
+        z: latents.
+        fake: examples generated from the latents.
+    """
+
+    share: float
+    x: Float[Tensor, " n *shape"]
+    y: Int64[Tensor, " m"] | None
+    z: Float[Tensor, "m d"]
+    fake: Float[Tensor, " m *shape"]
 
 
 class Adversarial(Model):
@@ -54,6 +74,10 @@ class Adversarial(Model):
         gradient_clip: largest L2 norm of either network's gradient; None clips nothing.
         schedule: schedule of both learning rates.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+        accumulate: number of parts in which a batch is worked through; their gradients are added.
+        auxiliary: terms that read more of the critic than its scores.
+        generator_batch: number of new examples that the generator is updated on; None takes those of the critic's turn.
+        unroll: steps of the critic that the generator looks ahead, see :mod:`ganvas.models.unrolling`.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -81,19 +105,28 @@ class Adversarial(Model):
         gradient_clip: float | None,
         schedule: Schedule,
         schedules: Mapping[str, Any],
+        # What follows may be absent: runs that were recorded before it existed load as they are.
+        accumulate: int = 1,
+        auxiliary: Auxiliary = NoAuxiliary(),  # noqa: B008  (a frozen value)
+        generator_batch: int | None = None,
+        unroll: int = 0,
     ) -> None:
         self.check(objective, constraint)
-        _check(prior, generator, critic, n_critic)
+        check_parts(prior, generator, critic, auxiliary, objective, n_critic, generator_batch)
+        check_unrolling(unroll, constraint, auxiliary)
         parts: dict[str, Any] = {"generator": generator, "critic": critic}
         constraint.prepare(parts["critic"])
-        super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule, schedules)
+        super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule, schedules, accumulate)
         self.objective = objective
         self.constraint = constraint
-        self._stated = {"objective": objective, "constraint": constraint}
-        self._private = private_part(parts["critic"], objective, constraint, gradient_clip)
+        self.auxiliary = auxiliary
+        self._stated = {"objective": objective, "constraint": constraint, "auxiliary": auxiliary}
+        self._private = private_part(parts["critic"], objective, constraint, auxiliary, gradient_clip, accumulate)
         self._gradients: PrivateGradients | None = None
         self.n_critic = n_critic
         self.simultaneous = simultaneous
+        self.generator_batch = generator_batch
+        self.unroll = unroll
         self._make_optimizer = optimizer
         self._differences = (generator_optimizer, critic_optimizer)
 
@@ -113,39 +146,100 @@ class Adversarial(Model):
         return [self._make_optimizer(network.parameters(), **differences) for network, differences in networks]
 
     def bearers(self) -> dict[str, Any]:
-        """Return objective and constraint by name."""
+        """Return objective, constraint and auxiliary term by name."""
         return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Update the critic and, every ``n_critic``-th time, the generator; classes are those of the batch."""
         generators_turn = (self.updates + 1) % self.n_critic == 0
-        with torch.set_grad_enabled(generators_turn):
-            fake = self.call(self.generator, self.prior.sample(len(batch), device=self.device), batch.y)
-        score = self._score(batch.y)
-        turns = [lambda: self._update_critic(score, batch.x, fake.detach())]
+        one_graph = generators_turn and self.accumulate == 1 and self.generator_batch is None
+        with torch.set_grad_enabled(one_graph):
+            deals = list(self._deals(batch.x, batch.y, self.prior.sample(len(batch), device=self.device)))
+        turns = [lambda: self._update_critic(deals)]
         if generators_turn:
-            turns.insert(0 if self.simultaneous else 1, lambda: self._update_generator(score, batch.x, fake))
+            generated = deals if one_graph else self._deal_again(batch, deals)
+            turns.insert(0 if self.simultaneous else 1, lambda: self._update_generator(generated))
         return {**self.terms, **{name: term for turn in turns for name, term in turn().items()}}
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         """Generate examples in [-1, 1] from latents, and from classes if the generator is conditional."""
         return self.call(self.part("generator"), z, y)
 
-    def _score(self, y: Int64[Tensor, " n"] | None) -> Callable[[Tensor], Tensor]:
-        """Return the critic as a function from examples of the given classes to scores."""
-        return lambda x: self.call(self.critic, x, y)
+    def judge(self, y: Int64[Tensor, " n"] | None, weights: Weights | None = None) -> Judge:
+        """Return the critic as a function from examples of the given classes to scores.
 
-    def _update_critic(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        Args:
+            y: class of each example; None without classes.
+            weights: the critic's weights by name, if they are not its own.
+        """
+        if weights is not None:
+            arguments = (y,) if self.conditional(self.critic) else ()
+            return Judge(self.critic, lambda x: Judged(functional_call(self.critic, weights, (x, *arguments))))
+        if self.auxiliary.recognised is not None:
+            return Judge(self.critic, lambda x: self.critic.read(x, y))
+        return Judge(self.critic, lambda x: Judged(self.call(self.critic, x, y)))
+
+    def _deals(self, x: Tensor, y: Tensor | None, z: Tensor) -> Iterator[Deal]:
+        """Generate an example from each latent, in ``accumulate`` parts."""
+        for i in range(self.accumulate):
+            latents, labels = piece(z, i, self.accumulate), None if y is None else piece(y, i, self.accumulate)
+            fake = self.call(self.generator, latents, labels)
+            yield Deal(len(latents) / len(z), piece(x, i, self.accumulate), labels, latents, fake)
+
+    def _deal_again(self, batch: Batch, deals: Iterable[Deal]) -> Iterator[Deal]:
+        """Generate the examples of the generator's turn, one part after the other; only one graph is in memory."""
+        n = self.generator_batch
+        if n is None:
+            yield from (replace(deal, fake=self.call(self.generator, deal.z, deal.y)) for deal in deals)
+        else:
+            y = None if self.classes is None else torch.multinomial(self.label_marginal, n, replacement=True)
+            yield from self._deals(batch.x, y, self.prior.sample(n, device=self.device))
+
+    def _update_critic(self, deals: Iterable[Deal]) -> dict[str, Tensor]:
         private = self._private_gradients()
         if private is not None:
             private.watch()
-        terms = self.objective.critic_terms(score(real), score(fake))
-        penalty = self.constraint.penalty(score, real, fake, self.updates)
-        loss = terms.total if penalty is None else terms.total + penalty
-        self.update("critic", loss, None if private is None else private.replace)
+        said: Shares = []
+        self.update("critic", self._critic_losses(deals, said), None if private is None else private.replace)
         self.constraint.project(self.critic)
-        named = {f"critic/{name}": value for name, value in terms.named().items()}
-        return named if penalty is None else named | {"critic/penalty": penalty.detach()}
+        return {f"critic/{name}": value for name, value in sum_of(said).items()}
+
+    def _critic_losses(self, deals: Iterable[Deal], said: Shares) -> Iterator[Tensor]:
+        for deal in deals:
+            judge, fake = self.judge(deal.y), deal.fake.detach()
+            terms = self.objective.critic_terms(judge(deal.x), judge(fake))
+            scene = Scene(judge.judged(deal.x), judge.judged(fake), deal.y, deal.z)
+            added = {
+                "penalty": self.constraint.penalty(judge, deal.x, fake, self.updates),
+                "auxiliary": self.auxiliary.critic_term(scene),
+            }
+            yield _total(terms.total, added, deal.share)
+            said.append((deal.share, {**terms.named(), **_logged(added)}))
+
+    def _update_generator(self, deals: Iterable[Deal]) -> dict[str, Tensor]:
+        said: Shares = []
+        with frozen(self.critic):
+            self.update("generator", self._generator_losses(deals, said))
+        return {f"generator/{name}": value for name, value in sum_of(said).items()}
+
+    def _generator_losses(self, deals: Iterable[Deal], said: Shares) -> Iterator[Tensor]:
+        for deal in deals:
+            judge = self.judge(deal.y, self._look_ahead(deal) if self.unroll else None)
+            terms = self.objective.generator_terms(judge(deal.fake), judge(deal.x) if self.objective.paired else None)
+            real = judge.judged(deal.x) if self.auxiliary.paired else None
+            scene = Scene(real, judge.judged(deal.fake), deal.y, deal.z)
+            added = {"auxiliary": self.auxiliary.generator_term(scene)}
+            yield _total(terms.total, added, deal.share)
+            said.append((deal.share, {**terms.named(), **_logged(added)}))
+
+    def _look_ahead(self, deal: Deal) -> Weights:
+        """Compute the critic's weights after some more steps, as a function of the generated examples."""
+
+        def loss(weights: Weights) -> Tensor:
+            judge = self.judge(deal.y, weights)
+            return self.objective.critic_terms(judge(deal.x), judge(deal.fake)).total
+
+        return unrolled(self.critic, loss, self.trainer.optimizers[self.players.index("critic")], self.unroll)
 
     def _private_gradients(self) -> PrivateGradients | None:
         """Return what makes the critic's gradients private; None if the constraint does not ask for it."""
@@ -154,7 +248,7 @@ class Adversarial(Model):
             self._gradients = PrivateGradients(self.critic, self._private, self.trainer.world_size, scale)
         return self._gradients
 
-    def _privacy(self) -> tuple[PrivacyLoss, ...]:
+    def privacy(self) -> tuple[PrivacyLoss, ...]:
         """Compute what the updates so far may have told of a single training example; empty without privacy."""
         if self._private is None or not self.updates or not self.n_train:
             return ()
@@ -162,56 +256,11 @@ class Adversarial(Model):
         epsilon = self._private.epsilon(self.updates, share)
         return (PrivacyLoss(epsilon, self._private.delta, self._private.noise, self.updates, share),)
 
-    def _update_generator(self, score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        with frozen(self.critic):
-            terms = self.objective.generator_terms(score(fake), score(real) if self.objective.paired else None)
-            self.update("generator", terms.total)
-        return {f"generator/{name}": value for name, value in terms.named().items()}
 
-    def _scores(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """Compute scores without a graph; examples that do not fill a pack are left out."""
-        with torch.no_grad():
-            return torch.cat([self._score(labels)(chunk) for chunk, labels in self._chunks(x, y)])
-
-    def _input_gradients(self, real: Batch) -> tuple[InputGradients, ...]:
-        """Compute the gradient norms that the constraint compares with its target; empty if it has no target norm."""
-        pairs = zip(self._chunks(real.x, real.y), self._chunks(self._fakes(real), None), strict=True)
-        parts = [self.constraint.input_gradients(self._score(y), x, fake) for (x, y), (fake, _) in pairs]
-        found = [part for part in parts if part is not None]
-        if not found:
-            return ()
-        return (InputGradients(torch.cat([part.norms for part in found]), found[0].target, found[0].one_sided),)
-
-    def _fakes(self, like: Batch) -> Tensor:
-        """Generate examples with the raw weights, as the critic sees them in training, with the classes of ``like``."""
-        with torch.no_grad():
-            z = self.prior.sample(len(like), device=self.device)
-            labels = _labels(like.y, EVIDENCE_BATCH)
-            chunks = zip(z.split(EVIDENCE_BATCH), labels, strict=False)
-            return torch.cat([self.call(self.generator, chunk, y) for chunk, y in chunks])
-
-    def _chunks(self, x: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        size, whole = EVIDENCE_BATCH * self.pack, len(x) - len(x) % self.pack
-        yield from zip(x[:whole].split(size), _labels(y if y is None else y[:whole], size), strict=False)
+def _total(loss: Tensor, added: Mapping[str, Tensor | None], share: float) -> Tensor:
+    """Add the terms that there are, and weigh the sum by the part's share of the batch."""
+    return share * sum((term for term in added.values() if term is not None), start=loss)
 
 
-def _labels(y: Tensor | None, size: int) -> Iterator[Tensor | None]:
-    """Yield classes in chunks; None without end if there are no classes."""
-    return repeat(None) if y is None else iter(y.split(size))
-
-
-def _check(prior: Prior, generator: Generator, critic: Critic, n_critic: int) -> None:
-    require_part("generator", generator, "latent_dim", "shape")
-    require_part("critic", critic, "shape")
-    if generator.latent_dim != prior.dim:
-        raise ValueError(
-            f"generator takes latents of {generator.latent_dim} dimensions, the prior draws {prior.dim}; "
-            "write network.generator.latent_dim=${prior.dim}"
-        )
-    if tuple(generator.shape) != tuple(critic.shape):
-        raise ValueError(
-            f"generator makes examples of shape {tuple(generator.shape)}, the critic takes {tuple(critic.shape)}; "
-            "give both the shape of the data"
-        )
-    if n_critic < 1:
-        raise ValueError(f"n_critic={n_critic} must be >= 1: critic updates for each generator update")
+def _logged(added: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
+    return {name: term.detach() for name, term in added.items() if term is not None}

@@ -6,7 +6,7 @@ The progress axis is **images seen**, see :mod:`ganvas.models.resumable`; Lightn
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -42,9 +42,10 @@ class Model(Resumable, ABC):
         gradient_clip: largest L2 norm of an optimiser's gradient; None clips nothing.
         schedule: of the learning rates.
         schedules: of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+        accumulate: number of parts in which a batch is worked through, see :mod:`ganvas.models.accumulation`.
 
     Raises:
-        ValueError: networks that are conditional on different numbers of classes.
+        ValueError: ``accumulate`` is below 1, or networks are conditional on different numbers of classes.
     """
 
     headline: ClassVar[tuple[str, ...]]
@@ -64,7 +65,10 @@ class Model(Resumable, ABC):
         gradient_clip: float | None,
         schedule: Schedule,
         schedules: Mapping[str, Any],
+        accumulate: int,
     ) -> None:
+        if accumulate < 1:
+            raise ValueError(f"accumulate={accumulate}: expected at least 1 part of a batch; write accumulate=1")
         super().__init__()
         self.automatic_optimization = False
         self.prior = prior
@@ -75,6 +79,7 @@ class Model(Resumable, ABC):
             {name: EMA(parts[name], ema_halflife) for name in averaged} if ema_halflife is not None else {}
         )
         self.gradient_clip = gradient_clip
+        self.accumulate = accumulate
         self.scheduled = Scheduled({**schedules, "optimizer": {"lr": schedule, **schedules.get("optimizer", {})}})
         self.n_train = 0
         self.classes = common_classes(parts)
@@ -135,7 +140,12 @@ class Model(Resumable, ABC):
             x: examples or latents.
             y: class of each; None if the data have no classes.
         """
-        return network(x, y) if isinstance(network, Conditional) else network(x)
+        return network(x, y) if self.conditional(network) else network(x)
+
+    @staticmethod
+    def conditional(network: Any) -> bool:
+        """Whether a network takes the class of each example."""
+        return isinstance(network, Conditional)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch; Lightning's hook."""
@@ -147,11 +157,20 @@ class Model(Resumable, ABC):
         for name, average in self._averages():
             average.update(getattr(self, name), images, self.images_seen)
 
-    def update(self, player: str, loss: Float[Tensor, ""], before_step: Callable[[], None] | None = None) -> None:
-        """Step a player's optimiser down ``loss``, its gradient clipped and then changed by ``before_step``."""
+    def update(
+        self, player: str, losses: Iterable[Float[Tensor, ""]], before_step: Callable[[], None] | None = None
+    ) -> None:
+        """Step a player's optimiser down the sum of ``losses``, which are differentiated one after the other.
+
+        Args:
+            player: one of :attr:`players`.
+            losses: of the parts of the batch; a part's graph is freed before the next loss is asked for.
+            before_step: called after the gradient is clipped, and may change it.
+        """
         optimizer = self._optimizer(player)
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        for loss in losses:
+            self.manual_backward(loss)
         if self.gradient_clip is not None:
             # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()

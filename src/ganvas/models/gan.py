@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganvas.health.evidence import DiscriminatorLoss, Evidence
 from ganvas.models.adversarial import Adversarial
+from ganvas.models.looking import input_gradients_of
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection
 from ganvas.types import Batch
@@ -61,7 +62,7 @@ class GAN(Adversarial):
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """Return the discriminator's recent loss, its chance level and, if the constraint has a target, gradients."""
-        gradients = (*self._privacy(), *self._input_gradients(train))
+        gradients = (*self.privacy(), *input_gradients_of(self, train))
         if "critic/total" not in history:
             return gradients
         loss, real, fake = (history[f"critic/{name}"][-RECENT:] for name in ("total", "real_score", "fake_score"))

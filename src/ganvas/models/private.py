@@ -8,12 +8,17 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganvas.objectives import DPSGD, Adversarial, Constraint, Penalty, PrivacyError, Reparametrisation
+from ganvas.objectives import DPSGD, Adversarial, Auxiliary, Constraint, Penalty, PrivacyError, Reparametrisation
 from ganvas.objectives.constraints.dp_sgd import require_opacus
 
 
 def private_part(
-    critic: nn.Module, objective: Adversarial, constraint: Constraint, gradient_clip: float | None
+    critic: nn.Module,
+    objective: Adversarial,
+    constraint: Constraint,
+    auxiliary: Auxiliary,
+    gradient_clip: float | None,
+    accumulate: int,
 ) -> DPSGD | None:
     """Find the part of a constraint that asks for privacy, and check that nothing else breaks it.
 
@@ -21,7 +26,9 @@ def private_part(
         critic: the network whose updates are to be private.
         objective: losses of the game.
         constraint: constraint on the critic.
+        auxiliary: auxiliary term.
         gradient_clip: largest norm of a whole gradient; None clips nothing.
+        accumulate: number of parts in which a batch is worked through.
 
     Returns:
         The part, or None.
@@ -38,6 +45,8 @@ def private_part(
     others += ["a critic that packs examples"] if getattr(critic, "pack", 1) > 1 else []
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
+    others += [] if auxiliary.recognised is None else [type(auxiliary).__name__]
+    others += [f"accumulate={accumulate}"] if accumulate > 1 else []
     if others:
         raise ValueError(
             f"constraint=dp_sgd does not go together with {' and '.join(others)}, by which examples reach the critic "

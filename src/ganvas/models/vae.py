@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.latents.posteriors import moments
+from ganvas.models.accumulation import Shares, sum_of
 from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
@@ -42,6 +43,7 @@ class VAE(Model):
         gradient_clip: largest L2 norm of the gradient; None clips nothing.
         schedule: schedule of the learning rate.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
+        accumulate: number of parts in which a batch is worked through; their gradients are added.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -66,10 +68,13 @@ class VAE(Model):
         gradient_clip: float | None,
         schedule: Schedule,
         schedules: Mapping[str, Any],
+        accumulate: int = 1,  # runs that were recorded before it existed load as they are
     ) -> None:
         _check(prior, encoder, decoder)
         parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
-        super().__init__(prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule, schedules)
+        super().__init__(
+            prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule, schedules, accumulate
+        )
         self.likelihood = likelihood
         self.objective = _bound(objective)
         self._stated = {"objective": self.objective}
@@ -91,9 +96,16 @@ class VAE(Model):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Update encoder and decoder once."""
-        terms = self.objective(self._draws(batch, self.encoder, self.decoder, self.objective.samples))
-        self.update("vae", terms.total)
-        return terms.named()
+        said: Shares = []
+        self.update("vae", self._losses(batch, said))
+        return sum_of(said)
+
+    def _losses(self, batch: Batch, said: Shares) -> Iterator[Tensor]:
+        for part in batch.split(-(-len(batch) // self.accumulate)):
+            share = len(part) / len(batch)
+            terms = self.objective(self._draws(part, self.encoder, self.decoder, self.objective.samples))
+            yield share * terms.total
+            said.append((share, terms.named()))
 
     @property
     def evidence_space(self) -> str:

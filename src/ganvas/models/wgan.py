@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganvas.health.evidence import CriticScores, Evidence
 from ganvas.models.adversarial import Adversarial
+from ganvas.models.looking import fakes_of, input_gradients_of, scores_of
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Wasserstein
 from ganvas.types import Batch
@@ -57,8 +58,8 @@ class WGAN(Adversarial):
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """Return the critic's scores of training, held-out and generated examples and, if penalised, gradient norms."""
-        gradients = (*self._privacy(), *self._input_gradients(train))
+        gradients = (*self.privacy(), *input_gradients_of(self, train))
         if held_out is None:
             return gradients
-        scores = (self._scores(train.x, train.y), self._scores(held_out.x, held_out.y))
-        return (CriticScores(*scores, self._scores(self._fakes(train), train.y)), *gradients)
+        real, other, fake = (train.x, train.y), (held_out.x, held_out.y), (fakes_of(self, train), train.y)
+        return (CriticScores(*(scores_of(self, *examples) for examples in (real, other, fake))), *gradients)

@@ -3,8 +3,17 @@
 from ganvas.networks.conditional import LabelledCritic as LabelledCritic
 from ganvas.networks.conditional import LabelledGenerator as LabelledGenerator
 from ganvas.networks.conditional import ProjectionCritic as ProjectionCritic
+from ganvas.networks.critic import FeatureCritic as FeatureCritic
 from ganvas.networks.packing import Packed as Packed
 from ganvas.networks.recognising import Recognising as Recognising
 from ganvas.networks.unit_range import UnitRange as UnitRange
 
-__all__ = ["LabelledCritic", "LabelledGenerator", "Packed", "ProjectionCritic", "Recognising", "UnitRange"]
+__all__ = [
+    "FeatureCritic",
+    "LabelledCritic",
+    "LabelledGenerator",
+    "Packed",
+    "ProjectionCritic",
+    "Recognising",
+    "UnitRange",
+]

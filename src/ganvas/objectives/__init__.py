@@ -9,7 +9,15 @@ from ganvas.objectives.adversarial.least_squares import LeastSquares
 from ganvas.objectives.adversarial.minimax import Minimax
 from ganvas.objectives.adversarial.non_saturating import NonSaturating
 from ganvas.objectives.adversarial.relativistic import Relativistic
+from ganvas.objectives.adversarial.relativistic_average import RelativisticAverage
+from ganvas.objectives.adversarial.smoothed import Smoothed
+from ganvas.objectives.adversarial.top_k import TopK
 from ganvas.objectives.adversarial.wasserstein import Wasserstein, WassersteinTerms
+from ganvas.objectives.auxiliary.base import Auxiliary, Scene
+from ganvas.objectives.auxiliary.classifier import Classifier
+from ganvas.objectives.auxiliary.feature_matching import FeatureMatching
+from ganvas.objectives.auxiliary.mutual_information import MutualInformation
+from ganvas.objectives.auxiliary.none import NoAuxiliary
 from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws
 from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
@@ -23,6 +31,7 @@ from ganvas.objectives.constraints.spectral_norm import SpectralNorm
 from ganvas.objectives.constraints.sum import Sum
 from ganvas.objectives.constraints.unconstrained import Unconstrained
 from ganvas.objectives.constraints.weight_clipping import WeightClipping
+from ganvas.objectives.judge import Judge, network_of
 from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
@@ -69,4 +78,15 @@ __all__ = [
     "WeightClipping",
     "iwae_bound",
     "log_weights",
+    "Auxiliary",
+    "Scene",
+    "Classifier",
+    "FeatureMatching",
+    "MutualInformation",
+    "NoAuxiliary",
+    "RelativisticAverage",
+    "Smoothed",
+    "TopK",
+    "Judge",
+    "network_of",
 ]

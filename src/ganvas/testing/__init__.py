@@ -39,6 +39,7 @@ from ganvas.testing.networks import (  # noqa: E402
 )
 from ganvas.testing.objectives import (  # noqa: E402
     AdversarialContract,
+    AuxiliaryContract,
     BoundContract,
     ConstraintContract,
     LikelihoodContract,
@@ -46,6 +47,7 @@ from ganvas.testing.objectives import (  # noqa: E402
 
 __all__ = [
     "AdversarialContract",
+    "AuxiliaryContract",
     "BoundContract",
     "ConditionalContract",
     "ConditionalCriticContract",
