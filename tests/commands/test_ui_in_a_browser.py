@@ -168,3 +168,17 @@ def test_unhealthy_runs_are_listed_alone_and_left_out(ui, page):
     healthy = sorted([HEALTHY, *(name for name in warned if not warned[name])])
     search(page, f"tags.`{UNHEALTHY_TAG}` = ''", len(healthy))
     assert sorted(names(page)) == healthy
+
+
+def test_a_report_leads_to_the_pages_of_its_runs(ui, page, monkeypatch):
+    """The addresses of a store behind a server, as a team has it; the one of `ganvas ui` differs in the port alone."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", ui.addresses["Study families"].partition("/#")[0])
+    assert main(["report", "families"]) == 0
+    report = Path("outputs/families/report.html").absolute().as_uri()
+    for run in ui.runs:
+        page.goto(report)
+        links = page.locator(f'a[title="{run.info.run_id}"]')
+        assert links.first.inner_text() == run.info.run_id[:8]
+        links.first.click()
+        page.get_by_text(run.info.run_name).first.wait_for()
+        page.get_by_text(run.info.run_id).first.wait_for()

@@ -9,7 +9,13 @@ import torch
 from omegaconf import OmegaConf
 
 from ganvas.config import compose
-from ganvas.testing import CriticContract, DecoderContract, EncoderContract, GeneratorContract
+from ganvas.testing import (
+    ConditionalGeneratorContract,
+    CriticContract,
+    DecoderContract,
+    EncoderContract,
+    GeneratorContract,
+)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "network").glob("[!_]*.yaml"))
@@ -18,8 +24,7 @@ LATENT = 6
 CLASSES = 3
 # Networks that serve 128 pixels too, as narrow as their configs allow: the contract asks nothing of the width.
 NARROW = {
-    "biggan": ["generator.channels=1", "generator.embedding=2", "critic.critic.channels=1"],
-    "biggan_unlabelled": ["generator.channels=1", "critic.channels=1"],
+    "biggan": ["generator.channels=1", "conditional_generator.embedding=2", "critic.channels=1"],
     "r3gan": ["generator.channels=8", "critic.channels=8"],
     "sagan": ["generator.channels=1", "critic.channels=1"],
     "sngan_resnet": ["generator.channels=4", "critic.channels=4"],
@@ -37,8 +42,15 @@ REFUSED = {
     *((network, "encoder", (2,)) for network in ("aevb", "examples", "iwae")),
     *(("maxout", slot, (2,)) for slot in ("generator", "critic")),
     ("wgan_mlp", "critic", (2,)),
-    *(("resnet", slot, shape) for slot in ("generator", "critic") for shape in ((2,), (1, 28, 28))),
+    ("dcgan", "conditional_generator", (2,)),
+    *(
+        ("resnet", slot, shape)
+        for slot in ("generator", "conditional_generator", "critic")
+        for shape in ((2,), (1, 28, 28))
+    ),
     *((network, slot, (2,)) for network in NARROW for slot in ("generator", "critic")),
+    *((network, "conditional_generator", (2,)) for network in ("biggan", "sagan", "stylegan2")),
+    ("stylegan2", "conditional_critic", (2,)),
 }
 
 
@@ -68,13 +80,21 @@ def test_the_suite_sees_the_shipped_networks():
 def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
     config = composed(name)
     assert config["name"] == name
-    assert set(config) <= {"name", "generator", "critic", "encoder", "decoder"}
+    assert set(config) <= {
+        "name",
+        "generator",
+        "conditional_generator",
+        "critic",
+        "conditional_critic",
+        "encoder",
+        "decoder",
+    }
     for slot, outer in config.items():
         if slot == "name":
             continue
-        node = outer.get("network", outer.get("critic", outer))  # behind a change of range, or in a wrapper
-        assert node["shape"] == ("${critic_shape:}" if slot == "critic" else "${data.shape}")
-        assert slot == "critic" or node["latent_dim"] == "${prior.dim}"
+        node = outer.get("network", outer)  # behind a change of range
+        assert node["shape"] == ("${critic_shape:}" if slot.endswith("critic") else "${data.shape}")
+        assert slot.endswith("critic") or node["latent_dim"] == "${prior.dim}"
 
 
 @pytest.mark.parametrize("name, slot, shape", sorted(REFUSED, key=str))
@@ -96,6 +116,12 @@ def every(slot):
 
 class TestGenerator(GeneratorContract):
     @every("generator")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
+class TestConditionalGenerator(ConditionalGeneratorContract):
+    @every("conditional_generator")
     def build(self, request):
         return lambda: build(*request.param)
 
@@ -122,14 +148,16 @@ class TestDecoder(DecoderContract):
 def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     net = build(name, slot, shape)
     assert net.shape == shape
-    assert slot == "critic" or net.latent_dim == LATENT
+    assert slot.endswith("critic") or net.latent_dim == LATENT
 
 
 @pytest.mark.parametrize("name", NARROW)
 def test_serves_large_images(name):
-    generator, critic = (build(name, slot, LARGE) for slot in ("generator", "critic"))
-    y = (torch.arange(2),) if "classes" in composed(name)["generator"] else ()
+    slots = [slot for slot in composed(name) if slot != "name"]
+    networks = {slot: build(name, slot, LARGE) for slot in slots}
     with torch.no_grad():
-        images = generator(torch.randn(2, LATENT), *y)
+        images = networks["generator"](torch.randn(2, LATENT))
         assert images.shape == (2, *LARGE)
-        assert critic(images, *y).shape == (2,)
+        assert networks["critic"](images).shape == (2,)
+        if "conditional_generator" in networks:
+            assert networks["conditional_generator"](torch.randn(2, LATENT), torch.arange(2)).shape == images.shape

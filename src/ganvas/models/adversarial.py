@@ -225,7 +225,8 @@ class Adversarial(Model):
     def _generator_losses(self, deals: Iterable[Deal], said: Shares) -> Iterator[Tensor]:
         for deal in deals:
             judge = self.judge(deal.y, self._look_ahead(deal) if self.unroll else None)
-            terms = self.objective.generator_terms(judge(deal.fake), judge(deal.x) if self.objective.paired else None)
+            compared = judge(deal.x) if self.objective.paired or self.unroll else None
+            terms = self.objective.generator_terms(judge(deal.fake), compared)
             real = judge.judged(deal.x) if self.auxiliary.paired else None
             scene = Scene(real, judge.judged(deal.fake), deal.y, deal.z)
             added = {"auxiliary": self.auxiliary.generator_term(scene)}

@@ -1,9 +1,10 @@
 r"""The unrolled critic: the generator is judged by the critic that would stand after some more of its steps.
 
 .. math:: \theta_{k+1} = \theta_k - \eta\, \mathrm{Adam}\big(\nabla_\theta L_D(\theta_k, G)\big), \qquad
-    L_G = \ell_G\big(D_{\theta_K}(G(z))\big).
+    L_G = \ell_G\big(D_{\theta_K}(G(z)), D_{\theta_K}(x)\big).
 
-The gradient with respect to the generator also passes through :math:`\theta_K`. The critic itself is not changed: its
+The gradient with respect to the generator also passes through :math:`\theta_K`. In the minimax game, :math:`\ell_G` is
+minus the critic's whole loss, as in the paper. The critic itself is not changed: its
 weights, its batch statistics and the moments of its optimiser are copied. The steps are those of Adam, from its present
 moments.
 

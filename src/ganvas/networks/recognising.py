@@ -38,6 +38,7 @@ class Recognising(nn.Module):
             raise ValueError(f"argument `outputs` is {outputs}; expected at least 1. Fix: leave the wrapper out.")
         self.critic = cast(nn.Module, critic)
         self.shape = critic.shape
+        self.outputs = outputs
         self.recogniser = nn.Linear(feature_count(critic), outputs)
         initialise(self.recogniser, lambda weight: glorot_uniform_(weight, 1.0))
         if isinstance(critic, Conditional):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ganvas.objectives import Hinge, NonSaturating, Relativistic, RelativisticAverage, Smoothed, TopK
+from ganvas.objectives import Hinge, Minimax, NonSaturating, Relativistic, RelativisticAverage, Smoothed, TopK
 
 
 def test_the_relativistic_average_is_two_cross_entropies():
@@ -50,3 +50,11 @@ def test_numbers_out_of_range_are_refused():
         TopK(Hinge(), 0.0)
     with pytest.raises(ValueError, match=r"^inner: got '?Relativistic'?, expected an objective without pairs"):
         TopK(Relativistic(), 0.5)
+
+
+def test_the_minimax_generator_sees_the_critics_whole_loss_where_the_critic_looks_ahead():
+    real, fake = torch.randn(5), torch.randn(5)
+    critic = Minimax().critic_terms(real, fake).total
+    torch.testing.assert_close(Minimax().generator_terms(fake, real).total, -critic)
+    alone = Minimax().generator_terms(fake).total
+    torch.testing.assert_close(alone, -binary_cross_entropy_with_logits(fake, torch.zeros(5)))

@@ -48,7 +48,8 @@ class Adversarial(ABC):
 
         Args:
             fake: raw scores of generated examples, shape ``(m,)``, attached to the generator's graph.
-            real: raw scores of as many real examples by the same critic; None unless the objective is ``paired``.
+            real: raw scores of as many real examples by the same critic; None unless the objective is ``paired``, or
+                the critic depends on the generator, because it looks ahead.
 
         Returns:
             Terms with a ``total`` in at least ``float32``.

@@ -40,6 +40,10 @@ class Minimax(Divergence):
         return cross_entropy_terms(real, fake)
 
     def generator_terms(self, fake: Float[Tensor, " m"], real: Float[Tensor, " m"] | None = None) -> GeneratorTerms:
-        """Return the mean log-probability of being classified as generated, in nats."""
-        fake = widen(fake)
-        return GeneratorTerms(-softplus(fake).mean(), fake.mean())
+        """Return the mean log-probability of being classified as generated, in nats.
+
+        With ``real``, return minus the critic's whole loss: its real half reaches the generator through a critic that
+        looks ahead.
+        """
+        total = -softplus(widen(fake)).mean() if real is None else -cross_entropy_terms(real, fake).total
+        return GeneratorTerms(total, widen(fake).mean())
