@@ -15,6 +15,7 @@ from ganvas.models import private
 from ganvas.models.modes import frozen
 from ganvas.models.private import PrivateGradients, private_part
 from ganvas.networks import dcgan
+from ganvas.networks.minibatch_std import MinibatchStd
 from ganvas.networks.packing import Packed
 from ganvas.objectives import (
     DPSGD,
@@ -110,6 +111,7 @@ PART = DPSGD(1.0, 1.0, 1e-5)
         (nn.Identity(), Relativistic(), PART, None, "Relativistic"),
         (nn.Identity(), NonSaturating(), PART, 1.0, "gradient_clip=1.0"),
         (nn.Sequential(nn.BatchNorm1d(2)), NonSaturating(), PART, None, "0 of the critic"),
+        (nn.Sequential(MinibatchStd(4)), NonSaturating(), PART, None, "0 of the critic, which couples examples"),
         (
             Packed(dcgan.Critic((2, 8, 8), [4], False, nn.init.normal_), 2),
             NonSaturating(),

@@ -45,6 +45,8 @@ def private_part(
         return None
     others = [type(part).__name__ for part in parts if isinstance(part, (Penalty, Reparametrisation))]
     others += [f"{name} of the critic" for name, layer in critic.named_modules() if isinstance(layer, _BatchNorm)]
+    coupling = [name for name, layer in critic.named_modules() if getattr(layer, "couples", False)]
+    others += [f"{name} of the critic, which couples examples" for name in coupling]
     others += ["a critic that packs examples"] if getattr(critic, "pack", 1) > 1 else []
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
