@@ -14,6 +14,7 @@ ganvas does not include.
 import pytest
 
 pytest.register_assert_rewrite(
+    "ganvas.testing.class_metrics",
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
@@ -21,7 +22,8 @@ pytest.register_assert_rewrite(
     "ganvas.testing.objectives",
 )
 
-from ganvas.testing.data import SourceContract  # noqa: E402  (after assertion rewriting is registered)
+from ganvas.testing.class_metrics import ClassMetricContract  # noqa: E402  (after assertion rewriting is registered)
+from ganvas.testing.data import SourceContract  # noqa: E402
 from ganvas.testing.latents import PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
@@ -41,6 +43,7 @@ from ganvas.testing.objectives import (  # noqa: E402
 __all__ = [
     "AdversarialContract",
     "BoundContract",
+    "ClassMetricContract",
     "ConstraintContract",
     "CriticContract",
     "DecoderContract",
