@@ -111,7 +111,7 @@ class Scores(Mapping[str, Score]):
         self.output = Path(result["output"])
         over = result.get("uncertainty", {})
         self._scores = {
-            key: Score(s["value"], _half(s["interval"]), over.get(key, ""))
+            key: Score(s["value"], _half(s["interval"]), over.get(key, ""), s["interval"] and tuple(s["interval"]))
             for key, s in result.get("scores", {}).items()
         }
 
