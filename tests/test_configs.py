@@ -39,6 +39,7 @@ EXTRA = {
     ("network", "examples"): ["model=vae"],
     ("network", "iwae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
+    **{("model", name): ["classes=10"] for name in ("cgan", "cwgan_gp", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
 
@@ -71,7 +72,7 @@ def test_every_option_composes_resolves_and_is_built(group, option):
 @pytest.mark.parametrize("model", OPTIONS["model"])
 @pytest.mark.parametrize("data", ["mnist5k", "ring"])
 def test_every_model_is_built_on_images_and_points(model, data):
-    cfg = compose_(f"model={model}", f"data={data}")
+    cfg = compose_(f"model={model}", f"data={data}", *EXTRA.get(("model", model), []))
     built = build(cfg.model)
     assert isinstance(built, Model)
     assert built.shape == tuple(cfg.data.shape)
@@ -161,11 +162,35 @@ def test_a_packed_critic_reads_packs():
     assert build(cfg.model).critic.shape == (3, 32, 32)
 
 
+@pytest.mark.parametrize(("model", "network"), [("cgan", "dcgan"), ("cwgan_gp", "mlp"), ("cgan", "maxout")])
+def test_networks_that_take_classes_as_inputs_have_room_for_them(model, network):
+    cfg = compose_(f"model={model}", f"network={network}", "classes=4", "prior.dim=7")
+    critic = cfg.network.critic.get("network", cfg.network.critic)
+    assert cfg.network.generator.latent_dim == 11 and list(critic.shape) == [5, 28, 28]
+    built = build(cfg.model)
+    assert built.classes == 4 and built.sample(2, seed=0).shape == (2, 1, 28, 28)
+
+
+def test_a_pack_has_the_classes_of_each_example():
+    packed = "{_target_: ganvas.networks.Packed, critic: '${network.critic}', pack: 2}"
+    cfg = compose_("model=cgan", "classes=4", f"model.critic.critic={packed}".replace("_target_: ", "_target_:"))
+    assert list(cfg.network.critic.shape) == [10, 28, 28] and build(cfg.model).pack == 2
+
+
+@pytest.mark.parametrize("network", ["dcgan", "mlp", "resnet"])
+def test_an_override_of_the_generator_is_one_of_the_conditional_generator(network):
+    key, value = {"dcgan": ("channels", [8, 4]), "mlp": ("hidden", [8]), "resnet": ("channels", 8)}[network]
+    cfg = compose_(f"network={network}", f"network.generator.{key}={value}", "data=cifar10")
+    assert cfg.network.conditional_generator[key] == cfg.network.generator[key] == value
+
+
 def test_a_network_without_the_parts_is_refused_by_name():
     with pytest.raises(ConfigError, match="encoder and decoder, but network=dcgan offers only generator and critic"):
         check(compose_("model=vae", "network=dcgan"))
     with pytest.raises(ConfigError, match="generator and critic, but network=conv offers only encoder and decoder"):
         check(compose_("model=gan", "network=conv"))
+    with pytest.raises(ConfigError, match="conditional_generator and critic, but network=maxout offers only generator"):
+        check(compose_("model=projection_gan", "network=maxout"))
 
 
 def test_a_missing_value_is_named():

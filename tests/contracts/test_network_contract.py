@@ -8,7 +8,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from ganvas.config import compose
-from ganvas.testing import CriticContract, DecoderContract, EncoderContract, GeneratorContract
+from ganvas.testing import (
+    ConditionalGeneratorContract,
+    CriticContract,
+    DecoderContract,
+    EncoderContract,
+    GeneratorContract,
+)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "network").glob("[!_]*.yaml"))
@@ -25,7 +31,12 @@ REFUSED = {
     *((network, "encoder", (2,)) for network in ("aevb", "examples", "iwae")),
     *(("maxout", slot, (2,)) for slot in ("generator", "critic")),
     ("wgan_mlp", "critic", (2,)),
-    *(("resnet", slot, shape) for slot in ("generator", "critic") for shape in ((2,), (1, 28, 28))),
+    ("dcgan", "conditional_generator", (2,)),
+    *(
+        ("resnet", slot, shape)
+        for slot in ("generator", "conditional_generator", "critic")
+        for shape in ((2,), (1, 28, 28))
+    ),
 }
 
 
@@ -40,7 +51,9 @@ SERVED = [case for case in CASES if case not in REFUSED]
 
 
 def build(name, slot, shape):
-    root = OmegaConf.create({"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "network": composed(name)})
+    root = OmegaConf.create(
+        {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "network": composed(name)} | {"classes": 3}
+    )
     return hydra.utils.instantiate(root.network[slot], _convert_="all")
 
 
@@ -53,7 +66,7 @@ def test_the_suite_sees_the_shipped_networks():
 def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
     config = composed(name)
     assert config["name"] == name
-    assert set(config) <= {"name", "generator", "critic", "encoder", "decoder"}
+    assert set(config) <= {"name", "generator", "conditional_generator", "critic", "encoder", "decoder"}
     for slot, outer in config.items():
         if slot == "name":
             continue
@@ -81,6 +94,12 @@ def every(slot):
 
 class TestGenerator(GeneratorContract):
     @every("generator")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
+class TestConditionalGenerator(ConditionalGeneratorContract):
+    @every("conditional_generator")
     def build(self, request):
         return lambda: build(*request.param)
 

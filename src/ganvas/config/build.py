@@ -84,7 +84,7 @@ def check(cfg: DictConfig) -> None:
         asked = " and ".join(_parts_asked(cfg.model))
         raise ConfigError(
             f"model needs a network with {asked}, but network={cfg.network.name} offers only "
-            f"{' and '.join(offered)}; write network=mlp, which offers all four"
+            f"{' and '.join(offered)}; write network=mlp, which offers them all"
         )
     require_resolvable(cfg)
     _require_whole_numbers_of_torch(cfg)

@@ -24,9 +24,18 @@ def _folder_shape(channels: int, size: Any) -> ListConfig:
 
 
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
-    """Shape that a critic reads: that of the data, with as many times the channels as the critic packs examples."""
+    """Shape that a critic reads: that of the data with a channel for each class, times the examples of a pack."""
     channels, *rest = _root_.data.shape
-    return ListConfig([channels * OmegaConf.select(_root_, "model.critic.pack", default=1), *rest])
+    node = OmegaConf.select(_root_, "model.critic")
+    while OmegaConf.is_dict(node):  # wrappers, outermost first
+        channels = (channels + (node.get("labels") or 0)) * node.get("pack", 1)
+        node = node.get("critic")
+    return ListConfig([channels, *rest])
+
+
+def _generator_latents(*, _root_: DictConfig) -> int:
+    """Number of latents that a generator takes: those of the prior, and the classes where these are latents too."""
+    return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.generator.labels") or 0)
 
 
 def _share(fraction: float, *, _root_: DictConfig) -> int:
@@ -56,6 +65,7 @@ SCHEMAS: Final = {
 RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
     "critic_shape": _critic_shape,
     "folder_shape": _folder_shape,
+    "generator_latents": _generator_latents,
     "report_folder": report_folder,
     "share": _share,
 }

@@ -86,6 +86,7 @@ class Train:
     init_parts: list[str] | None = None
     resume: str | None = None
     trust: list[str] = field(default_factory=list)
+    classes: int | None = None
     batch_size: int = MISSING
     workers: int = MISSING
     ema_halflife: int | None = None

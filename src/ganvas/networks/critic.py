@@ -6,11 +6,12 @@ r"""The base of critics whose score is linear in the features of an example.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from ganvas.types import Judged, Shape
+from ganvas.types import Conditional, Judged, Reads, Shape
 
 
 class FeatureCritic(nn.Module, ABC):
@@ -47,3 +48,16 @@ class FeatureCritic(nn.Module, ABC):
         """
         features = self.features(x)
         return Judged(self.output(features).squeeze(1), features)
+
+
+def judged(critic: Any, x: Float[Tensor, "n ..."], y: Int64[Tensor, " n"] | None = None) -> Judged:
+    """Ask a critic of any kind: plain or conditional, with features or with scores alone.
+
+    Args:
+        critic: the network.
+        x: examples, shape ``(n, *shape)``.
+        y: class of each, for a conditional critic.
+    """
+    if isinstance(critic, Reads):
+        return critic.read(x, y)
+    return Judged(critic(x, y) if isinstance(critic, Conditional) else critic(x))

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.distributions import Independent
 
 from ganvas.latents.posteriors import diagonal_normal
 from ganvas.networks.activations import activation as activation_named
+from ganvas.networks.conditional_norm import batch_norm as normalisation
+from ganvas.networks.conditional_norm import sequential
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.shapes import any_shape, is_points
@@ -23,7 +25,7 @@ from ganvas.networks.shapes import any_shape, is_points
 NAME = "mlp"
 
 
-def layers(widths: Sequence[int], activation: str, batch_norm: bool) -> nn.Sequential:
+def layers(widths: Sequence[int], activation: str, batch_norm: bool, classes: int | None = None) -> nn.Sequential:
     """Stack affine maps between consecutive ``widths``, each followed by its normalisation, if any, and activation.
 
     Args:
@@ -31,6 +33,7 @@ def layers(widths: Sequence[int], activation: str, batch_norm: bool) -> nn.Seque
         activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
         batch_norm: whether to normalise before the activation; the affine map then has no bias, which would be
             without effect.
+        classes: number of classes on which the normalisations are conditional; None makes plain ones.
 
     Raises:
         ValueError: a width below one, or an unknown activation.
@@ -41,12 +44,38 @@ def layers(widths: Sequence[int], activation: str, batch_norm: bool) -> nn.Seque
     for inputs, outputs in zip(widths, widths[1:], strict=False):
         stack.append(nn.Linear(inputs, outputs, bias=not batch_norm))
         if batch_norm:
-            stack.append(nn.BatchNorm1d(outputs))
+            stack.append(normalisation(nn.BatchNorm1d, outputs, classes))
         stack.append(activation_named(activation))
-    return nn.Sequential(*stack)
+    return sequential(stack, classes)
 
 
-class Generator(nn.Module):
+class _Generator(nn.Module):
+    """Base of :class:`Generator` and :class:`ConditionalGenerator`, which have the same layers."""
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        batch_norm: bool,
+        init: Initialiser,
+        classes: int | None,
+    ) -> None:
+        super().__init__()
+        self.shape = any_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        widths = [latent_dim, *hidden]
+        self.body = layers(widths, activation, batch_norm, classes)
+        self.output = nn.Linear(widths[-1], prod(self.shape))
+        self.squash = nn.Identity() if is_points(self.shape) else nn.Tanh()
+        initialise(self, init)
+
+    def _example(self, h: Tensor) -> Tensor:
+        return self.squash(self.output(h)).unflatten(1, self.shape)
+
+
+class Generator(_Generator):
     """Generator of images in [-1, 1], or of unbounded points, from latents.
 
     Args:
@@ -70,18 +99,44 @@ class Generator(nn.Module):
         batch_norm: bool,
         init: Initialiser,
     ) -> None:
-        super().__init__()
-        self.shape = any_shape(NAME, shape)
-        self.latent_dim = latent_dim
-        widths = [latent_dim, *hidden]
-        self.body = layers(widths, activation, batch_norm)
-        self.output = nn.Linear(widths[-1], prod(self.shape))
-        self.squash = nn.Identity() if is_points(self.shape) else nn.Tanh()
-        initialise(self, init)
+        super().__init__(shape, latent_dim, hidden, activation, batch_norm, init, classes=None)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n ..."]:
         """Generate examples from latents."""
-        return self.squash(self.output(self.body(z))).unflatten(1, self.shape)
+        return self._example(self.body(z))
+
+
+class ConditionalGenerator(_Generator):
+    """Generator from latents and classes, by conditional batch normalisation of every hidden layer.
+
+    Args:
+        shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
+        latent_dim: number of latent dimensions d, at least 1.
+        hidden: widths of the hidden layers, latent side first.
+        activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
+        classes: number of classes, at least 1.
+        init: fills each weight in place; biases start at 0.
+
+    Raises:
+        ValueError: a shape of neither points nor images, a width or a number of classes below 1, or an unknown
+            activation.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        classes: int,
+        init: Initialiser,
+    ) -> None:
+        super().__init__(shape, latent_dim, hidden, activation, True, init, classes)
+        self.classes = classes
+
+    def forward(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"]) -> Float[Tensor, "n ..."]:
+        """Generate an example of class ``y`` from each latent."""
+        return self._example(self.body(z, y))
 
 
 class Critic(FeatureCritic):

@@ -22,9 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log2, sqrt
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from ganvas.networks.conditional_norm import ConditionalSequential, batch_norm, sequential
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import glorot_uniform_, initialise
 from ganvas.networks.shapes import image_shape, refusal
@@ -75,15 +76,38 @@ class Residual(nn.Module):
         return self.shortcut(x) + self.branch(x)
 
 
-def up(channels: int) -> Residual:
-    """Make a generator block that doubles height and width."""
-    branch = nn.Sequential(
-        *(nn.BatchNorm2d(channels), nn.ReLU()),
+class ConditionalResidual(nn.Module):
+    """A residual block whose branch takes the classes.
+
+    Args:
+        branch: layers of the branch.
+        shortcut: map from the input to the shape of the branch's output.
+    """
+
+    def __init__(self, branch: ConditionalSequential, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.branch = branch
+        self.shortcut = shortcut
+        self.classes = branch.classes
+
+    def forward(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"]) -> Float[Tensor, "n k a b"]:
+        """Add branch and shortcut."""
+        return self.shortcut(x) + self.branch(x, y)
+
+
+def up(channels: int, classes: int | None = None) -> Residual | ConditionalResidual:
+    """Make a generator block that doubles height and width; its normalisations are conditional if there are classes."""
+    layers = (
+        *(batch_norm(nn.BatchNorm2d, channels, classes), nn.ReLU()),
         *(nn.Upsample(scale_factor=2), _convolution(channels, channels, 3, sqrt(2), bias=False)),
-        *(nn.BatchNorm2d(channels), nn.ReLU(), _convolution(channels, channels, 3, sqrt(2))),
+        *(batch_norm(nn.BatchNorm2d, channels, classes), nn.ReLU(), _convolution(channels, channels, 3, sqrt(2))),
     )
+    branch = sequential(layers, classes)
     # A 1x1 convolution and a nearest-neighbour enlargement commute; convolving first takes a quarter of the time.
-    return Residual(branch, nn.Sequential(_convolution(channels, channels, 1, 1.0), nn.Upsample(scale_factor=2)))
+    shortcut = nn.Sequential(_convolution(channels, channels, 1, 1.0), nn.Upsample(scale_factor=2))
+    if isinstance(branch, ConditionalSequential):
+        return ConditionalResidual(branch, shortcut)
+    return Residual(branch, shortcut)
 
 
 def first(inputs: int, channels: int) -> Residual:
@@ -111,7 +135,24 @@ def down(channels: int) -> Residual:
     return Residual(branch, nn.Sequential(nn.AvgPool2d(2), _convolution(channels, channels, 1, 1.0)))
 
 
-class Generator(nn.Module):
+class _Generator(nn.Module):
+    """Base of :class:`Generator` and :class:`ConditionalGenerator`, which have the same layers."""
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, channels: int, classes: int | None) -> None:
+        super().__init__()
+        doublings = _doublings(shape, least=1)
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        layers = (
+            *(_linear(latent_dim, channels * START * START), nn.Unflatten(1, (channels, START, START))),
+            *(up(channels, classes) for _ in range(doublings)),
+            *(batch_norm(nn.BatchNorm2d, channels, classes), nn.ReLU()),
+        )
+        self.body = sequential(layers, classes)
+        self.output = _convolution(channels, self.shape[0], 3, 1.0)
+
+
+class Generator(_Generator):
     """Generator of images in [-1, 1] from latents.
 
     Args:
@@ -124,20 +165,35 @@ class Generator(nn.Module):
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, channels: int) -> None:
-        super().__init__()
-        doublings = _doublings(shape, least=1)
-        self.shape = image_shape(NAME, shape)
-        self.latent_dim = latent_dim
-        self.body = nn.Sequential(
-            *(_linear(latent_dim, channels * START * START), nn.Unflatten(1, (channels, START, START))),
-            *(up(channels) for _ in range(doublings)),
-            *(nn.BatchNorm2d(channels), nn.ReLU()),
-        )
-        self.output = _convolution(channels, self.shape[0], 3, 1.0)
+        super().__init__(shape, latent_dim, channels, classes=None)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         """Generate images from latents."""
         return self.output(self.body(z)).tanh()
+
+
+class ConditionalGenerator(_Generator):
+    """Generator of images in [-1, 1] from latents and classes, by conditional batch normalisation in every block.
+
+    Reference: Miyato & Koyama 2018, figure 14, https://arxiv.org/abs/1802.05637
+
+    Args:
+        shape: channels, height and width of one image; square, with sides of 8, 16, 32, ... pixels.
+        latent_dim: number of latent dimensions d; 128 in the paper.
+        channels: width of every block.
+        classes: number of classes, at least 1.
+
+    Raises:
+        ValueError: a size that is not 4 times a power of two, or no class.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, channels: int, classes: int) -> None:
+        super().__init__(shape, latent_dim, channels, classes)
+        self.classes = classes
+
+    def forward(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+        """Generate an image of class ``y`` from each latent."""
+        return self.output(self.body(z, y)).tanh()
 
 
 class Critic(FeatureCritic):

@@ -9,14 +9,15 @@ after seven epochs.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from ganvas.networks.critic import FeatureCritic, judged
 from ganvas.networks.shapes import image_shape
-from ganvas.types import Critic, Encoder, Judged, Reads
+from ganvas.types import Conditional, Critic, Encoder, Judged
 
 NAME = "unit_range"
 
@@ -31,17 +32,30 @@ class UnitRange(nn.Module):
         ValueError: the network is for points, which have no range.
     """
 
+    zero: ClassVar[float] = -1.0
+    """The input that the network reads as 0."""
+
     def __init__(self, network: Encoder | Critic) -> None:
         super().__init__()
         self.shape = image_shape(NAME, network.shape)
         self.network = network
         if isinstance(network, Encoder):
             self.latent_dim = network.latent_dim
+        if isinstance(network, Conditional):
+            self.classes = network.classes
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Independent | Float[Tensor, " n"]:
-        """Compute the network's posteriors or scores of images in [-1, 1]."""
-        return self.network((x + 1) / 2)
+    @property
+    def output(self) -> nn.Linear:
+        """Last layer of the network."""
+        return cast(FeatureCritic, self.network).output
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None
+    ) -> Independent | Float[Tensor, " n"]:
+        """Compute the network's posteriors or scores of images in [-1, 1]; ``y`` is for a conditional network."""
+        unit = (x + 1) / 2
+        return self.network(unit, y) if isinstance(self.network, Conditional) else self.network(unit)
 
     def read(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None) -> Judged:
-        """Score images in [-1, 1] by a critic that shows its features."""
-        return cast(Reads, self.network).read((x + 1) / 2, y)
+        """Score images in [-1, 1], and return what the critic shows."""
+        return judged(self.network, (x + 1) / 2, y)

@@ -29,6 +29,7 @@ from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
 from ganvas.run.callbacks.whole_steps import WholeSteps
+from ganvas.run.classes import fill_classes
 from ganvas.run.compatibility import check_fit
 from ganvas.run.rehearsal import rehearse_scores
 from ganvas.run.request import Job
@@ -69,7 +70,7 @@ def assemble(cfg: DictConfig) -> Parts:
     """Build the parts, check that they fit each other, and give the model its first weights.
 
     Args:
-        cfg: the composed config.
+        cfg: the composed config; its ``classes`` is filled in.
 
     Raises:
         ConfigError: parts that do not fit each other.
@@ -79,6 +80,7 @@ def assemble(cfg: DictConfig) -> Parts:
     status("reading the data")
     data = DataModule(source, transform, cfg.batch_size, cfg.seed, cfg.workers)
     data.prepare_data()
+    fill_classes(cfg, data)
     status("building the networks")
     model = build_as(Model, cfg.model)
     extractor = build_as(Extractor, cfg.extractor) if cfg.extractor else None

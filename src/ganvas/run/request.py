@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
+from ganvas.run.classes import without_classes
 from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.also import copied
 from ganvas.tracking.artifacts import OUTPUT_TAG
@@ -93,7 +94,8 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, known, _PLACELESS), resolve=True)
     # Without `deterministic` and `callbacks` a training is the same as before there were the keys.
     dropped = {"trust"} | {key for key in ("deterministic", "callbacks") if not values.get(key)}
-    return {**{key: value for key, value in values.items() if key not in dropped}, "tracking": None}
+    kept = without_classes({key: value for key, value in values.items() if key not in dropped})
+    return {**kept, "tracking": None}
 
 
 @contextmanager

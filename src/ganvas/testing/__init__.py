@@ -14,6 +14,7 @@ ganvas does not include.
 import pytest
 
 pytest.register_assert_rewrite(
+    "ganvas.testing.conditional",
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
@@ -21,7 +22,12 @@ pytest.register_assert_rewrite(
     "ganvas.testing.objectives",
 )
 
-from ganvas.testing.data import SourceContract  # noqa: E402  (after assertion rewriting is registered)
+from ganvas.testing.conditional import (  # noqa: E402  (after assertion rewriting is registered)
+    ConditionalContract,
+    ConditionalCriticContract,
+    ConditionalGeneratorContract,
+)
+from ganvas.testing.data import SourceContract  # noqa: E402
 from ganvas.testing.latents import PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
@@ -43,6 +49,9 @@ __all__ = [
     "AdversarialContract",
     "AuxiliaryContract",
     "BoundContract",
+    "ConditionalContract",
+    "ConditionalCriticContract",
+    "ConditionalGeneratorContract",
     "ConstraintContract",
     "CriticContract",
     "DecoderContract",

@@ -1,4 +1,4 @@
-"""Contracts of networks: generators, critics, encoders and decoders, none of them conditional on a class."""
+"""Contracts of networks: generators, critics, encoders and decoders, plain or conditional on a class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from ganvas.types import Critic, Decoder, Encoder, Generator
+from ganvas.types import Conditional, Critic, Decoder, Encoder, Generator, Reads
 
 BATCH = 3
 Build = Callable[[], Any]
@@ -36,6 +36,13 @@ class NetworkContract:
         raise NotImplementedError
 
     @final
+    def run(self, net: Any, x: Tensor, y: Tensor | None = None) -> Any:
+        """Call the network, with classes if it is conditional; by default the classes take turns."""
+        if not isinstance(net, Conditional):
+            return net(x)
+        return net(x, torch.arange(len(x)) % net.classes if y is None else y)
+
+    @final
     def made(self, build: Build, seed: int) -> Any:
         """Make the network under test with a seed."""
         torch.manual_seed(seed)
@@ -48,7 +55,7 @@ class NetworkContract:
         net = self.made(build, seed=0)
         keeps = isinstance(net, self.protocol)
         assert keeps and isinstance(net.shape, tuple)
-        output = net(self.examples(net, BATCH, seed=1))
+        output = self.run(net, self.examples(net, BATCH, seed=1))
         self.check_output(net, output)
         values = tensors(output)
         assert values.dtype == torch.float32 and values.isfinite().all()
@@ -62,11 +69,12 @@ class NetworkContract:
         """In evaluation mode the output of an example does not depend on the other examples of the batch."""
         net = self.made(build, seed=0)
         with torch.no_grad():
-            net(self.examples(net, BATCH, seed=1))  # moves running statistics from their initial values
+            self.run(net, self.examples(net, BATCH, seed=1))  # moves running statistics from their initial values
             net.eval()
             x = self.examples(net, BATCH, seed=3)
-            together = tensors(net(x))
-            alone = torch.cat([tensors(net(x[i : i + 1])) for i in range(BATCH)])
+            together = tensors(self.run(net, x))
+            y = torch.arange(BATCH) % getattr(net, "classes", BATCH)
+            alone = torch.cat([tensors(self.run(net, x[i : i + 1], y[i : i + 1])) for i in range(BATCH)])
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
     def test_seed_decides_the_start_and_a_state_dict_restores_it(self, build: Build) -> None:
@@ -77,9 +85,9 @@ class NetworkContract:
         x = self.examples(net, BATCH, seed=1)
         with torch.no_grad():
             net.eval(), other.eval()
-            assert not torch.equal(tensors(net(x)), tensors(other(x)))
+            assert not torch.equal(tensors(self.run(net, x)), tensors(self.run(other, x)))
             other.load_state_dict(net.state_dict())
-            assert torch.equal(tensors(net(x)), tensors(other(x)))
+            assert torch.equal(tensors(self.run(net, x)), tensors(self.run(other, x)))
 
 
 def tensors(output: Any) -> Tensor:
@@ -109,7 +117,7 @@ class GeneratorContract(NetworkContract):
         """Images stay in [-1, 1] for large latents too, not only because the initial weights are small."""
         net = self.made(build, seed=0)
         with torch.no_grad():
-            self.check_output(net, net(1000 * self.examples(net, BATCH, seed=1)))
+            self.check_output(net, self.run(net, 1000 * self.examples(net, BATCH, seed=1)))
 
 
 class DecoderContract(NetworkContract):
@@ -151,6 +159,19 @@ class CriticContract(NetworkContract):
         """A penalty on the gradient with respect to the input has a gradient with respect to the weights."""
         net = self.made(build, seed=0).eval()
         x = self.examples(net, BATCH, seed=1).requires_grad_()
-        (gradient,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(self.run(net, x).sum(), x, create_graph=True)
         gradient.square().sum().backward()
         assert any(p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters())
+
+    def test_shows_what_its_scores_are_made_from(self, build: Build) -> None:
+        """A critic that can be read says there what it says elsewhere, and shows features of each example."""
+        net = self.made(build, seed=0).eval()
+        if not isinstance(net, Reads):
+            return
+        x = self.examples(net, BATCH, seed=1)
+        y = torch.arange(BATCH) % net.classes if isinstance(net, Conditional) else None
+        with torch.no_grad():
+            said = net.read(x, y)
+            assert torch.equal(said.scores, self.run(net, x))
+        assert said.features is not None and said.features.ndim == 2 and len(said.features) == BATCH
+        assert said.recognised is None or said.recognised.shape[0] == BATCH

@@ -28,7 +28,7 @@ def has_spectral_norm(layer: nn.Module) -> bool:
 @final
 @dataclass(frozen=True)
 class SpectralNorm(Reparametrisation):
-    r"""SN-GAN's constraint: :math:`W / \sigma(W)` in every linear and convolutional layer of the critic.
+    r"""SN-GAN's constraint: :math:`W / \sigma(W)` in every linear and convolutional layer and embedding of the critic.
 
     Layers that are already spectrally normalised stay as they are. The state dict of a normalised layer holds
     ``parametrizations.weight.original`` in place of ``weight``.
@@ -51,12 +51,12 @@ class SpectralNorm(Reparametrisation):
         require(steps >= 1, "n_power_iterations", steps, "an integer of at least 1", "Use 1, the paper's.")
 
     def prepare(self, critic: nn.Module) -> None:
-        """Normalise every linear and convolutional layer, in place.
+        """Normalise every linear and convolutional layer and every embedding, in place.
 
         Raises:
             ValueError: the network has no such layer.
         """
-        layers = [module for module in critic.modules() if isinstance(module, (nn.Linear, _ConvNd))]
+        layers = [module for module in critic.modules() if isinstance(module, (nn.Linear, nn.Embedding, _ConvNd))]
         require(
             len(layers) > 0,
             "critic",
