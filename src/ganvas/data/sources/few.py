@@ -1,7 +1,7 @@
 """A few examples of another data set: to see what a model does with little data.
 
-The training split is cut, with its classes in their shares; validation and test split stay whole. A smaller number takes
-a part of what a larger one takes, and the choice depends on the data set alone, not on the run.
+The training split is cut, with its classes in their shares; validation and test split stay whole. A smaller number
+takes a part of what a larger one takes, and the choice depends on the data set alone, not on the run.
 """
 
 from __future__ import annotations
