@@ -300,6 +300,19 @@ class Conditional(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """A generator in two parts: from latents to styles, and from styles to examples."""
+
+    def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n ..."]:
+        """Map latents (and classes, if it is conditional) to styles, one for each example or one for each layer."""
+        ...
+
+    def synthesise(self, w: Float[Tensor, "n ..."]) -> Float[Tensor, " n *shape"]:
+        """Generate an example from each style."""
+        ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     r"""A network from examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
 

@@ -13,13 +13,20 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import ELBO, Adversarial, Auxiliary, Bound, Constraint, Likelihood
-from ganvas.testing import AdversarialContract, AuxiliaryContract, BoundContract, ConstraintContract, LikelihoodContract
+from ganvas.objectives import ELBO, Adversarial, Auxiliary, Bound, Constraint, Likelihood, Regulariser
+from ganvas.testing import (
+    AdversarialContract,
+    AuxiliaryContract,
+    BoundContract,
+    ConstraintContract,
+    LikelihoodContract,
+    RegulariserContract,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
 PATHS = {
     f"{group}/{path.stem}": path
-    for group in ("objective", "constraint", "auxiliary", "likelihood")
+    for group in ("objective", "constraint", "auxiliary", "likelihood", "regulariser")
     for path in sorted((CONF / group).glob("*.yaml"))
 }
 
@@ -35,7 +42,7 @@ def composed(name):
 NODES = {name: composed(name) for name in PATHS}
 CONFIGS = {name: instantiate(node, _convert_="all") for name, node in NODES.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
-INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound)
+INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound, Regulariser)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
 IMPLEMENTATIONS = [cls for cls in CLASSES if not inspect.isabstract(cls)]
 
@@ -61,6 +68,7 @@ def test_every_config_is_of_one_interface_and_in_its_group():
         "constraint": Constraint,
         "auxiliary": Auxiliary,
         "likelihood": Likelihood,
+        "regulariser": Regulariser,
     }
     for name, value in CONFIGS.items():
         assert isinstance(value, groups[name.split("/")[0]]), name
@@ -93,7 +101,8 @@ def test_values_are_without_defaults(name):
 def test_which_constraints_bound_the_lipschitz_constant():
     names = {name.split("/")[1] for name, value in CONFIGS.items() if getattr(value, "lipschitz", False)}
     assert names == {"gradient_penalty", "one_sided_gradient_penalty", "weight_clipping", "spectral_norm"} | {
-        "spectral_norm_r1"
+        "spectral_norm_r1",
+        "max_gradient_penalty",
     }
 
 
@@ -115,6 +124,12 @@ class TestConstraint(ConstraintContract):
 class TestAuxiliary(AuxiliaryContract):
     @every(Auxiliary)
     def auxiliary(self, request):
+        return request.param
+
+
+class TestRegulariser(RegulariserContract):
+    @every(Regulariser)
+    def regulariser(self, request):
         return request.param
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from ganvas.augment import Unaugmented
 from ganvas.cli import main
 from ganvas.models import private
 from ganvas.models.modes import frozen
@@ -120,15 +121,23 @@ PART = DPSGD(1.0, 1.0, 1e-5)
 )
 def test_ways_around_the_clipping_are_refused(critic, objective, constraint, clip, said):
     with pytest.raises(ValueError, match=f"constraint=dp_sgd does not go together with {said}"):
-        private_part(critic, objective, constraint, NoAuxiliary(), clip, 1)
+        private_part(critic, objective, constraint, NoAuxiliary(), Unaugmented(), clip, 1)
 
 
 def test_weight_clipping_may_stand_beside_it_and_others_stay_public():
     assert (
-        private_part(nn.Identity(), NonSaturating(), Sum({"a": WeightClipping(0.1), "b": PART}), NoAuxiliary(), None, 1)
+        private_part(
+            nn.Identity(),
+            NonSaturating(),
+            Sum({"a": WeightClipping(0.1), "b": PART}),
+            NoAuxiliary(),
+            Unaugmented(),
+            None,
+            1,
+        )
         is PART
     )
-    assert private_part(nn.Identity(), NonSaturating(), R1(1.0, every=1), NoAuxiliary(), 1.0, 4) is None
+    assert private_part(nn.Identity(), NonSaturating(), R1(1.0, every=1), NoAuxiliary(), Unaugmented(), 1.0, 4) is None
 
 
 def test_what_a_training_cannot_be_private_with(critic, monkeypatch):

@@ -106,6 +106,8 @@ class Train:
     data: Any = MISSING
     transform: Any = MISSING
     extractor: Any = MISSING
+    augment: Any = MISSING
+    regulariser: Any = MISSING
     prior: Any = MISSING
     objective: Any = MISSING
     constraint: Any = MISSING

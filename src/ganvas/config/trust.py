@@ -32,7 +32,7 @@ DEEPEST: Final = 20
 """Largest depth of a config; those that ganvas writes are less than 10 deep."""
 
 _ROOMS: Final = tuple(
-    f"ganvas.{room}" for room in ("data", "extractors", "latents", "models", "networks", "objectives")
+    f"ganvas.{room}" for room in ("augment", "data", "extractors", "latents", "models", "networks", "objectives")
 )
 _FUNCTIONS: Final = ("ganvas.data.grid", "ganvas.data.ring")
 """Exported functions that configs call; every other part is a class."""

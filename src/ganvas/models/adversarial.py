@@ -23,6 +23,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import functional_call
 
+from ganvas.augment import Augmentation, Unaugmented
 from ganvas.health.evidence import PrivacyLoss
 from ganvas.models.accumulation import Shares, piece, sum_of
 from ganvas.models.base import Model, OptimizerFactory
@@ -32,7 +33,7 @@ from ganvas.models.private import PrivateGradients, private_part
 from ganvas.models.schedules import Schedule
 from ganvas.models.unrolling import Weights, check_unrolling, unrolled
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Auxiliary, Constraint, Judge, NoAuxiliary, Scene
+from ganvas.objectives import Auxiliary, Constraint, Judge, NoAuxiliary, Regulariser, Scene, Unregularised
 from ganvas.types import Batch, Critic, Generator, Judged, Prior, Shape
 
 
@@ -78,6 +79,8 @@ class Adversarial(Model):
         auxiliary: terms that read more of the critic than its scores.
         generator_batch: number of new examples that the generator is updated on; None takes those of the critic's turn.
         unroll: steps of the critic that the generator looks ahead, see :mod:`ganvas.models.unrolling`.
+        augment: what is done to real and generated examples before the critic sees them.
+        regulariser: term of the generator's loss that does not come from the critic.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -110,18 +113,33 @@ class Adversarial(Model):
         auxiliary: Auxiliary = NoAuxiliary(),  # noqa: B008  (a frozen value)
         generator_batch: int | None = None,
         unroll: int = 0,
+        augment: Augmentation = Unaugmented(),  # noqa: B008
+        regulariser: Regulariser = Unregularised(),  # noqa: B008
     ) -> None:
         self.check(objective, constraint)
         check_parts(prior, generator, critic, auxiliary, objective, n_critic, generator_batch)
         check_unrolling(unroll, constraint, auxiliary)
         parts: dict[str, Any] = {"generator": generator, "critic": critic}
+        augment.check(tuple(generator.shape))
         constraint.prepare(parts["critic"])
+        regulariser.prepare(parts["generator"])
         super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule, schedules, accumulate)
         self.objective = objective
         self.constraint = constraint
         self.auxiliary = auxiliary
-        self._stated = {"objective": objective, "constraint": constraint, "auxiliary": auxiliary}
-        self._private = private_part(parts["critic"], objective, constraint, auxiliary, gradient_clip, accumulate)
+        self.augment = augment
+        self.strength = augment.strength()
+        self.regulariser = regulariser
+        self._stated = {
+            "objective": objective,
+            "constraint": constraint,
+            "auxiliary": auxiliary,
+            "augment": augment,
+            "regulariser": regulariser,
+        }
+        self._private = private_part(
+            parts["critic"], objective, constraint, auxiliary, augment, gradient_clip, accumulate
+        )
         self._gradients: PrivateGradients | None = None
         self.n_critic = n_critic
         self.simultaneous = simultaneous
@@ -146,7 +164,7 @@ class Adversarial(Model):
         return [self._make_optimizer(network.parameters(), **differences) for network, differences in networks]
 
     def bearers(self) -> dict[str, Any]:
-        """Return objective, constraint and auxiliary term by name."""
+        """Return the parts of the losses by name."""
         return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -174,10 +192,13 @@ class Adversarial(Model):
         """
         if weights is not None:
             arguments = (y,) if self.conditional(self.critic) else ()
-            return Judge(self.critic, lambda x: Judged(functional_call(self.critic, weights, (x, *arguments))))
-        if self.auxiliary.recognised is not None:
-            return Judge(self.critic, lambda x: self.critic.read(x, y))
-        return Judge(self.critic, lambda x: Judged(self.call(self.critic, x, y)))
+            look = lambda x: Judged(functional_call(self.critic, weights, (x, *arguments)))  # noqa: E731
+        elif self.auxiliary.recognised is not None:
+            look = lambda x: self.critic.read(x, y)  # noqa: E731
+        else:
+            look = lambda x: Judged(self.call(self.critic, x, y))  # noqa: E731
+        p = self.augment.p if self.strength is None else self.strength.p
+        return Judge(self.critic, lambda x: look(self.augment(x, p)))
 
     def _deals(self, x: Tensor, y: Tensor | None, z: Tensor) -> Iterator[Deal]:
         """Generate an example from each latent, in ``accumulate`` parts."""
@@ -202,7 +223,8 @@ class Adversarial(Model):
         said: Shares = []
         self.update("critic", self._critic_losses(deals, said), None if private is None else private.replace)
         self.constraint.project(self.critic)
-        return {f"critic/{name}": value for name, value in sum_of(said).items()}
+        moved = {} if self.strength is None else {"augment/p": self.strength.p.clone()}
+        return {**{f"critic/{name}": value for name, value in sum_of(said).items()}, **moved}
 
     def _critic_losses(self, deals: Iterable[Deal], said: Shares) -> Iterator[Tensor]:
         for deal in deals:
@@ -215,6 +237,8 @@ class Adversarial(Model):
             }
             yield _total(terms.total, added, deal.share)
             said.append((deal.share, {**terms.named(), **_logged(added)}))
+            if self.strength is not None:
+                self.strength.observe(judge(deal.x), len(deal.x) * self.trainer.world_size)
 
     def _update_generator(self, deals: Iterable[Deal]) -> dict[str, Tensor]:
         said: Shares = []
@@ -229,7 +253,11 @@ class Adversarial(Model):
             terms = self.objective.generator_terms(judge(deal.fake), compared)
             real = judge.judged(deal.x) if self.auxiliary.paired else None
             scene = Scene(real, judge.judged(deal.fake), deal.y, deal.z)
-            added = {"auxiliary": self.auxiliary.generator_term(scene)}
+            update = self.updates // self.n_critic
+            added = {
+                "auxiliary": self.auxiliary.generator_term(scene),
+                "regulariser": self.regulariser.penalty(self.generator, deal.z, deal.y, update),
+            }
             yield _total(terms.total, added, deal.share)
             said.append((deal.share, {**terms.named(), **_logged(added)}))
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganvas.augment import Augmentation
 from ganvas.objectives import DPSGD, Adversarial, Auxiliary, Constraint, Penalty, PrivacyError, Reparametrisation
 from ganvas.objectives.constraints.dp_sgd import require_opacus
 
@@ -17,6 +18,7 @@ def private_part(
     objective: Adversarial,
     constraint: Constraint,
     auxiliary: Auxiliary,
+    augment: Augmentation,
     gradient_clip: float | None,
     accumulate: int,
 ) -> DPSGD | None:
@@ -27,6 +29,7 @@ def private_part(
         objective: losses of the game.
         constraint: constraint on the critic.
         auxiliary: auxiliary term.
+        augment: augmentation.
         gradient_clip: largest norm of a whole gradient; None clips nothing.
         accumulate: number of parts in which a batch is worked through.
 
@@ -46,6 +49,7 @@ def private_part(
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
     others += [] if auxiliary.recognised is None else [type(auxiliary).__name__]
+    others += [] if augment.strength() is None else [type(augment).__name__]
     others += [f"accumulate={accumulate}"] if accumulate > 1 else []
     if others:
         raise ValueError(

@@ -23,9 +23,13 @@ from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.iwae import IWAE
 from ganvas.objectives.constraints.base import Constraint, CriticSlopes, Penalty, Projection, Reparametrisation
+from ganvas.objectives.constraints.consistency import BalancedConsistency, Consistency, ConsistencyPenalty
 from ganvas.objectives.constraints.dp_sgd import DPSGD, PrivacyError
 from ganvas.objectives.constraints.dragan import Dragan
 from ganvas.objectives.constraints.gradient_penalty import GradientPenalty
+from ganvas.objectives.constraints.lecam import LeCam
+from ganvas.objectives.constraints.max_gradient_penalty import MaxGradientPenalty
+from ganvas.objectives.constraints.orthogonal import Orthogonal
 from ganvas.objectives.constraints.r1 import R1, R2
 from ganvas.objectives.constraints.spectral_norm import SpectralNorm
 from ganvas.objectives.constraints.sum import Sum
@@ -36,9 +40,24 @@ from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
 from ganvas.objectives.likelihoods.gaussian import Gaussian
+from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
+from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
+from ganvas.objectives.regularisers.path_length import PathLength
+from ganvas.objectives.regularisers.unregularised import Unregularised
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
 
 __all__ = [
+    "Unregularised",
+    "PathLength",
+    "OrthogonalGenerator",
+    "Regulariser",
+    "LazyRegulariser",
+    "Orthogonal",
+    "MaxGradientPenalty",
+    "LeCam",
+    "ConsistencyPenalty",
+    "Consistency",
+    "BalancedConsistency",
     "DPSGD",
     "ELBO",
     "IWAE",

@@ -51,7 +51,7 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
         adams[1].zero_grad()
         model.objective.critic_terms(twin(real), twin(fake.detach())).total.backward()
         adams[1].step()
-    away = [float((ahead[name] - weight).norm() / weight.norm()) for name, weight in twin.named_parameters()]
+    away = [float(_distance(ahead[name], weight)) for name, weight in twin.named_parameters()]
     changed = sum(not torch.equal(value, before[0][name]) for name, value in model.critic.state_dict().items())
     short = run_preset(desk, PRESET, "unrolled", desk.seed, [f"model.unroll={STEPS}", "budget.images=51_200"])
     desk.report["modes/unrolled_100_updates"] = float(_coverage(short, _samples(short)).covered)
@@ -78,6 +78,12 @@ def _cpu(desk: Desk) -> dict[str, Measured]:
         "modes_plain": Measured(modes["plain"]),
         "unrolled_minus_plain": Measured(gaps),
     }
+
+
+@torch.no_grad()
+def _distance(found: Tensor, expected: Tensor) -> Tensor:
+    """Relative distance of two weights."""
+    return (found - expected).norm() / expected.norm()
 
 
 def _samples(trained: Trained) -> Tensor:

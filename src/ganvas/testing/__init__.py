@@ -14,14 +14,17 @@ ganvas does not include.
 import pytest
 
 pytest.register_assert_rewrite(
+    "ganvas.testing.augment",
     "ganvas.testing.conditional",
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
     "ganvas.testing.networks",
     "ganvas.testing.objectives",
+    "ganvas.testing.regularisers",
 )
 
+from ganvas.testing.augment import AugmentationContract  # noqa: E402  (after assertion rewriting is registered)
 from ganvas.testing.conditional import (  # noqa: E402  (after assertion rewriting is registered)
     ConditionalContract,
     ConditionalCriticContract,
@@ -44,9 +47,11 @@ from ganvas.testing.objectives import (  # noqa: E402
     ConstraintContract,
     LikelihoodContract,
 )
+from ganvas.testing.regularisers import RegulariserContract  # noqa: E402
 
 __all__ = [
     "AdversarialContract",
+    "AugmentationContract",
     "AuxiliaryContract",
     "BoundContract",
     "ConditionalContract",
@@ -61,5 +66,6 @@ __all__ = [
     "MetricContract",
     "NetworkContract",
     "PriorContract",
+    "RegulariserContract",
     "SourceContract",
 ]

@@ -172,7 +172,7 @@ def _twice(judged: Judged) -> Judged:
 class _PointCritic(nn.Module):
     def __init__(self, shape: tuple[int, ...], pack: int) -> None:
         super().__init__()
-        self.pack = pack
+        self.shape, self.pack = shape, pack
         self.net = nn.Sequential(nn.Linear(pack * torch.Size(shape).numel(), 16), nn.Tanh(), nn.Linear(16, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class _PointCritic(nn.Module):
 class _ImageCritic(nn.Module):
     def __init__(self, shape: tuple[int, ...], pack: int) -> None:
         super().__init__()
-        c, h, w = shape
+        c, h, w = self.shape = shape
         self.packed = (-1, pack * c, h, w)
         self.net = nn.Sequential(nn.Conv2d(pack * c, 4, 3, 2, 1), nn.LeakyReLU(0.2), nn.Flatten())
         self.head = nn.Linear(4 * (h // 2) * (w // 2), 1)
@@ -212,9 +212,16 @@ class ConstraintContract(_Seeded):
     @pytest.mark.parametrize("pack", [1, 2])
     @pytest.mark.parametrize("autocast", [False, True])
     def test_a_critics_step(self, constraint: Constraint, shape: tuple[int, ...], pack: int, autocast: bool) -> None:
-        """Gradients are finite and reach the critic only; the penalty does not change the weights."""
+        """Gradients are finite and reach the critic only; the penalty does not change the weights.
+
+        A constraint that does not suit the shape of the critic's examples refuses the critic, and names the shape.
+        """
         critic = make_critic(shape, pack)
-        constraint.prepare(critic)
+        try:
+            constraint.prepare(critic)
+        except ValueError as refused:
+            assert str(shape) in str(refused) and len(shape) != 3
+            return
         real, fake = torch.randn(6, *shape), torch.randn(6, *shape, requires_grad=True)
         before = [p.detach().clone() for p in critic.parameters()]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
@@ -231,12 +238,12 @@ class ConstraintContract(_Seeded):
         assert all(torch.isfinite(p).all() for p in critic.parameters())
 
     def test_does_what_its_kinds_say(self, constraint: Constraint) -> None:
-        """A constraint changes the network, adds a penalty or projects weights only if it is of that kind."""
-        critic = make_critic((2,))
-        keys = list(critic.state_dict())
+        """A constraint changes the parameters, adds a penalty or projects weights only if it is of that kind."""
+        critic = make_critic((1, 8, 8))
+        keys = [name for name, _ in critic.named_parameters()]
         constraint.prepare(critic)
-        prepares = list(critic.state_dict()) != keys
-        penalises = constraint.penalty(critic, torch.randn(4, 2), torch.randn(4, 2)) is not None
+        prepares = [name for name, _ in critic.named_parameters()] != keys
+        penalises = constraint.penalty(critic, *torch.randn(2, 4, 1, 8, 8)) is not None
         before = [p.detach().clone() for p in critic.parameters()]
         constraint.project(critic)
         projects = any(not torch.equal(p, b) for p, b in zip(critic.parameters(), before, strict=True))
@@ -244,6 +251,21 @@ class ConstraintContract(_Seeded):
         kinds = {base for part in constraint.flat() for base in bases if isinstance(part, base)}
         assert prepares + penalises + projects == len(kinds)
         assert isinstance(constraint.lipschitz, bool)
+
+    def test_state_is_in_the_critic(self, constraint: Constraint) -> None:
+        """A critic that is made anew from the state dict goes on with the same penalties, bit for bit."""
+        critic, resumed = make_critic((1, 8, 8)), make_critic((1, 8, 8))
+        constraint.prepare(critic)
+        constraint.prepare(resumed)
+        real, fake = torch.randn(2, 4, 6, 1, 8, 8)
+        for update in range(3):
+            constraint.penalty(critic, real[update], fake[update], update)
+        resumed.load_state_dict(critic.state_dict())
+        penalties = []
+        for network in (critic, resumed):
+            torch.manual_seed(1)
+            penalties.append(constraint.penalty(network, real[3], fake[3], 16))
+        assert penalties[0] == penalties[1]
 
     def test_shown_gradient_norms_are_those_of_the_penalty(self, constraint: Constraint) -> None:
         """The penalty is the weighted mean squared distance to the target of the norms from ``input_gradients``."""

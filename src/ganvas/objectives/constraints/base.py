@@ -29,6 +29,11 @@ Score = Callable[[Tensor], Tensor]
 """Maps examples ``(n, *shape)`` to scores ``(m,)``; ``m = n``, or a divisor of ``n`` if the critic packs examples."""
 
 
+def without_graph(x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n *shape"]:
+    """Cut the graph of examples; examples without one stay the same object, whose scores a judge remembers."""
+    return x.detach() if x.requires_grad else x
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class CriticSlopes:

@@ -1,0 +1,1 @@
+"""Regularisers of a generator beyond its loss, one regulariser in each file."""

@@ -1,0 +1,78 @@
+r"""The base of regularisers of a generator: a term of its loss that does not come from the critic.
+
+.. math:: L_G + \lambda\, \Omega(G; z)
+
+As with a penalty of the critic, a lazy one is added at every :math:`e`-th update only, with weight :math:`e \lambda`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from ganvas.objectives.validation import require
+
+
+@dataclass(frozen=True)
+class Regulariser(ABC):
+    """Abstract: a model calls ``prepare`` once, then ``penalty`` at each update of the generator."""
+
+    @abstractmethod
+    def prepare(self, generator: nn.Module) -> None:
+        """Check the generator, and register the regulariser's state as its buffers; called once, before training.
+
+        Args:
+            generator: the network, changed in place.
+
+        Raises:
+            ValueError: the regulariser does not suit the generator.
+        """
+
+    @abstractmethod
+    def penalty(
+        self, generator: nn.Module, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None, update: int
+    ) -> Float[Tensor, ""] | None:
+        """Compute the weighted term to add to the generator's loss; None if there is none at this update.
+
+        Args:
+            generator: the network.
+            z: latents of the update.
+            y: class of each, if the generator is conditional.
+            update: number of the generator's update, from 0.
+
+        Returns:
+            A scalar in at least ``float32`` with a graph to the generator's parameters, or None.
+        """
+
+
+@dataclass(frozen=True)
+class LazyRegulariser(Regulariser):
+    r"""Abstract: a regulariser with a weight, which may be lazy.
+
+    Args:
+        weight: :math:`\lambda`, positive.
+        every: :math:`e`, the term is added at every ``every``-th generator update; at least 1.
+
+    Raises:
+        ValueError: ``weight`` is not positive, or ``every`` is below 1.
+    """
+
+    weight: float
+    every: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        require(self.weight > 0, "weight", self.weight, "a positive number", "Write regulariser=none for none.")
+        require(self.every >= 1, "every", self.every, "an integer of at least 1", "Use 1, or 4 for a lazy term.")
+
+    def penalty(
+        self, generator: nn.Module, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None, update: int
+    ) -> Float[Tensor, ""] | None:
+        """Compute the weighted term at every ``every``-th update, see :meth:`Regulariser.penalty`."""
+        return None if update % self.every else self.weight * self.every * self.term(generator, z, y)
+
+    @abstractmethod
+    def term(self, generator: nn.Module, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, ""]:
+        r"""Compute :math:`\Omega` without its weight; the arguments are those of :meth:`Regulariser.penalty`."""
