@@ -8,6 +8,7 @@ from PIL import Image
 from ganvas.data import SPLITS
 from ganvas.data.sources.densities import SwissRoll, grid, ring
 from ganvas.data.sources.density_source import DensitySource
+from ganvas.data.sources.few import Few
 from ganvas.data.sources.folder import ImageFolder
 from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.data.sources.npz import NpzImages
@@ -84,6 +85,7 @@ BUILD = {
     "npz": _npz,
     "npz_labelled": lambda path: _npz(path, labels=np.arange(50) % 7),
     "mnist": _mnist,
+    "few": lambda path: Few("few", [3, 12, 12], _npz(path, labels=np.arange(50) % 7), train=14),
 }
 CLASSES = {
     "mnist5k": 10,
@@ -94,6 +96,7 @@ CLASSES = {
     "folder_streamed": 3,
     "npz_labelled": 7,
     "mnist": 10,
+    "few": 7,
 }
 
 

@@ -47,6 +47,12 @@ def test_stacked_mnist_on_the_embedded_digits(tmp_path):
     assert len(source.load("train")) == 20
 
 
+def test_few_of_another_data_set(tmp_path):
+    overrides = ["data@data.source=npz", f"data.source.{_path('npz', tmp_path)[0][5:]}", "data.train=2"]
+    source = _compose("data", "few", tmp_path, *overrides)
+    assert source.shape == (3, 6, 5) and len(source.load("train")) == 2
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "transform").glob("*.yaml")))
 def test_transform_config(name, tmp_path):
     assert isinstance(_compose("transform", name, tmp_path), Transform)

@@ -10,8 +10,12 @@ import torch
 from omegaconf import OmegaConf
 from scipy.spatial.distance import jensenshannon
 
+from ganvas.papers.cifar10 import FILE, cifar10
+from ganvas.papers.infogan_codes import matched
 from ganvas.papers.iwae_table1 import epochs_of_stages, linear_gaussian
+from ganvas.papers.little_data import Outcome, copies_with_quality
 from ganvas.papers.lucic_table import MODELS, drawn
+from ganvas.papers.program import Desk
 from ganvas.papers.wgan_figures import between, jensen_shannon, line
 
 
@@ -45,3 +49,28 @@ def test_the_narrow_search_draws_within_the_papers_ranges(name):
         width = high - low
         assert low - 1e-5 <= logs.min() < low + 0.05 * width and high - 0.05 * width < logs.max() <= high + 1e-5
         assert abs(logs.mean() - (low + high) / 2) < 0.1 * width
+
+
+def test_codes_are_matched_one_to_one_so_that_most_examples_are_right():
+    """Code 0 is mostly class 1, code 1 always: one of them must take another class, the one that loses less."""
+    codes = torch.tensor([0] * 5 + [1] * 4 + [*range(2, 10)])
+    labels = torch.tensor([1] * 3 + [0] * 2 + [1] * 4 + [*range(2, 10)])
+    assert matched(codes, labels).tolist() == [0, 1, *range(2, 10)]
+    labels = (3 * codes + 4) % 10
+    assert torch.equal(matched(codes, labels)[codes], labels)
+
+
+def test_copies_with_quality_is_1_where_the_better_is_the_more_copied():
+    better_is_copied = tuple(Outcome(fd, 1 / fd, 0.0) for fd in (10.0, 20.0, 40.0))
+    better_is_new = tuple(Outcome(fd, fd / 100, 0.0) for fd in (10.0, 20.0, 40.0))
+    assert copies_with_quality(better_is_copied) == pytest.approx(1)
+    assert copies_with_quality(better_is_new) == pytest.approx(-1)
+    assert copies_with_quality(tuple(Outcome(fd, 0.0, 1.0) for fd in (10.0, 20.0))) == 0
+
+
+def test_cifar_10_is_the_array_file_where_there_is_one(tmp_path):
+    desk = Desk(tmp_path, 1, str(tmp_path), "study", "run", "experiment")
+    assert cifar10(desk, "data.source") == ["data@data.source=cifar10"]
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).touch()
+    assert cifar10(desk) == ["data=npz", f"data.path='{tmp_path / FILE}'", "data.test=10000"]

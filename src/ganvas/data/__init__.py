@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ganvas.data.sources.densities import grid as grid
     from ganvas.data.sources.densities import ring as ring
     from ganvas.data.sources.density_source import DensitySource as DensitySource
+    from ganvas.data.sources.few import Few as Few
     from ganvas.data.sources.folder import ImageFolder as ImageFolder
     from ganvas.data.sources.mnist5k import Mnist5k as Mnist5k
     from ganvas.data.sources.npz import NpzImages as NpzImages
@@ -32,6 +33,7 @@ _PLACES = {
     "Cifar10": "ganvas.data.sources.torchvision",
     "DensitySource": "ganvas.data.sources.density_source",
     "FashionMnist": "ganvas.data.sources.torchvision",
+    "Few": "ganvas.data.sources.few",
     "ImageFolder": "ganvas.data.sources.folder",
     "Kmnist": "ganvas.data.sources.torchvision",
     "Mnist": "ganvas.data.sources.torchvision",
@@ -55,6 +57,7 @@ __all__ = [
     "DynamicBinarisation",
     "Examples",
     "FashionMnist",
+    "Few",
     "FixedBinarisation",
     "Identity",
     "ImageFolder",

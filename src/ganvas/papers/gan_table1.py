@@ -58,7 +58,7 @@ class Digits:
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(desk.seed))
         self.real = unit_pixels(train.batch(order[:SAMPLES]))
         self.validation = unit_pixels(val.batch(torch.arange(VALIDATION)))
-        self.test = unit_pixels(test.batch(torch.arange(len(test))))
+        self.test, self.test_labels = unit_pixels(test.batch(torch.arange(len(test)))), test.labels
 
     def parzen(self, samples: Tensor) -> ParzenEstimate:
         """Compute the estimate of Table 1.

@@ -12,6 +12,9 @@ from typing import Any, final
 from hydra import compose
 from omegaconf import DictConfig, open_dict
 
+from ganvas.config import build_as
+from ganvas.extractors.base import Extractor
+from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
 from ganvas.run.request import Job
@@ -21,7 +24,9 @@ from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
+from ganvas.storage.store import Store
 from ganvas.sweeps.overrides import quoted
+from ganvas.tracking.log_scores import log_scores, protocol_tags
 from ganvas.tracking.recorded import course
 
 
@@ -52,6 +57,24 @@ class Trained:
         """
         subject, asked = self.subject, Asked(settings_of({}), n=0, seed=0)
         return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])
+
+    def add_scores(self, metrics: Sequence[str], n: int) -> Found:
+        """Measure further scores of the final weights, and add them to the run as ``ganvas score`` does.
+
+        Args:
+            metrics: names of metrics.
+            n: number of samples.
+        """
+        config = self.subject.config
+        assert config is not None
+        extractor = build_as(Extractor, config.extractor).to(self.subject.model.device)
+        asked = Asked(settings_of({}), n, config.score.seed, output=self.folder)
+        cache = Store(Path(config.paths.cache).expanduser())
+        found = Measurement(self.subject, own_reference(self.subject), extractor, asked, cache).of(metrics)
+        tags = protocol_tags(found.fingerprints()) | health_tags(found.findings)
+        values = found.values() | health_metrics(found.findings)
+        log_scores(self.result["run_id"], values, tags, found.files, self.subject.images_seen)
+        return found
 
     def score(self, key: str) -> float:
         """Look up a final score by its key, such as ``score/mnist/fd``."""
