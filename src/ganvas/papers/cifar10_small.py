@@ -133,7 +133,7 @@ def _projection_error(trained: Trained) -> float:
 def _singular_values(trained: Trained) -> list[float]:
     """Largest singular values of the critic's embedding of classes and of its last layer."""
     critic = trained.subject.model.eval().get_submodule("critic")
-    return [float(torch.linalg.matrix_norm(layer.weight.detach(), 2)) for layer in (critic.embedding, critic.output)]  # type: ignore[arg-type,union-attr]
+    return [float(torch.linalg.matrix_norm(layer.weight.detach(), 2)) for layer in (critic.embedding, critic.output)]  # type: ignore[operator,union-attr]
 
 
 def _classes_apart(trained: Trained) -> float:
