@@ -159,6 +159,22 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """A generator that maps latents to styles, and styles to examples."""
+
+    w_mean: Tensor
+    """Mean of the styles, a buffer."""
+
+    def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Tensor:
+        """Map latents, and classes if the generator is conditional, to styles."""
+        ...
+
+    def synthesise(self, w: Tensor) -> Float[Tensor, " n *shape"]:
+        """Generate an example from each style."""
+        ...
+
+
+@runtime_checkable
 class Critic(Protocol):
     """A network from examples to one unbounded score each; the score of a GAN's discriminator is a logit."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +26,8 @@ from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import at_rest
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
-from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
+from ganvas.models import Sampling
+from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
 from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Reconstructs
 
@@ -59,7 +61,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
     require_seed("seed", cfg.seed)
-    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust)
+    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust, sampling=_sampling(cfg))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
     drawn = KINDS[cfg.kind](subject, cfg)
@@ -77,6 +79,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "n": len(drawn.examples),
         "seed": cfg.seed,
         "weights": subject.weights,
+        **subject.sampling.given(),
         "images_seen": subject.images_seen,
         **drawn.facts,
         **{name: str(path.absolute()) for name, path in files.items()},
@@ -89,7 +92,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
 def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Draw independent examples: the same as ``ganvas score`` scores with the same n and seed."""
-    examples = subject.model.sample(cfg.n, cfg.seed).cpu()
+    examples = subject.sample(cfg.n, cfg.seed)
     if len(subject.shape) == 3:
         return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
     data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
@@ -98,7 +101,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
-    prior, rows = subject.model.prior, whole_rows(subject, cfg)
+    prior, rows = subject.prior, whole_rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
@@ -110,7 +113,7 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
     The most active coordinates come first if the model has an encoder.
     """
-    prior, rows = subject.model.prior, whole_rows(subject, cfg)
+    prior, rows = subject.prior, whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
     coordinates = _by_activity(subject)[:rows]
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
@@ -136,8 +139,8 @@ def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     if first is None:
         raise ConfigError(f"kind=directions: no linear layer of {cfg.source} takes the latents; write --kind traversal")
     found = strongest_directions(first.weight.cpu())[:rows]
-    start = model.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    steps = torch.linspace(-model.prior.reach, model.prior.reach, cfg.columns)
+    start = subject.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    steps = torch.linspace(-subject.prior.reach, subject.prior.reach, cfg.columns)
     z = start + steps[None, :, None] * found[:, None, :]
     labels = model.draw_labels(1, cfg.seed)
     every = labels if labels is None else labels.expand(len(found))
@@ -170,11 +173,24 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
         **dict.fromkeys(CORRUPTIONS, restore),
     }
 )
+NOT_DRAWN = ("reconstruction", *CORRUPTIONS)
+
+
+def _sampling(cfg: DictConfig) -> Sampling:
+    """Read the options of sampling; ConfigError for those that do not act on the kind."""
+    sampling = sampling_of(cfg)
+    acting = replace(sampling, standing=None, truncation=None) if cfg.kind in NOT_DRAWN else sampling
+    if sampling != acting:
+        raise ConfigError(
+            f"standing={cfg.standing}, truncation={cfg.truncation}: kind={cfg.kind} draws no examples from the prior; "
+            "leave them out, or write --kind grid"
+        )
+    return sampling
 
 
 def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | None) -> Drawn:
     """Decode rows of latents into a grid; a conditional model decodes each row with one class."""
-    examples = subject.model.decoded(z, labels if labels is None else labels.repeat_interleave(columns)).cpu()
+    examples = subject.decoded(z, labels if labels is None else labels.repeat_interleave(columns))
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
 
 
