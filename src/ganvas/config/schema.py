@@ -92,6 +92,7 @@ class Train:
     study: str | None = None
     init_from: str | None = None
     init_parts: list[str] | None = None
+    freeze: list[str] = field(default_factory=list)
     resume: str | None = None
     trust: list[str] = field(default_factory=list)
     batch_size: int = MISSING

@@ -32,6 +32,7 @@ from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
 from ganvas.run.callbacks.whole_steps import WholeSteps
 from ganvas.run.compatibility import check_fit
+from ganvas.run.freezing import freeze
 from ganvas.run.rehearsal import rehearse_scores
 from ganvas.run.request import Job
 from ganvas.run.starting import start_at_marginals, warm_start
@@ -93,6 +94,7 @@ def assemble(cfg: DictConfig) -> Parts:
     if cfg.resume is None:  # else the checkpoint has the weights
         start_at_marginals(cfg, data, model)
         warm_start(cfg, model)
+    freeze(cfg, model)
     return Parts(data, model, extractor, settings)
 
 
