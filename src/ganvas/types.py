@@ -164,13 +164,15 @@ class Styled(Protocol):
 
     w_mean: Tensor
     """Mean of the styles, a buffer."""
+    styles: int
+    """Number of layers that take a style."""
 
     def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Tensor:
         """Map latents, and classes if the generator is conditional, to styles."""
         ...
 
     def synthesise(self, w: Tensor) -> Float[Tensor, " n *shape"]:
-        """Generate an example from each style."""
+        """Generate an example from each style, or from one style for each layer, ``(n, layers, d)``."""
         ...
 
 

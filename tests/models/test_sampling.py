@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
+from ganvas.commands.mixing import mix
+from ganvas.config import ConfigError
 from ganvas.latents import TruncatedNormal, Uniform
 from ganvas.metrics.base import MODEL
 from ganvas.metrics.registry import metrics
 from ganvas.models import Sampling
 from ganvas.models.standing import STANDING_BATCH, STANDING_SEED
 from ganvas.networks import mlp
+from ganvas.scoring.subjects import ModelSubject
 from ganvas.types import Conditional, Styled
 
 SHAPE, LATENT, BATCHES = (1, 8, 8), 4, 3
@@ -75,7 +79,7 @@ def test_statistics_follow_the_truncated_latents(normalised):
 class Styles(nn.Module):
     """The smallest generator with styles: a square, then a sine."""
 
-    latent_dim, shape = LATENT, (LATENT,)
+    latent_dim, shape, styles = LATENT, (LATENT,), 1
 
     def __init__(self):
         super().__init__()
@@ -147,3 +151,57 @@ def test_conditions_name_given_options_and_only_those_that_act():
     assert options.conditions(drawn=True) == {"sampling": drawn}
     assert options.conditions(drawn=False) == {"sampling": {"ema": 0.07}}
     assert {name for name, metric in metrics().items() if metric.needs == MODEL} == {"elbo", "nll", "active_units"}
+
+
+class Layered(nn.Module):
+    """A generator whose pixel l shows the first coordinate of the style of layer l."""
+
+    latent_dim, shape, styles = LATENT, (1, 2, 3), 6
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.1))
+        self.register_buffer("w_mean", torch.full((LATENT,), 0.2))
+
+    def style(self, z, y=None):
+        return z * self.scale
+
+    def synthesise(self, w):
+        each = w[:, None].expand(-1, self.styles, -1) if w.ndim == 2 else w
+        return each[..., 0].reshape(-1, *self.shape)
+
+    def forward(self, z):
+        return self.synthesise(self.style(z))
+
+
+@pytest.mark.parametrize(("crossover", "psi"), [(2, None), (None, 0.5), (5, 2.0)])
+def test_mixed_images_have_the_rows_style_before_the_crossover_and_the_columns_from_it(adversarial, crossover, psi):
+    critic = mlp.Critic((1, 2, 3), [4], "ReLU", nn.init.xavier_normal_)
+    model = adversarial(generator=Layered(), critic=critic)
+    subject = ModelSubject("toy", model, lambda: None, images_seen=0, sampling=Sampling(truncation=psi))
+    asked = {"n": 9, "columns": 4, "seed": 5, "kind": "mixing", "source": "toy"}
+    drawn = mix(subject, OmegaConf.create({**asked, "crossover": crossover, "truncation": psi}))
+    first = 3 if crossover is None else crossover
+    assert drawn.facts == {"crossover": first} and drawn.examples.shape == (8, 1, 2, 3)
+    z = model.prior.sample(6, generator=torch.Generator().manual_seed(5))[:, 0] * 0.1
+    styles = z if psi is None else 0.2 + psi * (z - 0.2)
+    for i, image in enumerate(drawn.examples):
+        row, column = divmod(i, 4)
+        torch.testing.assert_close(image.flatten()[:first], styles[row].expand(first))
+        torch.testing.assert_close(image.flatten()[first:], styles[2 + column].expand(6 - first))
+    assert drawn.picture.shape[1] * 5 * 3 == pytest.approx(drawn.picture.shape[2] * 3 * 2, rel=0.1)
+
+
+@pytest.mark.parametrize("crossover", [0, 6])
+def test_a_crossover_that_leaves_no_layer_is_refused(adversarial, crossover):
+    critic = mlp.Critic((1, 2, 3), [4], "ReLU", nn.init.xavier_normal_)
+    subjects = [
+        ModelSubject("toy", model, lambda: None, images_seen=0)
+        for model in (adversarial(generator=Layered(), critic=critic), adversarial())
+    ]
+    asked = {"n": 8, "columns": 4, "seed": 5, "kind": "mixing", "source": "toy", "truncation": None}
+    cfg = OmegaConf.create({**asked, "crossover": crossover})
+    with pytest.raises(ConfigError, match=f"crossover={crossover}: expected a layer from 1 to 5"):
+        mix(subjects[0], cfg)
+    with pytest.raises(ConfigError, match="kind=mixing: toy has no generator with styles to mix"):
+        mix(subjects[1], cfg)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.commands.carried import carried
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, whole_rows
+from ganvas.commands.mixing import mix
 from ganvas.commands.movies import training, walk, write_gif
 from ganvas.commands.restoring import CORRUPTIONS, restore
 from ganvas.config import CONFIG_PATH, ConfigError
@@ -169,6 +170,7 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
         "reconstruction": reconstruct,
         "directions": follow_directions,
         "walk": walk,
+        "mixing": mix,
         "training": training,
         **dict.fromkeys(CORRUPTIONS, restore),
     }
