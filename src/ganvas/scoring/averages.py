@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, final
 
 import torch
@@ -67,7 +68,7 @@ def _factors(kept: Sequence[tuple[float, int]], wanted: tuple[float, int], sourc
 
 def _all(earlier: Mapping[str, Mapping[str, Any]], source: str, last: Averages) -> Iterator[Averages]:
     """Yield the averages of each snapshot, and those of the checkpoint itself."""
-    found = {name: beside(source, name) for name in earlier}
+    found = dict(_found(source, earlier))
     if missing := [name for name, path in found.items() if path is None]:
         raise CheckpointError(
             f"{source}: {len(missing)} of {len(found)} snapshots are not beside its checkpoint: "
@@ -77,6 +78,15 @@ def _all(earlier: Mapping[str, Mapping[str, Any]], source: str, last: Averages) 
         assert path is not None
         yield read_snapshot(path, earlier[name]["sha256"])
     yield last
+
+
+def _found(source: str, names: Iterable[str]) -> Iterator[tuple[str, Path | None]]:
+    """Yield the path of each snapshot; they lie in one folder, so that only the first one is searched for."""
+    folder: Path | None = None
+    for name in names:
+        path = beside(source, name) if folder is None or not (folder / name).is_file() else folder / name
+        folder = folder if path is None else path.parents[1]
+        yield name, path
 
 
 @final

@@ -115,7 +115,9 @@ class PosthocAverages(Callback):
                 network.load_state_dict({key.removeprefix(prefix): t for key, t in kept if key.startswith(prefix)})
         self._snapshots = dict(state["snapshots"])
         for name in self._snapshots if brings else ():
-            if not (self._folder / name).is_file() and (found := self._earlier(name)) is not None:
-                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found, self._folder / name)
-                self._run.artifact(self._folder / name, f"checkpoints/{SNAPSHOTS}")
+            path = self._folder / name
+            if not path.is_file() and (found := self._earlier(name)) is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(found, path)
+            if path.is_file():  # the run may be another one than that of the checkpoint
+                self._run.artifact(path, f"checkpoints/{SNAPSHOTS}")
