@@ -187,6 +187,31 @@ class Critic(Protocol):
         ...
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a critic says of some examples.
+
+    Args:
+        scores: one score for each example, unbounded.
+        features: activations that the scores are made from; None if the critic does not show them.
+        recognised: further outputs made from them, such as logits of classes; None without any.
+    """
+
+    scores: Float[Tensor, " n"]
+    features: Float[Tensor, "n d"] | None = None
+    recognised: Float[Tensor, "n k"] | None = None
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A critic that shows what its scores are made from."""
+
+    def read(self, x: Float[Tensor, " n *shape"], y: Int64[Tensor, " n"] | None = None) -> Judged:
+        """Score examples, and return features and further outputs too; ``y`` is read by conditional critics only."""
+        ...
+
+
 @runtime_checkable
 class Watched(Protocol):
     """A model in training, as callbacks see it."""

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import image_shape
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each example.
 
     Args:
@@ -47,6 +48,6 @@ class Critic(nn.Module):
         self.output = nn.Linear(inputs * height * width, 1)
         initialise(self, init)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Score images."""
-        return self.output(self.body(x).flatten(1)).squeeze(1)
+    def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Compute the activations of the last convolution."""
+        return self.body(x).flatten(1)

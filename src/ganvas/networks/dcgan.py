@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import doubling_paddings, halvings, image_shape
 
@@ -68,7 +69,7 @@ class Generator(nn.Module):
         return self.output(self.body(self.project(z).unflatten(1, self.coarsest))).tanh()
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each image.
 
     Args:
@@ -95,6 +96,6 @@ class Critic(nn.Module):
         self.output = nn.Linear(channels[-1] * height * width, 1)
         _start(self, init)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Score images."""
-        return self.output(self.body(x).flatten(1)).squeeze(1)
+    def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Compute the activations of the last convolution."""
+        return self.body(x).flatten(1)

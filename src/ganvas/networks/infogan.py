@@ -13,12 +13,14 @@ A bias before a batch normalisation has no effect and is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
 from ganvas.latents.posteriors import diagonal_normal
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import image_shape, refusal
 
@@ -83,7 +85,7 @@ class Generator(nn.Module):
         return (0.5 * self.body(z)).tanh()
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each image.
 
     Args:
@@ -101,9 +103,14 @@ class Critic(nn.Module):
         self.shape = image_shape(NAME, shape)
         initialise(self, init)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Score images."""
-        return self.body(x).squeeze(1)
+    @property
+    def output(self) -> nn.Linear:  # type: ignore[override]
+        """Last layer."""
+        return cast(nn.Linear, self.body[-1])
+
+    def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Compute the activations of the hidden dense layer."""
+        return self.body[:-1](x)
 
 
 class Encoder(nn.Module):

@@ -18,6 +18,7 @@ from math import prod
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.mlp import layers
 from ganvas.networks.shapes import any_shape, image_shape
@@ -81,7 +82,7 @@ class Generator(nn.Module):
         start_at_(self.output, mean, clip=1e-7)
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each example.
 
     Args:
@@ -117,6 +118,6 @@ class Critic(nn.Module):
         self.output = nn.Linear(widths[-1], 1)
         initialise(self, init)
 
-    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
-        """Score examples."""
-        return self.output(self.body(x.flatten(1))).squeeze(1)
+    def features(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+        """Compute the last hidden layer, with dropout in training."""
+        return self.body(x.flatten(1))

@@ -16,6 +16,7 @@ from torch.distributions import Independent
 
 from ganvas.latents.posteriors import diagonal_normal
 from ganvas.networks.activations import activation as activation_named
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.shapes import any_shape, is_points
 
@@ -83,7 +84,7 @@ class Generator(nn.Module):
         return self.squash(self.output(self.body(z))).unflatten(1, self.shape)
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each example.
 
     Args:
@@ -104,9 +105,9 @@ class Critic(nn.Module):
         self.output = nn.Linear(widths[-1], 1)
         initialise(self, init)
 
-    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
-        """Score examples."""
-        return self.output(self.body(x.flatten(1))).squeeze(1)
+    def features(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+        """Compute the last hidden layer."""
+        return self.body(x.flatten(1))
 
 
 class Encoder(nn.Module):

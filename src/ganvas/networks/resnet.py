@@ -25,6 +25,7 @@ from math import log2, sqrt
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import glorot_uniform_, initialise
 from ganvas.networks.shapes import image_shape, refusal
 
@@ -139,7 +140,7 @@ class Generator(nn.Module):
         return self.output(self.body(z)).tanh()
 
 
-class Critic(nn.Module):
+class Critic(FeatureCritic):
     """Critic with one score for each image; it has no normalisation, so that a score depends on its image only.
 
     Args:
@@ -161,6 +162,6 @@ class Critic(nn.Module):
         )
         self.output = _linear(channels, 1)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Score images."""
-        return self.output(self.body(x).mean(dim=(2, 3))).squeeze(1)
+    def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Compute the mean over the last grid."""
+        return self.body(x).mean(dim=(2, 3))

@@ -9,12 +9,14 @@ after seven epochs.
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from typing import cast
+
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.distributions import Independent
 
 from ganvas.networks.shapes import image_shape
-from ganvas.types import Critic, Encoder
+from ganvas.types import Critic, Encoder, Judged, Reads
 
 NAME = "unit_range"
 
@@ -39,3 +41,7 @@ class UnitRange(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Independent | Float[Tensor, " n"]:
         """Compute the network's posteriors or scores of images in [-1, 1]."""
         return self.network((x + 1) / 2)
+
+    def read(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None) -> Judged:
+        """Score images in [-1, 1] by a critic that shows its features."""
+        return cast(Reads, self.network).read((x + 1) / 2, y)
