@@ -203,5 +203,5 @@ def test_a_crossover_that_leaves_no_layer_is_refused(adversarial, crossover):
     cfg = OmegaConf.create({**asked, "crossover": crossover})
     with pytest.raises(ConfigError, match=f"crossover={crossover}: expected a layer from 1 to 5"):
         mix(subjects[0], cfg)
-    with pytest.raises(ConfigError, match="kind=mixing: toy has no generator with styles to mix"):
+    with pytest.raises(ConfigError, match="kind=mixing: the generator of toy has no styles to mix"):
         mix(subjects[1], cfg)

@@ -106,9 +106,9 @@ class ModelSubject(Subject):
         """
         return self._open()
 
-    def sample(self, n: int, seed: int) -> Tensor:
+    def sample(self, n: int, seed: int, y: Tensor | None = None) -> Tensor:
         """Draw ``n`` examples by the options, on the CPU, see :meth:`ganvas.models.sampling.Samples.sample`."""
-        return self.model.sample(n, seed, sampling=self.sampling).cpu()
+        return self.model.sample(n, seed, y, self.sampling).cpu()
 
     def decoded(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Decode latents by the options, on the CPU, see :meth:`ganvas.models.sampling.Samples.decoded`."""

@@ -109,11 +109,11 @@ def test_snapshots_are_written_at_their_interval_and_listed(whole):
 def test_a_resumed_training_in_another_folder_has_the_same_averages_and_snapshots(whole, tmp_path):
     folder, _, checkpoint = whole
     model, first = Walker(), callback(tmp_path / "a")
-    walk(model, first, 20)
+    walk(model, first, 21)  # just after a snapshot: none is due at the next step
     half = saved(first, model, tmp_path / "a" / "last.ckpt")
     second = callback(tmp_path / "b", earlier=lambda name: tmp_path / "a" / name)
     second.on_load_checkpoint(TRAINER, model, half)
-    walk(model, second, STEPS - 20)
+    walk(model, second, STEPS - 21)
     resumed = saved(second, model, tmp_path / "b" / "last.ckpt")["posthoc"]
     assert resumed["snapshots"] == checkpoint["posthoc"]["snapshots"]
     for width, tensors in checkpoint["posthoc"]["averages"].items():
