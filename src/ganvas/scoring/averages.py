@@ -93,14 +93,14 @@ def _found(source: str, names: Iterable[str]) -> Iterator[tuple[str, Path | None
 class _Sum:
     """The sum of averages with factors, in double precision.
 
-    Buffers, such as variances of a batch normalisation, stay within the range that the averages had: a combination with
-    negative factors could make a variance negative. Counters are those of the last average.
+    Some factors are negative, so that a variance of a batch normalisation could become negative: a buffer that no
+    average has below 0 stays at 0 or above. Counters are those of the last average.
     """
 
     def __init__(self, networks: Mapping[str, nn.Module]) -> None:
         self._buffers = {f"{name}.{key}" for name, network in networks.items() for key, _ in network.named_buffers()}
         self._sums: dict[str, Tensor] = {}
-        self._ranges: dict[str, tuple[Tensor, Tensor]] = {}
+        self._least: dict[str, Tensor] = {}
 
     def add(self, average: Mapping[str, Tensor], factor: float) -> None:
         for key, value in average.items():
@@ -109,12 +109,11 @@ class _Sum:
                 continue
             self._sums[key] = self._sums.get(key, torch.zeros(())) + factor * value.double()
             if key in self._buffers:
-                least, most = self._ranges.get(key, (value, value))
-                self._ranges[key] = (least.minimum(value), most.maximum(value))
+                self._least[key] = value.minimum(self._least.get(key, value))
 
     def load(self, networks: Mapping[str, nn.Module]) -> None:
-        for key, (least, most) in self._ranges.items():
-            self._sums[key] = self._sums[key].clamp(least.double(), most.double())
+        for key, least in self._least.items():
+            self._sums[key] = torch.where(least < 0, self._sums[key], self._sums[key].clamp(min=0))
         for name, network in networks.items():
             prefix = f"{name}."
             state = {key.removeprefix(prefix): t for key, t in self._sums.items() if key.startswith(prefix)}

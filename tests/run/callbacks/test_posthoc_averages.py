@@ -47,7 +47,7 @@ class Walker(nn.Module):
         noise = torch.Generator().manual_seed(i)
         with torch.no_grad():
             self.generator.weight.copy_(torch.randn(3, generator=noise) * 0.1 + i / 100)
-            self.generator.running_var.copy_(0.001 + torch.full((3,), 2.0 ** (-i / 20)))
+            self.generator.running_var.fill_(1.0 if i == 49 * BATCH else 1e-6)
             self.generator.num_batches_tracked += 1
 
 
@@ -96,7 +96,14 @@ def test_the_network_gets_the_mean_over_its_recorded_path(whole, width):
     off = (model.generator.weight - mean_of(path, width)).abs().max().item()
     assert off < (1e-5 if width in (0.05, 0.1) else 5e-3)  # the path spans 4.8
     assert model.generator.num_batches_tracked == STEPS
-    assert (model.generator.running_var >= 0.001).all()
+
+
+def test_no_combination_makes_a_variance_negative(tmp_path):
+    """A variance that was large once, at a moment for which the combination has a small negative weight."""
+    model, averages = Walker(), callback(tmp_path, every=48)
+    walk(model, averages, STEPS)
+    load_average({"generator": model.generator}, saved(averages, model, tmp_path / "a"), str(tmp_path), 0.03)
+    assert (model.generator.running_var == 0).all() and (model.generator.weight != 0).all()
 
 
 def test_snapshots_are_written_at_their_interval_and_listed(whole):
