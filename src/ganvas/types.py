@@ -159,6 +159,24 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """A generator that maps latents to styles, and styles to examples."""
+
+    w_mean: Tensor
+    """Mean of the styles, a buffer."""
+    styles: int
+    """Number of layers that take a style."""
+
+    def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Tensor:
+        """Map latents, and classes if the generator is conditional, to styles."""
+        ...
+
+    def synthesise(self, w: Tensor) -> Float[Tensor, " n *shape"]:
+        """Generate an example from each style, or from one style for each layer, ``(n, layers, d)``."""
+        ...
+
+
+@runtime_checkable
 class Critic(Protocol):
     """A network from examples to one unbounded score each; the score of a GAN's discriminator is a logit."""
 
@@ -241,9 +259,15 @@ class Watched(Protocol):
 class DrawsClasses(Protocol):
     """A model that decodes latents, of a class of choice if it is conditional."""
 
-    classes: int | None
-    """Number of classes; None if the model is not conditional."""
-    prior: Prior
+    @property
+    def classes(self) -> int | None:
+        """Number of classes; None if the model is not conditional."""
+        ...
+
+    @property
+    def prior(self) -> Prior:
+        """The distribution that latents are drawn from."""
+        ...
 
     def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
         """Decode latents to examples in [-1, 1]."""
@@ -309,19 +333,6 @@ class Conditional(Protocol):
 
     def __call__(self, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
         """Return the same as a plain network of this kind."""
-        ...
-
-
-@runtime_checkable
-class Styled(Protocol):
-    """A generator in two parts: from latents to styles, and from styles to examples."""
-
-    def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n ..."]:
-        """Map latents (and classes, if it is conditional) to styles, one for each example or one for each layer."""
-        ...
-
-    def synthesise(self, w: Float[Tensor, "n ..."]) -> Float[Tensor, " n *shape"]:
-        """Generate an example from each style."""
         ...
 
 
