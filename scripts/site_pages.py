@@ -29,7 +29,9 @@ MOVED: Final = {
     },
 }
 """Documents outside docs/, and their places on the site."""
-PACKAGES: Final = ("ganvas", "objectives", "networks", "latents", "metrics", "extractors", "data", "models", "testing")
+PACKAGES: Final = (
+    *("ganvas", "objectives", "networks", "latents", "augment", "metrics", "extractors", "data", "models", "testing"),
+)
 
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)]*)?\)")
 _FENCE: Final = re.compile(r"^( *```\w+)[^\n`]+$", re.MULTILINE)

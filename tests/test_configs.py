@@ -39,7 +39,7 @@ EXTRA = {
     ("network", "examples"): ["model=vae"],
     ("network", "iwae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
-    **{("model", name): ["classes=10"] for name in ("cgan", "cwgan_gp", "projection_gan")},
+    **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cwgan_gp", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
 

@@ -23,8 +23,8 @@ USAGE = """usage: ganvas COMMAND ...
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep);
                               with --dry-run show the parts, the speed and the duration, and train nothing
   score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
-  sample SOURCE [-n N] [--seed S] [--out DIR] [--kind grid|interpolation|traversal|directions|reconstruction|
-                              invert|inpaint|denoise|superres|walk|training]
+  sample SOURCE [-n N] [--seed S] [--classes C,C,...] [--out DIR] [--kind grid|interpolation|traversal|
+                              directions|reconstruction|invert|inpaint|denoise|superres|walk|training]
                               draw examples of a trained model: an array, which score can read, and a picture
   export SOURCE [--out DIR] [--register NAME] [--push OWNER/NAME]
                               write a model as a folder that travels: weights, config, model card, ONNX; register it
@@ -129,7 +129,7 @@ def _paper_overrides(arguments: list[str]) -> list[str]:
     return words if any(word.startswith("paper=") for word in words) else [*words, "hydra.run.dir=."]
 
 
-_SAMPLE = {"-n": "n", "--seed": "seed", "--kind": "kind", "--out": "paths.output"}
+_SAMPLE = {"-n": "n", "--seed": "seed", "--classes": "classes", "--kind": "kind", "--out": "paths.output"}
 _EXPORT = {"--out": "paths.output", "--register": "register", "--push": "push"}
 """Keys of the commands' own options."""
 OVERRIDES: dict[str, Callable[[list[str]], list[str]]] = {

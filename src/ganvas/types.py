@@ -238,6 +238,19 @@ class Watched(Protocol):
 
 
 @runtime_checkable
+class DrawsClasses(Protocol):
+    """A model that decodes latents, of a class of choice if it is conditional."""
+
+    classes: int | None
+    """Number of classes; None if the model is not conditional."""
+    prior: Prior
+
+    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+        """Decode latents to examples in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """A model that encodes examples and decodes them again."""
 

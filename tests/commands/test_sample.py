@@ -10,8 +10,10 @@ from scipy import stats
 
 from ganvas.cli import main
 from ganvas.commands import sample
+from ganvas.data import Mnist5k
 from ganvas.data.datamodule import DataModule
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.models.by_class import across_classes, rows_of_classes
 from ganvas.scoring.subjects import open_subject
 from ganvas.types import Batch, to_uint8
 
@@ -20,10 +22,11 @@ from ..tiny import TINY, project
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, template):
-    """A GAN, a VAE and a GAN of points, trained for a few steps."""
+    """A GAN, a VAE, a GAN of points and a conditional GAN, trained for a few steps."""
     folder = tmp_path_factory.mktemp("runs")
+    lines = {"gan": ["model=gan"], "vae": ["model=vae"], "ring": ["model=gan", "data=ring"], "cgan": ["model=cgan"]}
     with project(folder, template):
-        for name, line in {"gan": ["model=gan"], "vae": ["model=vae"], "ring": ["model=gan", "data=ring"]}.items():
+        for name, line in lines.items():
             assert main(["train", *TINY, "score.every=null", f"paths.output={name}", *line]) == 0
     return folder
 
@@ -87,6 +90,84 @@ def test_reconstructions_and_points(runs, tmp_path):
     assert np.array_equal(np.load(result["array"])["images"], to_uint8(subject.model.reconstruct(batch))[:, 0].numpy())
     code, result = sampled(runs / "ring", "-n", "50", out=tmp_path / "b")
     assert code == 0 and np.load(result["array"])["points"].shape == (50, 2)
+
+
+@pytest.fixture
+def conditional(runs):
+    """The conditional GAN."""
+    return runs / "cgan"
+
+
+@pytest.mark.parametrize("line", [["--classes", "3,7"], ["classes=[3,7]"], ["--classes", "3, 7"]])
+def test_examples_of_chosen_classes_take_turns_and_the_file_has_their_classes(conditional, tmp_path, line):
+    code, result = sampled(conditional, "-n", "6", "--seed", "5", "columns=4", *line, out=tmp_path)
+    array = np.load(result["array"])
+    model = open_subject(str(conditional), torch.device("cpu")).model
+    y = torch.tensor([3, 7] * 3)
+    assert code == 0 and array["labels"].tolist() == y.tolist()
+    assert np.array_equal(array["images"], to_uint8(model.sample(6, 5, y))[:, 0].numpy())
+    assert Image.open(result["picture"]).size == (4 * 58 + 2, 2 * 58 + 2)  # a row a class
+
+
+def test_without_classes_a_conditional_model_draws_what_is_scored(conditional, tmp_path):
+    code, result = sampled(conditional, "-n", "40", "columns=5", out=tmp_path)
+    array, subject = np.load(result["array"]), open_subject(str(conditional), torch.device("cpu"))
+    assert code == 0 and array["labels"].tolist() == subject.model.draw_labels(40, 1000).tolist()
+    assert np.array_equal(array["images"], subject.draw(40, 1000, 40)[:, 0].numpy())
+    assert Image.open(result["picture"]).size == (5 * 58 + 2, 10 * 58 + 2)
+
+
+def test_rows_of_classes_have_the_same_latents(conditional):
+    model = open_subject(str(conditional), torch.device("cpu")).model
+    rows = rows_of_classes(model, [7, 3], columns=3, seed=2)
+    z = model.prior.sample(3, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(rows[3:], model.decoded(z, torch.tensor([3, 3, 3])), rtol=1e-4, atol=1e-5)
+    assert torch.equal(across_classes(rows, 3), torch.stack([rows[0], rows[4], rows[2]]))
+
+
+def test_the_pictures_of_a_training_have_a_row_a_class(conditional):
+    """TINY asks for 2 rows of 3 images; there are 10 classes, and the row that stands for the run shows several."""
+    samples = np.array(Image.open(conditional / "samples.png").convert("RGB"))
+    row = np.array(Image.open(next((conditional / "grids").glob("row-*640.webp"))).convert("RGB"))
+    assert samples.shape[:2] == (10 * 58 + 2, 3 * 58 + 2) and row.shape[:2] == (58 + 2, 3 * 58 + 2)
+    assert np.abs(row[2:58, 60:116].astype(int) - samples[60:116, 60:116]).mean() < 8
+
+
+@pytest.mark.parametrize(("kind", "n"), [("interpolation", 8), ("traversal", 8), ("directions", 8), ("walk", 4)])
+def test_what_moves_keeps_its_class(conditional, tmp_path, kind, n):
+    code, result = sampled(conditional, "-n", str(n), "--kind", kind, "columns=4", "--classes", "6", out=tmp_path)
+    assert code == 0 and set(np.load(result["array"])["labels"].tolist()) == {6}
+    assert len(np.load(result["array"])["labels"]) == result["n"]
+
+
+def test_a_class_has_a_name_where_the_data_have(conditional, tmp_path, monkeypatch):
+    monkeypatch.setattr(Mnist5k, "classes", ("zero", "one", *"23456789"))
+    code, result = sampled(conditional, "-n", "2", "--classes", "one,zero", out=tmp_path)
+    assert code == 0 and np.load(result["array"])["labels"].tolist() == [1, 0]
+
+
+def test_the_number_of_classes_is_recorded(conditional):
+    assert open_subject(str(conditional), torch.device("cpu")).config.classes == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["--classes", "3,10"], "got 10, expected a number from 0 to 9"),
+        (["--classes", "cat"], "got 'cat', expected numbers from 0 to 9, or names of data=mnist5k"),
+        (["classes=[]"], "expected at least one"),
+        (["--classes", "1,2", "--kind", "traversal"], "kind=traversal keeps one class"),
+        (["--classes", "1", "--kind", "inpaint"], "with their own classes"),
+    ],
+)
+def test_classes_that_there_are_not_are_refused(conditional, tmp_path, capsys, line, said):
+    assert sampled(conditional, *line, out=tmp_path)[0] == 2
+    assert said in capsys.readouterr().err
+
+
+def test_classes_of_a_plain_model_are_refused(runs, tmp_path, capsys):
+    assert sampled(runs / "gan", "--classes", "1", out=tmp_path)[0] == 2
+    assert "is not conditional; leave classes out" in capsys.readouterr().err
 
 
 QUICK = ["restore.steps=2", "restore.starts=2"]

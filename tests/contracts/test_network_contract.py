@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hydra
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from ganvas.config import compose
@@ -20,6 +21,16 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "network").glob("[!_]*.yaml"))
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 64, 64), (2,)]
 LATENT = 6
+CLASSES = 3
+# Networks that serve 128 pixels too, as narrow as their configs allow: the contract asks nothing of the width.
+NARROW = {
+    "biggan": ["generator.channels=1", "conditional_generator.embedding=2", "critic.channels=1"],
+    "r3gan": ["generator.channels=8", "critic.channels=8"],
+    "sagan": ["generator.channels=1", "critic.channels=1"],
+    "sngan_resnet": ["generator.channels=4", "critic.channels=4"],
+    "stylegan2": ["generator.channels=4", "generator.style_dim=4", "critic.channels=4"],
+}
+LARGE = (3, 128, 128)
 # The slots and shapes that a network states it cannot serve; everything else must be served.
 REFUSED = {
     ("article", "critic", (2,)),
@@ -37,12 +48,16 @@ REFUSED = {
         for slot in ("generator", "conditional_generator", "critic")
         for shape in ((2,), (1, 28, 28))
     ),
+    *((network, slot, (2,)) for network in NARROW for slot in ("generator", "critic")),
+    *((network, "conditional_generator", (2,)) for network in ("biggan", "sagan", "stylegan2")),
+    ("stylegan2", "conditional_critic", (2,)),
 }
 
 
 @cache
 def composed(name):
-    return OmegaConf.to_container(compose(f"network/{name}", []).network, resolve=False)
+    narrow = [f"network.{width}" for width in NARROW.get(name, [])]
+    return OmegaConf.to_container(compose(f"network/{name}", narrow).network, resolve=False)
 
 
 SLOTS = [(name, slot) for name in NAMES for slot in composed(name) if slot != "name"]
@@ -51,9 +66,8 @@ SERVED = [case for case in CASES if case not in REFUSED]
 
 
 def build(name, slot, shape):
-    root = OmegaConf.create(
-        {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "network": composed(name)} | {"classes": 3}
-    )
+    sizes = {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "classes": CLASSES}
+    root = OmegaConf.create({**sizes, "network": composed(name)})
     return hydra.utils.instantiate(root.network[slot], _convert_="all")
 
 
@@ -66,13 +80,21 @@ def test_the_suite_sees_the_shipped_networks():
 def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
     config = composed(name)
     assert config["name"] == name
-    assert set(config) <= {"name", "generator", "conditional_generator", "critic", "encoder", "decoder"}
+    assert set(config) <= {
+        "name",
+        "generator",
+        "conditional_generator",
+        "critic",
+        "conditional_critic",
+        "encoder",
+        "decoder",
+    }
     for slot, outer in config.items():
         if slot == "name":
             continue
         node = outer.get("network", outer)  # behind a change of range
-        assert node["shape"] == ("${critic_shape:}" if slot == "critic" else "${data.shape}")
-        assert slot == "critic" or node["latent_dim"] == "${prior.dim}"
+        assert node["shape"] == ("${critic_shape:}" if slot.endswith("critic") else "${data.shape}")
+        assert slot.endswith("critic") or node["latent_dim"] == "${prior.dim}"
 
 
 @pytest.mark.parametrize("name, slot, shape", sorted(REFUSED, key=str))
@@ -126,4 +148,16 @@ class TestDecoder(DecoderContract):
 def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     net = build(name, slot, shape)
     assert net.shape == shape
-    assert slot == "critic" or net.latent_dim == LATENT
+    assert slot.endswith("critic") or net.latent_dim == LATENT
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_serves_large_images(name):
+    slots = [slot for slot in composed(name) if slot != "name"]
+    networks = {slot: build(name, slot, LARGE) for slot in slots}
+    with torch.no_grad():
+        images = networks["generator"](torch.randn(2, LATENT))
+        assert images.shape == (2, *LARGE)
+        assert networks["critic"](images).shape == (2,)
+        if "conditional_generator" in networks:
+            assert networks["conditional_generator"](torch.randn(2, LATENT), torch.arange(2)).shape == images.shape

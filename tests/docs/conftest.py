@@ -27,6 +27,7 @@ SCORE = [
     "settings.kid_subsets=2",
     "likelihood.k=10",
     "likelihood.n=10",
+    "settings.cas_images=256",
 ]
 SCORE += ["parzen.samples=100", "parzen.validation=50", "parzen.test=50"]
 

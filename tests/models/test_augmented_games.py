@@ -48,7 +48,7 @@ def test_the_critic_sees_nothing_that_is_not_augmented(adversarial, fit, stream)
 
 def test_adas_probability_rises_is_logged_and_goes_on_after_a_stop(adversarial, fit, tmp_path):
     def make():
-        return adversarial(seed=3, augment=ADA(p=0.2, target=-1.0, images=640))
+        return adversarial(seed=3, augment=ADA(p=0.2, target=-0.99, images=640))
 
     whole, half, rest = make(), make(), make()
     straight = after(whole, fit, 10)
@@ -77,7 +77,7 @@ def test_the_regulariser_is_lazy_by_updates_of_the_generator(adversarial, fit, m
     model = adversarial(seed=3, n_critic=2, regulariser=PathLength(weight=2.0, every=2, decay=0.1))
     seen = []
     step = model.step
-    model.step = lambda batch: (step(batch), seen.append("generator/regulariser" in model.terms))[0]
+    model.step = lambda batch: (terms := step(batch), seen.append("generator/regulariser" in terms))[0]
     updates, penalty = [], PathLength.penalty
     spy = lambda self, g, z, y, update: (updates.append(update), penalty(self, g, z, y, update))[1]  # noqa: E731
     monkeypatch.setattr(PathLength, "penalty", spy)

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from ganvas.augment import Unaugmented
+from ganvas.augment import ADA, Unaugmented
 from ganvas.cli import main
 from ganvas.models import private
 from ganvas.models.modes import frozen
 from ganvas.models.private import PrivateGradients, private_part
 from ganvas.networks import dcgan
+from ganvas.networks.minibatch_std import MinibatchStd
 from ganvas.networks.packing import Packed
 from ganvas.objectives import (
     DPSGD,
@@ -110,6 +111,7 @@ PART = DPSGD(1.0, 1.0, 1e-5)
         (nn.Identity(), Relativistic(), PART, None, "Relativistic"),
         (nn.Identity(), NonSaturating(), PART, 1.0, "gradient_clip=1.0"),
         (nn.Sequential(nn.BatchNorm1d(2)), NonSaturating(), PART, None, "0 of the critic"),
+        (nn.Sequential(MinibatchStd(4)), NonSaturating(), PART, None, "0 of the critic, which couples examples"),
         (
             Packed(dcgan.Critic((2, 8, 8), [4], False, nn.init.normal_), 2),
             NonSaturating(),
@@ -124,19 +126,16 @@ def test_ways_around_the_clipping_are_refused(critic, objective, constraint, cli
         private_part(critic, objective, constraint, NoAuxiliary(), Unaugmented(), clip, 1)
 
 
+def test_a_strength_that_follows_the_scores_is_refused_and_a_fixed_augmentation_is_not():
+    with pytest.raises(ValueError, match="constraint=dp_sgd does not go together with ADA with a target"):
+        private_part(nn.Identity(), NonSaturating(), PART, NoAuxiliary(), ADA(0.0, 0.6, 500_000), None, 1)
+    for augment in (ADA(0.2, None, 500_000), Unaugmented()):
+        assert private_part(nn.Identity(), NonSaturating(), PART, NoAuxiliary(), augment, None, 1) is PART
+
+
 def test_weight_clipping_may_stand_beside_it_and_others_stay_public():
-    assert (
-        private_part(
-            nn.Identity(),
-            NonSaturating(),
-            Sum({"a": WeightClipping(0.1), "b": PART}),
-            NoAuxiliary(),
-            Unaugmented(),
-            None,
-            1,
-        )
-        is PART
-    )
+    both, rest = Sum({"a": WeightClipping(0.1), "b": PART}), (NoAuxiliary(), Unaugmented(), None, 1)
+    assert private_part(nn.Identity(), NonSaturating(), both, *rest) is PART
     assert private_part(nn.Identity(), NonSaturating(), R1(1.0, every=1), NoAuxiliary(), Unaugmented(), 1.0, 4) is None
 
 

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from ganvas import testing
 from ganvas.data import SPLITS, Source, TensorExamples
 from ganvas.latents import Normal
-from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
+from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
 from ganvas.objectives import ELBO, Bernoulli, CriticTerms, Divergence, GeneratorTerms, Hinge, Penalty
 from ganvas.testing.objectives import assert_value
@@ -143,6 +143,10 @@ UNSETTLED = feature_metric(
     "x", FEATURES, True, lambda pair: Score(torch.rand(()).item(), 1.0, ""), "random", (Setting("y", 1, "", least=1),)
 )
 BLIND = feature_metric("x", FEATURES, True, lambda pair: Score(1.0, None, ""), "constant")
+UPSIDE_DOWN = dataclasses.replace(metrics()["label_accuracy"], lower_is_better={"label_accuracy": True})
+CLASSLESS = Metric(
+    "x", LABELS, {"x": True}, (), 1, lambda _: Measured({"x": Score(torch.rand(()).item(), None, "")}), "random"
+)
 
 
 class Wrong(Bernoulli):
@@ -183,11 +187,17 @@ BROKEN = {
     "function": lambda: M().test_a_score_is_a_function_of_the_features(UNSETTLED, SETTINGS),
     "registration": lambda: M().test_registration(UNSETTLED),
     "not finite": lambda: M().test_features_that_are_not_finite_give_no_score(BLIND, SETTINGS),
+    "direction of classes": lambda: K().test_samples_of_their_class_score_better_than_samples_of_any(
+        UPSIDE_DOWN, SETTINGS
+    ),
+    "function of classes": lambda: K().test_scores_are_a_function_of_images_and_classes(CLASSLESS, SETTINGS),
+    "protocol of classes": lambda: K().test_the_protocol_knows_the_classes_of_the_reference(CLASSLESS, SETTINGS),
+    "refusal without classes": lambda: K().test_without_classes_there_is_no_score(CLASSLESS, SETTINGS),
     "mode": lambda: testing.LikelihoodContract().test_is_highest_where_its_mean_is_the_example(Wrong()),
     "neighbours": lambda: testing.LikelihoodContract().test_an_example_does_not_depend_on_its_neighbours(Wrong()),
     "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
 }
-M, SETTINGS = testing.MetricContract, settings_of({})
+M, K, SETTINGS = testing.MetricContract, testing.ClassMetricContract, settings_of({})
 
 
 @pytest.mark.parametrize("promise", BROKEN)

@@ -19,6 +19,7 @@ from ganvas.config import ConfigError
 from ganvas.data import pictures
 from ganvas.metrics.base import Score
 from ganvas.models import Model
+from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 
 POINTS = 2000
@@ -73,13 +74,18 @@ class Loaded:
         """Draw a grid of sampled images; for points, draw a scatter plot of samples and data.
 
         Args:
-            rows: images in a column of the grid.
+            rows: images in a column of the grid; of a conditional model, each row is one class, the first ones first.
             columns: images in a row of the grid.
             seed: seed of the latents.
         """
         if rows < 1 or columns < 1:
             raise ConfigError(f"rows={rows}, columns={columns}: both must be at least 1")
         if len(self._subject.shape) == 3:
+            classes = self.model.classes
+            if classes is not None:
+                return Grid.of(
+                    pictures.grid(rows_of_classes(self.model, range(min(rows, classes)), columns, seed), columns)
+                )
             return Grid.of(pictures.grid(self.sample(rows * columns, seed), columns))
         data = self._subject.data.some(self._subject.data.source.report_split, POINTS)
         return Grid.of(pictures.scatter(self.sample(POINTS, seed), data.x))
@@ -105,7 +111,7 @@ class Scores(Mapping[str, Score]):
         self.output = Path(result["output"])
         over = result.get("uncertainty", {})
         self._scores = {
-            key: Score(s["value"], _half(s["interval"]), over.get(key, ""))
+            key: Score(s["value"], _half(s["interval"]), over.get(key, ""), s["interval"] and tuple(s["interval"]))
             for key, s in result.get("scores", {}).items()
         }
 

@@ -27,12 +27,14 @@ class Drawn:
         picture: ``uint8 (3, h, w)``.
         frames: frames of a movie, ``uint8 (t, 3, h, w)``; None for a kind without one.
         facts: further entries of ``result.json``.
+        labels: class of each example; None for a model that is not conditional.
     """
 
     examples: Tensor
     picture: Tensor
     frames: Tensor | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    labels: Tensor | None = None
 
 
 def require_images(subject: ModelSubject, cfg: DictConfig) -> None:

@@ -20,6 +20,7 @@ from ganvas.exports.card import CARD, card
 from ganvas.exports.graphs import ONNX, TORCH, write_graphs
 from ganvas.exports.hub import push, require_hub
 from ganvas.exports.record import record_of
+from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.subjects import ModelSubject, open_subject
 from ganvas.storage.atomic import write_atomically, write_json
 from ganvas.storage.checkpoints import LAST
@@ -65,7 +66,8 @@ def export(cfg: DictConfig, output: Path) -> dict[str, Any]:
     write_exported(output, config, model.state_dict(), subject.images_seen, subject.origin)
     graphs = write_graphs(model, output)
     if len(subject.shape) == 3:
-        picture = pictures.grid(model.sample(_SHOWN, 0), 8).permute(1, 2, 0).contiguous().numpy()
+        shown = model.sample(_SHOWN, 0) if model.classes is None else rows_of_classes(model, range(model.classes), 8, 0)
+        picture = pictures.grid(shown, 8).permute(1, 2, 0).contiguous().numpy()
         Image.fromarray(picture).save(output / SAMPLES)
     write_atomically(output / CARD, card(subject, record, graphs, cfg.license).encode())
     result = {
@@ -97,9 +99,10 @@ def _check(cfg: DictConfig, output: Path) -> None:
 def _register(cfg: DictConfig, subject: ModelSubject, folder: Path) -> str | None:
     if cfg.register is None:
         return None
-    answer = served.Served(subject).predict(served.EXAMPLE)
+    request = served.example(subject.model)
+    answer = served.Served(subject).predict(request)
     run_id = str(subject.origin.get("run_id", ""))
-    version = register(folder, cfg.register, run_id, cfg.experiment, served.__name__, served.EXAMPLE, answer)
+    version = register(folder, cfg.register, run_id, cfg.experiment, served.__name__, request, answer)
     print(f"registered as {version}; serve it by: mlflow models serve -m '{version}' --env-manager local")
     return version
 

@@ -43,8 +43,8 @@ reference, with floor (real images) and ceiling (noise) beside each score.
 examples:
   ganvas score RUN_ID metrics=[fd,prdc,memorisation]
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,kid]""",
-    "sample": """usage: ganvas sample SOURCE [-n N] [--seed S] [--kind KIND] [--out DIR]
-                     [KEY=VALUE ...]
+    "sample": """usage: ganvas sample SOURCE [-n N] [--seed S] [--classes C,C,...]
+                     [--kind KIND] [--out DIR] [KEY=VALUE ...]
 
 Draws examples of a trained model (run id, checkpoint, or a folder with one): an
 array, which `ganvas score` can read, and a picture.
@@ -52,9 +52,12 @@ array, which `ganvas score` can read, and a picture.
   --kind   grid (default), interpolation, traversal, directions, walk, training;
            reconstruction (of a VAE); invert, inpaint, denoise, superres (of
            held-out images)
+  --classes  of a conditional model, by number or name: --classes 3,7; without
+             it classes are drawn as often as the training data have them
 
 examples:
   ganvas sample RUN_ID -n 10000
+  ganvas sample RUN_ID --classes cat,dog
   ganvas sample outputs/.../last.ckpt --kind interpolation --out pictures""",
     "export": """usage: ganvas export SOURCE [--out DIR] [--register NAME] [--push OWNER/NAME]
                      [KEY=VALUE ...]

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from ganvas.commands.classes import labels
 from ganvas.commands.drawn import SHOWN, Drawn, require_images
 from ganvas.config import ConfigError
 from ganvas.data import pictures
@@ -29,12 +30,12 @@ def walk(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     require_images(subject, cfg)
     generator = torch.Generator().manual_seed(cfg.seed)
     walks = torch.stack([closed_walk(subject.model.prior, cfg.n, generator) for _ in range(cfg.columns)], 1)
-    labels = subject.model.draw_labels(cfg.columns, cfg.seed)
-    every = labels if labels is None else labels.repeat(cfg.n)
+    y = labels(subject, cfg, cfg.columns)
+    every = y if y is None else y.repeat(cfg.n)
     examples = subject.model.decoded(walks.flatten(0, 1), every).cpu()
     frames = torch.stack([pictures.grid(frame, cfg.columns) for frame in examples.split(cfg.columns)])
     picture = pictures.grid(examples[: SHOWN // cfg.columns * cfg.columns or cfg.columns], cfg.columns)
-    return Drawn(examples, picture, frames, {"frames": cfg.n})
+    return Drawn(examples, picture, frames, {"frames": cfg.n}, every)
 
 
 def closed_walk(prior: Prior, frames: int, generator: torch.Generator) -> Tensor:
@@ -66,8 +67,9 @@ def training(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     if len(same) < 2:
         raise ConfigError(f"kind={cfg.kind}: the run of {cfg.source} logged {len(same)} grids, expected at least 2")
     frames = torch.stack([torch.from_numpy(np.array(picture)) for picture in same.values()]).permute(0, 3, 1, 2)
-    examples = subject.model.sample(cfg.n, cfg.seed).cpu()
-    return Drawn(examples, frames[-1], frames, {"frames": len(frames), "frames_images_seen": list(same)})
+    y = labels(subject, cfg, cfg.n)
+    examples = subject.model.sample(cfg.n, cfg.seed, y).cpu()
+    return Drawn(examples, frames[-1], frames, {"frames": len(frames), "frames_images_seen": list(same)}, y)
 
 
 def write_gif(path: Path, frames: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+from ganvas.commands.classes import refuse_classes
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images
 from ganvas.config import ConfigError, require_counts
 from ganvas.data import pictures
@@ -47,6 +49,7 @@ def restore(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         ConfigError: the data are points or too small, or a number is out of range.
     """
     require_images(subject, cfg)
+    refuse_classes(cfg)
     require_counts(cfg, ("restore.steps", "restore.starts"))
     if min(subject.shape[1:]) < _SMALLEST or not cfg.restore.lr > 0:
         raise ConfigError(
@@ -63,7 +66,8 @@ def restore(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     seen = corruption.shown(observed, batch.x)
     parts = zip(batch.split(BATCH), observed.split(BATCH), seen.split(BATCH), strict=True)
     made = torch.cat([_restored(subject, cfg, corruption, *part, generator) for part in parts])
-    return _drawn(seen, made, batch.x, cfg.columns)
+    labels = None if subject.model.classes is None else batch.y
+    return replace(_drawn(seen, made, batch.x, cfg.columns), labels=labels)
 
 
 def _restored(

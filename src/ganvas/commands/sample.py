@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,15 +17,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganvas.commands.carried import carried
+from ganvas.commands.classes import chosen, labels, one_label, refuse_classes
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, whole_rows
 from ganvas.commands.movies import training, walk, write_gif
 from ganvas.commands.restoring import CORRUPTIONS, restore
 from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
-from ganvas.data.sources.npz import at_rest
+from ganvas.data.sources.npz import LABELS, at_rest
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
+from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
 from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Reconstructs
@@ -66,7 +69,10 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
     files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
     name = "images" if drawn.examples.ndim == 4 else "points"
-    np.savez_compressed(files["array"], **{name: at_rest(drawn.examples)})  # type: ignore[arg-type]
+    arrays = {name: at_rest(drawn.examples)}
+    if drawn.labels is not None:
+        arrays[LABELS] = drawn.labels.numpy()
+    np.savez_compressed(files["array"], **arrays)  # type: ignore[arg-type]
     Image.fromarray(drawn.picture.permute(1, 2, 0).contiguous().numpy()).save(files["picture"])
     if drawn.frames is not None:
         files["movie"] = output / f"{cfg.kind}.gif"
@@ -88,12 +94,20 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
 
 def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """Draw independent examples: the same as ``ganvas score`` scores with the same n and seed."""
-    examples = subject.model.sample(cfg.n, cfg.seed).cpu()
-    if len(subject.shape) == 3:
-        return Drawn(examples, pictures.grid(examples[:SHOWN], cfg.columns))
-    data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
-    return Drawn(examples, pictures.scatter(examples, data.x))
+    """Draw independent examples: the same as ``ganvas score`` scores with the same n and seed.
+
+    The picture of a conditional model has a row a class, all from the same latents.
+    """
+    y = labels(subject, cfg, cfg.n)
+    examples = subject.model.sample(cfg.n, cfg.seed, y).cpu()
+    if len(subject.shape) != 3:
+        data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
+        return Drawn(examples, pictures.scatter(examples, data.x), labels=y)
+    shown = examples[:SHOWN]
+    if subject.model.classes is not None:
+        classes = chosen(subject, cfg) or range(subject.model.classes)
+        shown = rows_of_classes(subject.model, classes, cfg.columns, cfg.seed)
+    return Drawn(examples, pictures.grid(shown, cfg.columns), labels=y)
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -102,7 +116,7 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
-    return _decoded(subject, torch.cat(paths), cfg.columns, subject.model.draw_labels(rows, cfg.seed))
+    return _decoded(subject, torch.cat(paths), cfg.columns, labels(subject, cfg, rows))
 
 
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -116,12 +130,10 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
     for row, coordinate in enumerate(coordinates):
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
-    labels = subject.model.draw_labels(1, cfg.seed)
-    every = labels if labels is None else labels.expand(len(coordinates))
-    examples = _decoded(subject, z.flatten(0, 1), cfg.columns, every).examples
-    shown = zip(coordinates[: SHOWN // cfg.columns or 1], examples.split(cfg.columns), strict=False)
+    drawn = _decoded(subject, z.flatten(0, 1), cfg.columns, one_label(subject, cfg, len(coordinates)))
+    shown = zip(coordinates[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
     labelled = [(f"z{coordinate}", pictures.grid(row, cfg.columns)) for coordinate, row in shown]
-    return Drawn(examples, pictures.labelled(labelled))
+    return replace(drawn, picture=pictures.labelled(labelled))
 
 
 def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -132,16 +144,15 @@ def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """
     model, rows = subject.model, whole_rows(subject, cfg)
     layers = [m for m in model.part(model.decoding).modules() if isinstance(m, nn.Linear)]
-    first = next((layer for layer in layers if layer.in_features == model.prior.dim), None)
+    inputs = (model.prior.dim, model.prior.dim + (model.classes or 0))  # the classes may be latents, after the prior's
+    first = next((layer for layer in layers if layer.in_features in inputs), None)
     if first is None:
         raise ConfigError(f"kind=directions: no linear layer of {cfg.source} takes the latents; write --kind traversal")
-    found = strongest_directions(first.weight.cpu())[:rows]
+    found = strongest_directions(first.weight[:, : model.prior.dim].cpu())[:rows]
     start = model.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(-model.prior.reach, model.prior.reach, cfg.columns)
     z = start + steps[None, :, None] * found[:, None, :]
-    labels = model.draw_labels(1, cfg.seed)
-    every = labels if labels is None else labels.expand(len(found))
-    return _decoded(subject, z.flatten(0, 1), cfg.columns, every)
+    return _decoded(subject, z.flatten(0, 1), cfg.columns, one_label(subject, cfg, len(found)))
 
 
 def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -151,11 +162,13 @@ def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         ConfigError: the model has no encoder, or its data are points.
     """
     require_images(subject, cfg)
+    refuse_classes(cfg)
     if not isinstance(subject.model, Reconstructs):
         raise ConfigError(f"kind=reconstruction needs an encoder, and {cfg.source} has none; write --kind grid")
     originals = subject.data.some(subject.data.source.report_split, cfg.n)
     made = subject.model.reconstruct(originals.to(subject.model.device)).cpu()
-    return Drawn(made, pictures.pairs(originals.x[:SHOWN], made[:SHOWN], cfg.columns))
+    y = None if subject.model.classes is None else originals.y
+    return Drawn(made, pictures.pairs(originals.x[:SHOWN], made[:SHOWN], cfg.columns), labels=y)
 
 
 KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyType(
@@ -172,10 +185,11 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
 )
 
 
-def _decoded(subject: ModelSubject, z: Tensor, columns: int, labels: Tensor | None) -> Drawn:
+def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | None) -> Drawn:
     """Decode rows of latents into a grid; a conditional model decodes each row with one class."""
-    examples = subject.model.decoded(z, labels if labels is None else labels.repeat_interleave(columns)).cpu()
-    return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns))
+    y = None if of_rows is None else of_rows.repeat_interleave(columns)
+    examples = subject.model.decoded(z, y).cpu()
+    return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns), labels=y)
 
 
 def _by_activity(subject: ModelSubject) -> list[int]:

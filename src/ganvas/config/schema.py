@@ -196,6 +196,7 @@ class SampleCommand:
     kind: str = MISSING
     n: int = MISSING
     seed: int = MISSING
+    classes: Any = None
     columns: int = MISSING
     device: str | None = None
     restore: Restore = field(default_factory=Restore)

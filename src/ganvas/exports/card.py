@@ -77,11 +77,13 @@ def _front_matter(subject: ModelSubject, record: Record, name: str, license: str
     metrics = [
         {"type": key.rpartition("/")[2], "name": key, "value": score["value"]} for key, score in record.scores.items()
     ]
-    task = {"type": _TASK} if len(subject.shape) == 3 else {"type": "other"}
+    # The hub has no task for points, nor for images of a class.
+    is_task = len(subject.shape) == 3 and subject.model.classes is None
+    task = {"type": _TASK if is_task else "other"}
     results = [{"task": task, "dataset": {"name": data, "type": data}, "metrics": metrics}] if metrics else []
     head: dict[str, Any] = {"library_name": "ganvas", "tags": ["ganvas", _class(config.model).lower(), data]}
     head |= {"license": license} if license else {}
-    head |= {"pipeline_tag": _TASK} if len(subject.shape) == 3 else {}
+    head |= {"pipeline_tag": _TASK} if is_task else {}
     return head | ({"model-index": [{"name": name, "results": results}]} if results else {})
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
+from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.data.source import Examples, Source
@@ -22,12 +23,14 @@ from ganvas.types import Batch, BoundsEvidence, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
+    from ganvas.metrics.labels import Labels
 
 MOMENTS: Final = "moments of the reference's features, and features of the samples"
 FEATURES: Final = "features of both sides"
 LOGITS: Final = "class logits of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
+LABELS: Final = "the class that each sample was asked for, and images of the reference with classes"
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
 
@@ -42,16 +45,18 @@ class Score:
         sd: standard deviation over parts of the images (splits, subsets) or, if ``sd_over`` names images, standard
             error over these images; None if unknown.
         sd_over: what ``sd`` is computed over and what is held fixed; empty if ``sd`` is None.
+        ends: ends of an interval that is not symmetric about ``value``; None takes ``value`` minus and plus ``sd``.
     """
 
     value: float
     sd: float | None
     sd_over: str
+    ends: tuple[float, float] | None = None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """``value`` minus and plus ``sd``; None if ``sd`` is None."""
-        return None if self.sd is None else (self.value - self.sd, self.value + self.sd)
+        """The interval of about one standard error; None if ``sd`` is None."""
+        return self.ends if self.ends or self.sd is None else (self.value - self.sd, self.value + self.sd)
 
 
 @final
@@ -208,6 +213,14 @@ class Material(ABC):
         """Return the features of a whole split of the reference, from the cache if it has them."""
 
     @abstractmethod
+    def drawn(self, split: str, metric: str) -> tuple[Features, Int64[Tensor, " n"]]:
+        """Return the features of ``n`` images of a split (or all, if there are fewer), and their positions in it."""
+
+    @abstractmethod
+    def labels(self, metric: str) -> Labels:
+        """Return the classes of samples and reference; Unsuited, with the metric's name, if a side has none."""
+
+    @abstractmethod
     def has(self, split: str) -> bool:
         """Tell whether the reference has the split."""
 
@@ -244,7 +257,8 @@ class Metric:
     Args:
         name: name in ``metrics=[...]``.
         needs: input of the metric, one of the constants above.
-        lower_is_better: direction of each score by its name; None for a score that does not measure quality.
+        lower_is_better: direction of each score by its name, which may end in ``*`` for a score of each class; None
+            for a score that does not measure quality.
         settings: settings that the scores depend on.
         revision: increase it with every change that changes a value.
         compute: if ``needs`` is in :data:`FROM_FEATURES`, a function from

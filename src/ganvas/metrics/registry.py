@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -22,12 +23,15 @@ from typing import Any, Final
 from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
+    cas,
     density_coverage,
     elbo,
     fd_infinity,
     frechet,
     inception_score,
+    intra_fd,
     kid,
+    label_accuracy,
     memorisation,
     modes,
     nll,
@@ -52,11 +56,16 @@ _SHIPPED = (
     memorisation.METRIC,
     modes.METRIC,
     stacked_modes.METRIC,
+    label_accuracy.METRIC,
+    intra_fd.METRIC,
+    cas.METRIC,
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", "recall", "density", "coverage")})
 """Names that stand for several metrics."""
+OF_CLASSES: Final = ("label_accuracy", "intra_fd")
+"""Metrics that are computed by default of samples with classes, if they apply to the reference and the extractor."""
 
 
 def register(metric: Metric) -> None:
@@ -158,8 +167,9 @@ def lower_is_better(key: str) -> bool | None:
     """
     *_, kind, name = ["", *key.split("/")]
     for metric in metrics().values():
-        if name in metric.lower_is_better and metric.kind in ("", kind):
-            return metric.lower_is_better[name]
+        for pattern, lower in metric.lower_is_better.items():
+            if fnmatchcase(name, pattern) and metric.kind in ("", kind):
+                return lower
     return None
 
 

@@ -29,7 +29,7 @@ def private_part(
         objective: losses of the game.
         constraint: constraint on the critic.
         auxiliary: auxiliary term.
-        augment: augmentation.
+        augment: augmentation of the examples; one whose strength follows the scores tells of them.
         gradient_clip: largest norm of a whole gradient; None clips nothing.
         accumulate: number of parts in which a batch is worked through.
 
@@ -45,11 +45,13 @@ def private_part(
         return None
     others = [type(part).__name__ for part in parts if isinstance(part, (Penalty, Reparametrisation))]
     others += [f"{name} of the critic" for name, layer in critic.named_modules() if isinstance(layer, _BatchNorm)]
+    coupling = [name for name, layer in critic.named_modules() if getattr(layer, "couples", False)]
+    others += [f"{name} of the critic, which couples examples" for name in coupling]
     others += ["a critic that packs examples"] if getattr(critic, "pack", 1) > 1 else []
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
     others += [] if auxiliary.recognised is None else [type(auxiliary).__name__]
-    others += [] if augment.strength() is None else [type(augment).__name__]
+    others += [] if augment.strength() is None else [f"{type(augment).__name__} with a target"]
     others += [f"accumulate={accumulate}"] if accumulate > 1 else []
     if others:
         raise ValueError(

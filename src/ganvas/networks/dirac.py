@@ -51,7 +51,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the point once for each latent."""
-        return self.point.squeeze(1).expand(len(z), -1)
+        # Copies: a view would show the point of after the generator's step to a critic whose turn comes later.
+        return self.point.T.repeat(len(z), 1)
 
 
 class Critic(FeatureCritic):

@@ -13,6 +13,8 @@ from ganvas.types import Shape
 
 Size = tuple[int, int]
 """Height and width, pixels."""
+COARSEST = 4
+"""Smallest side of a coarsest grid, pixels; the next grid has twice as many."""
 
 
 def refusal(network: str, shape: Sequence[int], serves: str, instead: str) -> ValueError:
@@ -96,6 +98,33 @@ def halvings(network: str, shape: Sequence[int], stages: int) -> list[Size]:
         serves = f"images of at least {smallest}x{smallest} with {stages} stages"
         raise refusal(network, shape, serves, "give fewer `channels`, or take network=mlp")
     return [(height >> stage, width >> stage) for stage in range(stages + 1)]
+
+
+def doublings(network: str, shape: Sequence[int], least: int, most: int) -> list[int]:
+    """Compute the sides of the grids of a network that doubles a coarsest grid of 4, 5, 6 or 7 pixels.
+
+    A side of 28 is 7 x 2 x 2, one of 32 is 4 x 2 x 2 x 2: every size has one such grid.
+
+    Args:
+        network: option of the config group ``network``, for the error message.
+        shape: channels, height and width of one image.
+        least: smallest number of doublings that the network can have, at least 1.
+        most: largest number of doublings.
+
+    Returns:
+        The sides, coarsest first; the last is the image's.
+
+    Raises:
+        ValueError: the shape is not that of an image, or the image is not a square of such a size.
+    """
+    _, height, width = image_shape(network, shape)
+    count = max((height // COARSEST).bit_length() - 1, 0)
+    start = height >> count
+    if height != width or start << count != height or not least <= count <= most:
+        smallest, largest = COARSEST << least, (2 * COARSEST - 1) << most
+        serves = f"square images of {smallest} to {largest} pixels whose side is 4, 5, 6 or 7 times a power of two"
+        raise refusal(network, shape, serves, "resize the data (data.size=32), or take network=dcgan")
+    return [start << stage for stage in range(count + 1)]
 
 
 def doubling_paddings(sizes: Sequence[Size]) -> list[Size]:

@@ -160,7 +160,7 @@ def _of(state: Any) -> Tensor:
 
 
 def _drawn(paths: dict[str, list[Tensor]]) -> Figure:
-    figure = Figure(figsize=(4 * len(paths), 4))
+    figure = Figure(figsize=(4 * len(paths), 4), layout="constrained")
     for axes, (label, path) in zip(figure.subplots(1, len(paths)), paths.items(), strict=True):
         states = torch.stack(path)
         axes.plot(states[:, 0, 0], states[:, 1, 0], linewidth=0.5)

@@ -12,9 +12,9 @@ unbiased for any number of pairs, and this precision is enough for a comparison 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import UInt8
@@ -165,5 +165,11 @@ def _kept(material: Gathered, names: Sequence[str], part: Part, cache: Store | N
         "seed": settings.seed,
         "versions": library_versions(),
     }
-    facts = cache.get(digest(of), lambda: Kept({}, asdict(compute()))).facts
+    facts = cache.get(digest(of), lambda: Kept({}, _facts(compute()))).facts
     return Row(facts["n"], {key: Score(**score) for key, score in facts["scores"].items()})
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """Convert a row to what the cache keeps; other versions of ganvas read it too."""
+    scores = {key: {"value": s.value, "sd": s.sd, "sd_over": s.sd_over} for key, s in row.scores.items()}
+    return {"n": row.n, "scores": scores}

@@ -17,7 +17,9 @@ from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
 from ganvas.metrics.base import Material, Settings
 from ganvas.metrics.comparison import Statistics
+from ganvas.metrics.labels import Labels, Unsuited
 from ganvas.scoring.cache import Part, kept_features
+from ganvas.scoring.classes import common_labels
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
@@ -104,6 +106,22 @@ class Gathered(Material):
     def features(self, split: str, metric: str) -> Features:
         """See :meth:`Material.features`."""
         return self.cached(self.whole(split, metric))
+
+    def drawn(self, split: str, metric: str) -> tuple[Features, Tensor]:
+        """See :meth:`Material.drawn`."""
+        part = self.some(split, metric)
+        return self.cached(part), part.index
+
+    def labels(self, metric: str) -> Labels:
+        """See :meth:`Material.labels`."""
+        if self._reference.statistics is not None:
+            raise Unsuited(
+                f"metrics: {metric} needs images with classes, reference={self.reference} is a file of statistics; "
+                "write reference=DATASET"
+            )
+        real = self._reference.classed(self.split, metric)
+        fake = self._subject.classed(self._asked.n, self.seed)
+        return common_labels(fake, real, metric, self.subject, self.reference)
 
     def has(self, split: str) -> bool:
         """See :meth:`Material.has`."""

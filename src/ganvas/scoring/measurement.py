@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
@@ -20,7 +21,8 @@ from ganvas.extractors.features import Features
 from ganvas.health.findings import finding_on_classes, findings_on
 from ganvas.metrics.base import Measured, Metric
 from ganvas.metrics.comparison import Statistics
-from ganvas.metrics.registry import GROUPS, check_metrics, expand, key, metrics, scores, standard_metrics
+from ganvas.metrics.labels import Unsuited
+from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
 from ganvas.scoring.cache import Part, know_radii
 from ganvas.scoring.calibration import Row, calibrate
 from ganvas.scoring.found import Found
@@ -52,7 +54,11 @@ class Measurement:
         Raises:
             ValueError: a metric does not apply to this subject, reference or extractor.
         """
-        names = self.standard() if names is None else list(dict.fromkeys(names))
+        if names is None:
+            return self._of(self.standard()) + self._of_classes()
+        return self._of(list(dict.fromkeys(names)))
+
+    def _of(self, names: Sequence[str]) -> Found:
         known = metrics()
         from_features = [name for name in names if name in GROUPS or name not in known or known[name].from_features]
         found = self._from_features(from_features) if from_features else Found()
@@ -63,7 +69,15 @@ class Measurement:
 
     def of_trained(self) -> Found:
         """Compute the scores at the end of a training: the standard metrics, but for points only the ELBO."""
-        return self.of(names) if (names := self._standard()) else Found()
+        return self._of(self._standard()) + self._of_classes()
+
+    def _of_classes(self) -> Found:
+        """Compute those standard metrics of samples with classes that apply."""
+        found = Found()
+        for name in OF_CLASSES if self._extractor is not None and len(self._subject.shape) == 3 else ():
+            with suppress(Unsuited):
+                found += self._other(metrics()[name])
+        return found
 
     def _standard(self) -> list[str]:
         names: list[str] = []

@@ -13,6 +13,7 @@ from ganvas.config import ConfigError, build_as, choices, closest, compose
 from ganvas.data.source import Examples, Source, TensorExamples, require_file
 from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.scored import Fit, read_folder
+from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
@@ -75,6 +76,15 @@ class Reference:
             assert self._load is not None
             self._loaded[split] = self._load(split)
         return self._loaded[split]
+
+    def classed(self, split: str, metric: str) -> Classed | None:
+        """Return the classes of the images of a split; None without classes; see :meth:`examples`."""
+        examples = self.examples(split, metric)
+        if self.source is None:
+            return classes_of_files(self.name, len(examples))
+        names = self.source.classes
+        total = None if names is None else len(names)
+        return None if examples.labels is None else Classed(examples.labels, names, total)
 
 
 def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = None) -> Reference:

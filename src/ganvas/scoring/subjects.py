@@ -20,6 +20,7 @@ from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.data.transforms import Transform
 from ganvas.models import Model
+from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.storage.checkpoints import LAST, CheckpointError, read_origin
 from ganvas.storage.exported import is_exported, read_model
 from ganvas.tracking.artifacts import checkpoint_path
@@ -49,6 +50,10 @@ class Subject(ABC):
     @abstractmethod
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
         """Yield ``count(n)`` examples in batches: ``uint8`` images, or ``float32`` points."""
+
+    @abstractmethod
+    def classed(self, n: int, seed: int) -> Classed | None:
+        """Return the class that each example of :meth:`batches` was asked for; None without classes."""
 
     def draw(self, n: int, seed: int, batch_size: int) -> Tensor:
         """Concatenate the batches of :meth:`batches`."""
@@ -101,6 +106,11 @@ class ModelSubject(Subject):
         drawn = self.model.sample(n, seed).cpu()
         yield from (to_uint8(drawn) if len(self.shape) == 3 else drawn).split(batch_size)
 
+    def classed(self, n: int, seed: int) -> Classed | None:
+        """See :meth:`Subject.classed`."""
+        labels = self.model.draw_labels(n, seed)
+        return None if labels is None else Classed(labels, total=self.model.classes)
+
 
 @final
 class ImagesSubject(Subject):
@@ -117,6 +127,10 @@ class ImagesSubject(Subject):
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
         """See :meth:`Subject.batches`."""
         yield from (self.examples.batch(index) for index in torch.arange(len(self.examples)).split(batch_size))
+
+    def classed(self, n: int, seed: int) -> Classed | None:
+        """See :meth:`Subject.classed`."""
+        return classes_of_files(self.name, len(self.examples))
 
 
 def device_of(name: str | None) -> torch.device:

@@ -17,7 +17,9 @@ def print_scores(title: str, found: Found, console: Console) -> None:
         found: result of the measurement.
         console: prints the table.
     """
-    protocols = ", ".join(f"{key.rpartition('/')[2]} {digits}" for key, digits in found.fingerprints().items())
+    # The scores of one metric have one protocol; the first of them names it.
+    first = {digits: key.rpartition("/")[2] for key, digits in reversed(found.fingerprints().items())}
+    protocols = ", ".join(f"{name} {digits}" for digits, name in reversed(first.items()))
     table = Table(title=title, title_justify="left", caption=f"protocols: {protocols}", caption_justify="left")
     table.add_column("score", overflow="fold")
     for column in ("value", "±", "floor", "ceiling"):

@@ -16,6 +16,7 @@ import pytest
 pytest.register_assert_rewrite(
     "ganvas.testing.augment",
     "ganvas.testing.conditional",
+    "ganvas.testing.class_metrics",
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
@@ -25,7 +26,8 @@ pytest.register_assert_rewrite(
 )
 
 from ganvas.testing.augment import AugmentationContract  # noqa: E402  (after assertion rewriting is registered)
-from ganvas.testing.conditional import (  # noqa: E402  (after assertion rewriting is registered)
+from ganvas.testing.class_metrics import ClassMetricContract  # noqa: E402
+from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
     ConditionalGeneratorContract,
@@ -57,6 +59,7 @@ __all__ = [
     "ConditionalContract",
     "ConditionalCriticContract",
     "ConditionalGeneratorContract",
+    "ClassMetricContract",
     "ConstraintContract",
     "CriticContract",
     "DecoderContract",

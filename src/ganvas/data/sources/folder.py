@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -106,9 +106,7 @@ class ImageFolder(Source):
     @cached_property
     def classes(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """Names of the sub-folders that are the classes; None if they are none. Reads the tree."""
-        folders = self._folders
-        depths = {len(below) for below in folders.values()}
-        return tuple(sorted({below[0] for below in folders.values()})) if len(depths) == 1 and min(depths) else None
+        return class_names(self._folders.values())
 
     @cached_property
     def _folders(self) -> dict[str, list[str]]:
@@ -142,6 +140,16 @@ class ImageFolder(Source):
             return None
         number = {name: position for position, name in enumerate(self.classes)}
         return {name: number[self._folders[name][0]] for name in names}
+
+
+def class_names(folders: Collection[Sequence[str]]) -> tuple[str, ...] | None:
+    """Name the classes of a tree of images, sorted; None if its folders are no classes.
+
+    Args:
+        folders: for each image the folders between the root and the image, outermost first.
+    """
+    depths = {len(below) for below in folders}
+    return tuple(sorted({below[0] for below in folders})) if len(depths) == 1 and min(depths) else None
 
 
 def _files(folder: Path, prefix: str, above: frozenset[Path]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Folders of images that are scored: as they are if they have one size, else brought to the size that is asked for."""
+"""Images that are scored: folders as they are or brought to one size, and the classes of folders and array files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+import torch
+from jaxtyping import Int64
 from PIL import Image
+from torch import Tensor
 
 from ganvas.data.source import DataError, Examples, require_file
 from ganvas.data.sources.decoding import FORMATS, RESIZE, Decoder, sides
 from ganvas.data.sources.files import open_files
-from ganvas.data.sources.folder import image_names
+from ganvas.data.sources.folder import class_names, image_names
+from ganvas.data.sources.npz import read_labels
 
 GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16B"})
 MEMORY_LIMIT_GB = 4.0
@@ -64,6 +68,29 @@ def read_folder(root: Path, fit: Fit | None = None) -> Examples:
     else:
         decoder = Decoder(channels=channels, size=fit.size, resize=RESIZE[fit.resize])
     return open_files(root, names, decoder, skip_corrupt=False, memory_limit_gb=MEMORY_LIMIT_GB)
+
+
+def read_classes(path: Path, n: int) -> tuple[Int64[Tensor, " n"], tuple[str, ...] | None] | None:
+    """Read the classes of scored images: the array ``labels`` of an array file, or the sub-folders of a folder.
+
+    Args:
+        path: the array file or the folder.
+        n: number of images.
+
+    Returns:
+        The class of each image, and the names of the classes, or None where they are only numbered. None if the images
+        have no classes.
+
+    Raises:
+        DataError: the labels of an array file are not ``n`` integers from 0.
+    """
+    if not path.is_dir():
+        labels = read_labels(path, n)
+        return None if labels is None else (labels, None)
+    below = [name.split("/")[:-1] for name in image_names(path)]
+    names = class_names(below)
+    number = {name: position for position, name in enumerate(names or ())}
+    return None if names is None else (torch.tensor([number[folders[0]] for folders in below]), names)
 
 
 def _only(root: Path, sizes: dict[tuple[int, int], str]) -> tuple[int, int]:

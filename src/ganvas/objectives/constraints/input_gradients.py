@@ -18,7 +18,8 @@ def input_gradients(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tenso
 
     It is computed without autocast in at least ``float32``, because half precision is too coarse for a squared distance
     to 1. The critic must not couple examples (no batch normalisation); otherwise a row also contains the gradient of
-    other scores.
+    other scores. The minibatch standard deviation of StyleGAN2's critic couples the examples of a group: a row is then
+    the gradient of the group's summed scores with respect to one example, as in the authors' R1.
 
     Args:
         critic: maps examples to ``m`` scores; a critic that packs scores ``n / m`` consecutive examples together.

@@ -1,4 +1,4 @@
-"""Pictures of the model's samples, always from the same noise.
+"""Pictures of the model's samples, always from the same noise; of a conditional model with a row a class.
 
 The step of a picture is the multiple of the period that was due, so that runs with other batches have pictures at the
 same steps, and MLflow shows them side by side.
@@ -15,11 +15,12 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
 from ganvas.data import pictures
+from ganvas.models.by_class import across_classes, rows_of_classes
 from ganvas.run.callbacks.every import Every
 from ganvas.storage.atomic import write_atomically
 from ganvas.storage.best_effort import BestEffort
 from ganvas.tracking.run import Run
-from ganvas.types import Batch, Reconstructs, Watched
+from ganvas.types import Batch, DrawsClasses, Reconstructs, Watched
 
 ALL: Final = "grids"
 """Folder of all pictures, ``KEY-STEP.webp``."""
@@ -35,7 +36,7 @@ class SampleGrids(Callback):
     Args:
         run: receives the pictures.
         every: images between two grids.
-        rows: number of rows of the grid, at least 1.
+        rows: number of rows of the grid, at least 1; a conditional model has a row a class instead.
         columns: number of columns of the grid, at least 1.
         seed: seed of the noise, the same for every grid.
         held_out: examples the model is not trained on; images are reconstructed (half the
@@ -88,13 +89,21 @@ class SampleGrids(Callback):
             self._show("samples", picture, step)
             self._keep(ROW, picture, step)
             return
-        samples = model.sample(self._rows * self._columns, self._seed)
+        samples, row = self._samples(model)
         self._show("samples", pictures.grid(samples, self._columns), step)
-        self._keep(ROW, pictures.grid(samples[: self._columns], self._columns), step)
+        self._keep(ROW, pictures.grid(row, self._columns), step)
         if isinstance(model, Reconstructs):
             originals = self._held_out[: max(1, self._rows // 2) * self._columns].to(model.device)
             pairs = pictures.pairs(originals.x, model.reconstruct(originals), self._columns)
             self._show("reconstructions", pairs, step)
+
+    def _samples(self, model: Watched) -> tuple[Tensor, Tensor]:
+        """Draw the examples of the picture, and choose those of the row that stands for it."""
+        if isinstance(model, DrawsClasses) and model.classes is not None:
+            samples = rows_of_classes(model, range(model.classes), self._columns, self._seed)
+            return samples, across_classes(samples, self._columns)
+        samples = model.sample(self._rows * self._columns, self._seed)
+        return samples, samples[: self._columns]
 
     def _show(self, key: str, picture: Tensor, step: int) -> None:
         self._run.image(key, picture, step=step)
