@@ -15,13 +15,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
+from ganvas.networks import ProjectionCritic
 from ganvas.papers.cifar10 import cifar10
 from ganvas.papers.cifar10_resnet import made_images
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
+from ganvas.types import Judged
 
 PRESET = "cifar10_small"
 CLASSES, SAMPLES, SEEDS = 10, 10_000, 3
@@ -118,22 +119,28 @@ def _orders(desk: Desk, found: dict[str, list[dict[str, float]]], scale: str) ->
 
 def _projection_error(trained: Trained) -> float:
     """Largest error of eq. 3 over images and classes, of a trained projection critic."""
-    model = trained.subject.model.eval()
-    critic, x = model.get_submodule("critic"), trained.subject.data.some("train", 64).x.to(model.device)
+    critic, x = _critic(trained), trained.subject.data.some("train", 64).x.to(trained.subject.model.device)
 
-    def of(y: int) -> Tensor:
-        return critic(x, torch.full((len(x),), y, device=x.device))
+    def of(y: int) -> Judged:
+        return critic.read(x, torch.full((len(x),), y, device=x.device))
 
     with torch.no_grad():
-        features = critic.read(x, torch.zeros(len(x), dtype=torch.int64, device=x.device)).features  # type: ignore[operator]
-        v = critic.embedding(torch.arange(CLASSES, device=x.device))  # type: ignore[operator]
-        return max(float((of(y) - of(0) - features @ (v[y] - v[0])).abs().max()) for y in range(CLASSES))
+        first, v = of(0), critic.embedding(torch.arange(CLASSES, device=x.device))
+        assert first.features is not None
+        errors = [of(y).scores - first.scores - first.features @ (v[y] - v[0]) for y in range(CLASSES)]
+    return float(torch.cat(errors).abs().max())
 
 
 def _singular_values(trained: Trained) -> list[float]:
     """Largest singular values of the critic's embedding of classes and of its last layer."""
+    critic = _critic(trained)
+    return [float(torch.linalg.matrix_norm(w.detach(), 2)) for w in (critic.embedding.weight, critic.output.weight)]
+
+
+def _critic(trained: Trained) -> ProjectionCritic:
     critic = trained.subject.model.eval().get_submodule("critic")
-    return [float(torch.linalg.matrix_norm(layer.weight.detach(), 2)) for layer in (critic.embedding, critic.output)]  # type: ignore[operator,union-attr]
+    assert isinstance(critic, ProjectionCritic)
+    return critic
 
 
 def _classes_apart(trained: Trained) -> float:
