@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.objectives import LazyRegulariser, Regulariser
-from ganvas.testing.objectives import assert_value
+from ganvas.testing.values import assert_value
 
 LATENTS = 4
 
