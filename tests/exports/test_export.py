@@ -29,6 +29,8 @@ from ganvas.cli import main
 from ganvas.config import ConfigError, build
 from ganvas.data.sources.npz import at_rest
 from ganvas.exports import graphs, hub
+from ganvas.exports.served import Served, example
+from ganvas.scoring.subjects import open_model
 from ganvas.storage import checkpoints
 from ganvas.storage.checkpoints import CheckpointError
 from ganvas.storage.exported import CONFIG, FACTS, WEIGHTS
@@ -102,6 +104,24 @@ def test_the_torch_graph_decodes_as_the_model_does(exported, name):
     assert torch.allclose(made, model.decoded(z), atol=1e-5) and made.shape == (11, *model.shape)
     differences = json.loads((exported / name / "result.json").read_text())["differences"]
     assert differences == {graphs.TORCH: pytest.approx(0, abs=1e-5), graphs.ONNX: None}
+
+
+def test_classes_are_an_input_of_a_conditional_export(tmp_path, no_onnx):
+    line = ["model=projection_gan", "network=mlp", "network.generator.hidden=[8]", "classes=10"]
+    source = checkpoint(tmp_path / "conditional.ckpt", *line)
+    assert main(["export", str(source), "--out", str(tmp_path / "out")]) == 0
+    subject = open_model(str(tmp_path / "out"), torch.device("cpu"))
+    model, y = subject.model, torch.arange(4)
+    z = model.prior.sample(4, generator=torch.Generator().manual_seed(5))
+    made = torch.export.load(tmp_path / "out" / graphs.TORCH).module()(z, y)
+    assert torch.allclose(made, model.decoded(z, y), atol=1e-5)
+    served, request = Served(subject), example(model)
+    assert list(request) == ["n", "seed", "label"]
+    answers = served.predict(request.assign(n=[3], seed=[7], label=[6]))
+    assert np.array_equal(answers, at_rest(model.sample(3, 7, torch.full((3,), 6))))
+    assert np.array_equal(served.predict(request[["n", "seed"]]), at_rest(model.sample(2, 0)))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "and classes to examples" in card and "there are 10" in card and "unconditional" not in card
 
 
 @pytest.mark.slow

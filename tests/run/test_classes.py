@@ -10,7 +10,7 @@ from ganvas.cli import main
 from ganvas.config import ConfigError, build
 from ganvas.data import DataModule
 from ganvas.run.classes import fill_classes
-from ganvas.run.request import configuration_hash, job_hash
+from ganvas.run.identity import configuration_hash, job_hash
 
 
 def composed(*line):

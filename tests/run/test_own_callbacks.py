@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from ganvas.cli import main
 from ganvas.config import ConfigError
 from ganvas.run.callbacks.own import own_callbacks
-from ganvas.run.request import configuration_hash, job_hash
+from ganvas.run.identity import configuration_hash, job_hash
 from ganvas.run.training import make_trainer
 
 from ..tiny import TINY

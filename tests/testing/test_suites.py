@@ -16,7 +16,7 @@ from ganvas.latents import Normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
 from ganvas.objectives import ELBO, Bernoulli, CriticTerms, Divergence, GeneratorTerms, Hinge, Penalty
-from ganvas.testing.objectives import assert_value
+from ganvas.testing.values import assert_value
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ def walk(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Walk through draws of the prior and back to the start: ``n`` frames of ``columns`` walks side by side."""
     require_images(subject, cfg)
     generator = torch.Generator().manual_seed(cfg.seed)
-    walks = torch.stack([closed_walk(subject.model.prior, cfg.n, generator) for _ in range(cfg.columns)], 1)
+    walks = torch.stack([closed_walk(subject.prior, cfg.n, generator) for _ in range(cfg.columns)], 1)
     y = labels(subject, cfg, cfg.columns)
     every = y if y is None else y.repeat(cfg.n)
-    examples = subject.model.decoded(walks.flatten(0, 1), every).cpu()
+    examples = subject.decoded(walks.flatten(0, 1), every)
     frames = torch.stack([pictures.grid(frame, cfg.columns) for frame in examples.split(cfg.columns)])
     picture = pictures.grid(examples[: SHOWN // cfg.columns * cfg.columns or cfg.columns], cfg.columns)
     return Drawn(examples, picture, frames, {"frames": cfg.n}, every)
@@ -68,7 +68,7 @@ def training(subject: ModelSubject, cfg: DictConfig) -> Drawn:
         raise ConfigError(f"kind={cfg.kind}: the run of {cfg.source} logged {len(same)} grids, expected at least 2")
     frames = torch.stack([torch.from_numpy(np.array(picture)) for picture in same.values()]).permute(0, 3, 1, 2)
     y = labels(subject, cfg, cfg.n)
-    examples = subject.model.sample(cfg.n, cfg.seed, y).cpu()
+    examples = subject.sample(cfg.n, cfg.seed, y)
     return Drawn(examples, frames[-1], frames, {"frames": len(frames), "frames_images_seen": list(same)}, y)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ganvas.commands.carried import carried
 from ganvas.commands.classes import chosen, labels, one_label, refuse_classes
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, whole_rows
+from ganvas.commands.mixing import mix
 from ganvas.commands.movies import training, walk, write_gif
 from ganvas.commands.restoring import CORRUPTIONS, restore
 from ganvas.config import CONFIG_PATH, ConfigError
@@ -27,8 +28,9 @@ from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import LABELS, at_rest
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
+from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
-from ganvas.scoring.subjects import ModelSubject, device_of, open_subject
+from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
 from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Reconstructs
 
@@ -62,7 +64,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
     require_seed("seed", cfg.seed)
-    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust)
+    subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust, sampling=_sampling(cfg))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
     drawn = KINDS[cfg.kind](subject, cfg)
@@ -83,6 +85,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         "n": len(drawn.examples),
         "seed": cfg.seed,
         "weights": subject.weights,
+        **subject.sampling.given(),
         "images_seen": subject.images_seen,
         **drawn.facts,
         **{name: str(path.absolute()) for name, path in files.items()},
@@ -99,20 +102,20 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     The picture of a conditional model has a row a class, all from the same latents.
     """
     y = labels(subject, cfg, cfg.n)
-    examples = subject.model.sample(cfg.n, cfg.seed, y).cpu()
+    examples = subject.sample(cfg.n, cfg.seed, y)
     if len(subject.shape) != 3:
         data = subject.data.some(subject.data.source.report_split, SCATTER_POINTS)
         return Drawn(examples, pictures.scatter(examples, data.x), labels=y)
     shown = examples[:SHOWN]
     if subject.model.classes is not None:
         classes = chosen(subject, cfg) or range(subject.model.classes)
-        shown = rows_of_classes(subject.model, classes, cfg.columns, cfg.seed)
+        shown = rows_of_classes(subject, classes, cfg.columns, cfg.seed)
     return Drawn(examples, pictures.grid(shown, cfg.columns), labels=y)
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
-    prior, rows = subject.model.prior, whole_rows(subject, cfg)
+    prior, rows = subject.prior, whole_rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
@@ -124,7 +127,7 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
     The most active coordinates come first if the model has an encoder.
     """
-    prior, rows = subject.model.prior, whole_rows(subject, cfg)
+    prior, rows = subject.prior, whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
     coordinates = _by_activity(subject)[:rows]
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
@@ -149,8 +152,8 @@ def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     if first is None:
         raise ConfigError(f"kind=directions: no linear layer of {cfg.source} takes the latents; write --kind traversal")
     found = strongest_directions(first.weight[:, : model.prior.dim].cpu())[:rows]
-    start = model.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    steps = torch.linspace(-model.prior.reach, model.prior.reach, cfg.columns)
+    start = subject.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    steps = torch.linspace(-subject.prior.reach, subject.prior.reach, cfg.columns)
     z = start + steps[None, :, None] * found[:, None, :]
     return _decoded(subject, z.flatten(0, 1), cfg.columns, one_label(subject, cfg, len(found)))
 
@@ -179,16 +182,30 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
         "reconstruction": reconstruct,
         "directions": follow_directions,
         "walk": walk,
+        "mixing": mix,
         "training": training,
         **dict.fromkeys(CORRUPTIONS, restore),
     }
 )
+NOT_DRAWN = ("reconstruction", *CORRUPTIONS)
+
+
+def _sampling(cfg: DictConfig) -> Sampling:
+    """Read the options of sampling; ConfigError for those that do not act on the kind."""
+    sampling = sampling_of(cfg)
+    acting = replace(sampling, standing=None, truncation=None) if cfg.kind in NOT_DRAWN else sampling
+    if sampling != acting:
+        raise ConfigError(
+            f"standing={cfg.standing}, truncation={cfg.truncation}: kind={cfg.kind} draws no examples from the prior; "
+            "leave them out, or write --kind grid"
+        )
+    return sampling
 
 
 def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | None) -> Drawn:
     """Decode rows of latents into a grid; a conditional model decodes each row with one class."""
     y = None if of_rows is None else of_rows.repeat_interleave(columns)
-    examples = subject.model.decoded(z, y).cpu()
+    examples = subject.decoded(z, y)
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns), labels=y)
 
 

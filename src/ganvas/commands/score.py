@@ -27,7 +27,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import Reference, find_reference
 from ganvas.scoring.settings import settings_from
-from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject
+from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
 from ganvas.storage.store import Store
@@ -98,7 +98,7 @@ def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject 
     """Open the source; None if only the reference is exported."""
     if cfg.source is None and cfg.export_reference:
         return None
-    return open_subject(cfg.source, device, cfg.trust, fit)
+    return open_subject(cfg.source, device, cfg.trust, fit, sampling_of(cfg))
 
 
 def _extractor(

@@ -35,6 +35,13 @@ class Grid(Every):
 
 
 @dataclass
+class Averages(Every):
+    """Interval of snapshots, and relative widths of the post-hoc averages."""
+
+    sigmas: list[float] = field(default_factory=list)
+
+
+@dataclass
 class Scoring:
     """Scores in training (``every``, ``*_during``, ``select``) and at the end (``n``, ``seed``)."""
 
@@ -43,6 +50,7 @@ class Scoring:
     seed_during: int = MISSING
     select: str | None = MISSING
     n: int = MISSING
+    standing: int | None = None
     seed: int = MISSING
     settings: Any = MISSING
 
@@ -84,6 +92,7 @@ class Train:
     study: str | None = None
     init_from: str | None = None
     init_parts: list[str] | None = None
+    freeze: list[str] = field(default_factory=list)
     resume: str | None = None
     trust: list[str] = field(default_factory=list)
     classes: int | None = None
@@ -98,6 +107,7 @@ class Train:
     log: Every = field(default_factory=Every)
     grid: Grid = field(default_factory=Grid)
     checkpoint: Every = field(default_factory=Every)
+    ema: Averages = field(default_factory=Averages)
     score: Scoring = field(default_factory=Scoring)
     tracking: TrainTracking = field(default_factory=TrainTracking)
     paths: Paths = field(default_factory=Paths)
@@ -157,6 +167,9 @@ class ScoreCommand:
     n: int = MISSING
     seed: int = MISSING
     batch_size: int = MISSING
+    ema: float | None = None
+    standing: int | None = None
+    truncation: float | None = None
     device: str | None = None
     calibration: bool = MISSING
     ceiling: str = MISSING
@@ -198,6 +211,10 @@ class SampleCommand:
     seed: int = MISSING
     classes: Any = None
     columns: int = MISSING
+    ema: float | None = None
+    standing: int | None = None
+    truncation: float | None = None
+    crossover: int | None = None
     device: str | None = None
     restore: Restore = field(default_factory=Restore)
     paths: OutputPaths = field(default_factory=OutputPaths)

@@ -10,12 +10,14 @@ from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
 from ganvas.latents.posteriors import diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents.truncated import TruncatedNormal
 
 __all__ = [
     "Codes",
     "GaussianMixture",
     "LatentActivity",
     "Normal",
+    "TruncatedNormal",
     "Uniform",
     "diagonal_normal",
     "latent_activity",

@@ -2,6 +2,7 @@
 
 from ganvas.models.base import Model
 from ganvas.models.gan import GAN
+from ganvas.models.sampling import Sampling
 from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Schedule, Stages, WarmUp
 from ganvas.models.vae import VAE
 from ganvas.models.wgan import WGAN
@@ -16,6 +17,7 @@ __all__ = [
     "LinearDecay",
     "Model",
     "Ramp",
+    "Sampling",
     "Schedule",
     "Stages",
     "WarmUp",

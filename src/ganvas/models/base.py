@@ -1,6 +1,7 @@
-"""The base of every model: one optimiser step, schedules, averaged weights, health, and sampling.
+"""The base of every model: one optimiser step, schedules, averaged weights and health.
 
-The progress axis is **images seen**, see :mod:`ganvas.models.resumable`; Lightning's ``global_step`` is not used.
+Sampling stands in :mod:`ganvas.models.sampling`. The progress axis is **images seen**, see
+:mod:`ganvas.models.resumable`; Lightning's ``global_step`` is not used.
 """
 
 from __future__ import annotations
@@ -13,25 +14,21 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from ganvas.display import counted
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import common_classes
-from ganvas.models.resumable import Resumable
+from ganvas.models.sampling import Samples
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Conditional, Prior, Shape
+from ganvas.types import Batch, Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 History = Mapping[str, Float[Tensor, " t"]]
-SAMPLE_BATCH = 500
 EVIDENCE_SEED = 0
-LABELS = 0x1ABE15
-"""Combined with the seed for labels, so that labels and latents come from different random streams."""
 
 
-class Model(Resumable, ABC):
+class Model(Samples, ABC):
     """Abstract: a step on a batch, and the book-keeping around the step.
 
     Args:
@@ -50,9 +47,6 @@ class Model(Resumable, ABC):
 
     headline: ClassVar[tuple[str, ...]]
     """The two or three terms to watch."""
-    decoding: ClassVar[str]
-    """Name of the network that :meth:`decode` runs."""
-    label_marginal: Tensor
     players: ClassVar[tuple[str, ...]]
     """Names of the players; each has one optimiser, in the order of :meth:`configure_optimizers`."""
 
@@ -74,7 +68,7 @@ class Model(Resumable, ABC):
         self.prior = prior
         for name, part in parts.items():
             setattr(self, name, part)
-        self.parts = tuple(parts)
+        self.parts, self.averaged = tuple(parts), averaged
         self.averages = nn.ModuleDict(
             {name: EMA(parts[name], ema_halflife) for name in averaged} if ema_halflife is not None else {}
         )
@@ -95,10 +89,6 @@ class Model(Resumable, ABC):
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Update on one batch, and return the named loss terms, detached."""
-
-    @abstractmethod
-    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
-        """Decode latents (and classes) to examples in [-1, 1], by averaged weights if they are kept."""
 
     @abstractmethod
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -131,21 +121,6 @@ class Model(Resumable, ABC):
         if self.classes is not None and labels is not None:
             counts = labels.bincount(minlength=self.classes).to(self.label_marginal)
             self.label_marginal.copy_(counts / counts.sum())
-
-    def call(self, network: Any, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
-        """Run a network, with the classes if it is conditional; nothing else calls a network.
-
-        Args:
-            network: plain, ``network(x)``, or conditional, ``network(x, y)``.
-            x: examples or latents.
-            y: class of each; None if the data have no classes.
-        """
-        return network(x, y) if self.conditional(network) else network(x)
-
-    @staticmethod
-    def conditional(network: Any) -> bool:
-        """Whether a network takes the class of each example."""
-        return isinstance(network, Conditional)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch; Lightning's hook."""
@@ -217,56 +192,7 @@ class Model(Resumable, ABC):
     def own_evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
         """Show the evidence of this family of models; :meth:`evidence` calls it with all modules in evaluation mode."""
 
-    def sample(self, n: int, seed: int, y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
-        """Draw ``n`` examples in [-1, 1]: a function of weights, ``seed`` and ``y``; no global generator is touched.
-
-        Args:
-            n: number of examples, at least 1.
-            seed: of the latents, drawn on the CPU so that devices agree.
-            y: class of each example, for a conditional model; None draws classes as often as in the training data.
-        """
-        return self.sample_part(n, seed, slice(None), y)
-
-    def sample_part(
-        self, n: int, seed: int, part: slice, y: Int64[Tensor, " n"] | None = None
-    ) -> Float[Tensor, " m *shape"]:
-        """Draw some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
-
-        Args:
-            n: number of all examples.
-            seed: see :meth:`sample`.
-            part: positions of the examples to draw, at least one.
-            y: class of each of all ``n`` examples, see :meth:`sample`.
-        """
-        y = self.draw_labels(n, seed) if y is None else y
-        z = self.prior.sample(n, generator=torch.Generator().manual_seed(seed))
-        return self.decoded(z[part], None if y is None else y[part])
-
-    def draw_labels(self, n: int, seed: int) -> Int64[Tensor, " n"] | None:
-        """Draw classes as often as in the training data; None for an unconditional model.
-
-        Args:
-            n: number of labels.
-            seed: seed of the examples that the labels belong to.
-        """
-        if self.classes is None:
-            return None
-        generator = torch.Generator().manual_seed(seed ^ LABELS)
-        return torch.multinomial(self.label_marginal.cpu(), n, replacement=True, generator=generator)
-
-    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
-        """Decode latents, at least one, as :meth:`sample` does: in evaluation mode, without gradients.
-
-        Args:
-            z: latents.
-            y: class of each, for a conditional model.
-        """
-        ys = [None] * -(-len(z) // SAMPLE_BATCH) if y is None else y.to(self.device).split(SAMPLE_BATCH)
-        chunks = zip(counted("samples drawn", z.split(SAMPLE_BATCH), len(z)), ys, strict=True)
-        with torch.no_grad(), evaluating(self):
-            return torch.cat([self.decode(chunk.to(self.device), labels) for chunk, labels in chunks])
-
-    def part(self, name: str) -> nn.Module:
+    def evaluated(self, name: str) -> nn.Module:
         """Return the network ``name`` with averaged weights, or with its own where no average is kept."""
         averages = dict(self._averages())
         return averages[name].module if name in averages else getattr(self, name)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 RAMP_UP = 0.05
 
@@ -35,7 +35,6 @@ class EMA(nn.Module):
         self.base_halflife = halflife
         self.module = copy.deepcopy(source).requires_grad_(False).eval()
 
-    @torch.no_grad()
     def update(self, source: nn.Module, images: int, images_seen: int) -> None:
         """Update the average.
 
@@ -45,14 +44,22 @@ class EMA(nn.Module):
             images_seen: :math:`s`, images seen in all, including this step.
         """
         beta = 0.5 ** (images / max(min(self.halflife, images_seen * RAMP_UP), 1e-8))
-        torch._foreach_lerp_(list(self.module.parameters()), list(source.parameters()), 1.0 - beta)
-        for mine, theirs in zip(self.module.buffers(), source.buffers(), strict=True):
-            _follow(mine, theirs, 1.0 - beta)
+        follow(self.module, source, 1.0 - beta)
 
 
-def _follow(mine: Tensor, theirs: Tensor, weight: float) -> None:
-    # BatchNorm counts its batches in an integer buffer, for which an average makes no sense.
-    if mine.is_floating_point():
-        mine.lerp_(theirs, weight)
-    else:
-        mine.copy_(theirs)
+@torch.no_grad()
+def follow(average: nn.Module, source: nn.Module, weight: float) -> None:
+    """Move the weights and the floating-point buffers of an average towards those of its source.
+
+    Args:
+        average: the average, changed in place.
+        source: a network of the same kind.
+        weight: share of the way, in [0, 1].
+    """
+    torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)
+    for mine, theirs in zip(average.buffers(), source.buffers(), strict=True):
+        # BatchNorm counts its batches in an integer buffer, for which an average makes no sense.
+        if mine.is_floating_point():
+            mine.lerp_(theirs, weight)
+        else:
+            mine.copy_(theirs)

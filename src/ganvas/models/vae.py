@@ -19,9 +19,10 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.latents.posteriors import moments
 from ganvas.models.accumulation import Shares, sum_of
-from ganvas.models.base import SAMPLE_BATCH, Model, OptimizerFactory
+from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
+from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, final
 
 from omegaconf import DictConfig, OmegaConf
@@ -25,12 +26,14 @@ from ganvas.run.callbacks.health import Health
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.callbacks.persist_log import PersistLog
+from ganvas.run.callbacks.posthoc_averages import PosthocAverages
 from ganvas.run.callbacks.progress import ProgressLine
 from ganvas.run.callbacks.scores import ScoreEvery
 from ganvas.run.callbacks.selection import Selection
 from ganvas.run.callbacks.whole_steps import WholeSteps
 from ganvas.run.classes import fill_classes
 from ganvas.run.compatibility import check_fit
+from ganvas.run.freezing import freeze
 from ganvas.run.rehearsal import rehearse_scores
 from ganvas.run.request import Job
 from ganvas.run.starting import start_at_marginals, warm_start
@@ -38,7 +41,8 @@ from ganvas.scoring.protocol import STREAMED, feature_protocol
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.streaming import StreamingScores
 from ganvas.storage.best_effort import status
-from ganvas.tracking.artifacts import best_beside
+from ganvas.storage.checkpoints import BEST
+from ganvas.tracking.artifacts import beside
 from ganvas.tracking.run import Run
 from ganvas.types import Batch
 
@@ -92,6 +96,7 @@ def assemble(cfg: DictConfig) -> Parts:
     if cfg.resume is None:  # else the checkpoint has the weights
         start_at_marginals(cfg, data, model)
         warm_start(cfg, model)
+    freeze(cfg, model)
     return Parts(data, model, extractor, settings)
 
 
@@ -133,6 +138,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         Budget(cfg.budget.images),
         StopWhenNotFinite(cfg.log.every),
         terms,
+        *_averages(cfg, job, run),
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
         PersistLog(run),
@@ -143,6 +149,14 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         Checkpoints(job.output, cfg.checkpoint.every, keep=0),
     ]
     return Watchers(callbacks, health, selection, missing)
+
+
+def _averages(cfg: DictConfig, job: Job, run: Run) -> list[Callback]:
+    kept, resume = cfg.get("ema"), cfg.resume  # a checkpoint of an older version has no such key
+    if kept is None or not kept.sigmas:
+        return []
+    earlier: Callable[[str], Path | None] = lambda name: resume and beside(resume, name)  # noqa: E731
+    return [PosthocAverages(run, kept.sigmas, kept.every, job.output, earlier)]
 
 
 def _scoring(
@@ -185,7 +199,7 @@ def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
         library=STREAMED,
     )
     resume = cfg.resume
-    return Selection(score_key(extractor.name, metric), protocol, job.output, lambda: resume and best_beside(resume))
+    return Selection(score_key(extractor.name, metric), protocol, job.output, lambda: resume and beside(resume, BEST))
 
 
 def _held_out(data: DataModule) -> str | None:

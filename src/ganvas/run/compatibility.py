@@ -9,7 +9,7 @@ from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.registry import frechet_name, standard_metrics
-from ganvas.models import Model
+from ganvas.models import Model, Sampling
 from ganvas.models.scheduled import ScheduleError
 
 
@@ -38,6 +38,7 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
     if cfg.batch_size > (n := len(data.examples("train"))):
         raise ConfigError(f"batch_size={cfg.batch_size}: data={data.source.name} has {n} training images; lower it")
     _check_classes(data, model)
+    _check_sampling(cfg, model)
     _check_optimizers(model)
     if extractor is not None:
         _check_extractor(shape, extractor)
@@ -67,6 +68,28 @@ def _check_classes(data: DataModule, model: Model) -> None:
             f"the network is conditional on {model.classes} classes, data={data.source.name} has "
             f"{seen if known is None else len(known)}; give the network as many"
         )
+
+
+def final_sampling(cfg: DictConfig) -> Sampling:
+    """Read the options by which the samples of the final scores are drawn.
+
+    Args:
+        cfg: the composed config of a training.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+    try:
+        return Sampling(standing=cfg.score.get("standing"))  # a checkpoint of an older version has no such key
+    except ValueError as error:
+        raise ConfigError(f"score.{error}") from error
+
+
+def _check_sampling(cfg: DictConfig, model: Model) -> None:
+    try:
+        model.require(final_sampling(cfg))
+    except ValueError as error:
+        raise ConfigError(f"score.{error}") from error
 
 
 def _check_optimizers(model: Model) -> None:

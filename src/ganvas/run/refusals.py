@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganvas.config import ConfigError, require_counts
 from ganvas.data.seeding import require_seed
+from ganvas.models.posthoc import exponent
 from ganvas.run.request import GROUPS, Job
 from ganvas.tracking.also import require_places
 from ganvas.tracking.limits import EXPERIMENT
@@ -17,7 +18,7 @@ _EXAMPLES: Final = {"model": "gan", "data": "mnist5k", "network": "mlp"}
 _STUDY: Final = re.compile(r"(?!\.)[\w.-]{1,100}")
 _COUNTS: Final = (
     *("batch_size", "budget.images", "log.every", "checkpoint.every", "grid.every", "grid.rows", "grid.columns"),
-    *("score.every", "score.n", "score.n_during"),
+    *("ema.every", "score.every", "score.n", "score.n_during"),
 )
 """Keys whose values count something. ``batch_size`` comes first: others follow it."""
 _REPLACED: Final = {
@@ -56,6 +57,7 @@ def refuse(cfg: DictConfig, job: Job) -> None:
     require_counts(cfg, _COUNTS)
     if cfg.gradient_clip is not None and not cfg.gradient_clip > 0:
         raise ConfigError(f"gradient_clip={cfg.gradient_clip}: expected a norm above 0; write null for no clipping")
+    _require_widths(cfg)
     if cfg.init_parts and cfg.init_from is None:
         raise ConfigError(
             f"init_parts={list(cfg.init_parts)}: parts of which checkpoint? write init_from=CHECKPOINT too"
@@ -74,6 +76,14 @@ def refuse(cfg: DictConfig, job: Job) -> None:
                 f"trainer.{argument}={cfg.trainer[argument]}: players are updated one after the other, which this "
                 f"argument of Lightning does not know; write {own}=... instead"
             )
+
+
+def _require_widths(cfg: DictConfig) -> None:
+    for width in OmegaConf.select(cfg, "ema.sigmas") or ():
+        try:
+            exponent(width)
+        except ValueError as error:
+            raise ConfigError(f"ema.sigmas: {error}") from error
 
 
 def require_study_name(name: str) -> None:

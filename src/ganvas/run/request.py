@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
-from ganvas.run.classes import without_classes
+from ganvas.run.identity import configuration_hash, job_hash
 from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.also import copied
 from ganvas.tracking.artifacts import OUTPUT_TAG
@@ -35,7 +35,7 @@ from ganvas.tracking.hierarchy import (
     colour,
 )
 from ganvas.tracking.mlflow_run import MlflowRun
-from ganvas.tracking.provenance import config_hash, git_state, machine, versions
+from ganvas.tracking.provenance import git_state, machine, versions
 from ganvas.tracking.run import Run, SilentRun
 from ganvas.tracking.store import open_store
 from ganvas.tracking.sync import deliver_dead, deliver_earlier, end_dead_runs
@@ -44,8 +44,6 @@ PLACES: Final = ("tracking.parent", "tracking.run_id", "tracking.trial", "tracki
 """Keys that say where a run of a sweep belongs; the sweep sets them, and neither names nor hashes contain them."""
 UNNAMED: Final = {*GROUPS, *PLACES, "experiment", "study", "paths.output", "sweep", "resume", "trust", "tracking.also"}
 """Keys whose overrides are not part of a run's name."""
-
-_PLACELESS: Final = {"paths": {"data": "", "cache": "", "output": ""}, "study": None, "resume": None}
 
 
 @final
@@ -68,34 +66,6 @@ class Job:
         """Model, data and network, then every other override: the name in ``result.json`` and in tables."""
         rest = [override for override in self.overrides if override.partition("=")[0] not in UNNAMED]
         return " ".join([*(self.choices[group] for group in GROUPS), *rest])
-
-
-def job_hash(cfg: DictConfig) -> str:
-    """Hash one training: its config without paths, study, tracking, the checkpoint that it resumes and its trust.
-
-    Args:
-        cfg: the composed config.
-    """
-    return config_hash(_plain(cfg))
-
-
-def configuration_hash(cfg: DictConfig) -> str:
-    """Hash one configuration: :func:`job_hash` without the seed.
-
-    Args:
-        cfg: the composed config.
-    """
-    return config_hash({**_plain(cfg), "seed": None})
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    shape = OmegaConf.select(cfg, "data.shape")  # of data=npz it is read from a file, which may lie below paths.data
-    known = {} if shape is None else {"data": {"shape": shape}}
-    values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, known, _PLACELESS), resolve=True)
-    # Without `deterministic` and `callbacks` a training is the same as before there were the keys.
-    dropped = {"trust"} | {key for key in ("deterministic", "callbacks") if not values.get(key)}
-    kept = without_classes({key: value for key, value in values.items() if key not in dropped})
-    return {**kept, "tracking": None}
 
 
 @contextmanager

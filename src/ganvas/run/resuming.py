@@ -45,7 +45,7 @@ FREE: Final = (
     *("trainer.accelerator", "data.path", "data.root", "sweep", "trust"),
 )
 """Keys that may be given, each with all keys below it. Data may have moved: their fingerprints are compared."""
-INTERVALS: Final = ("log.every", "grid.every", "checkpoint.every", "score.every")
+INTERVALS: Final = ("log.every", "grid.every", "checkpoint.every", "ema.every", "score.every")
 _OF_ONE_START: Final = {*PLACES, "paths.output", "resume"}
 
 

@@ -17,6 +17,7 @@ from ganvas.config import ConfigError, build, check
 from ganvas.display import stages_shown
 from ganvas.run.assembly import Parts, assemble, watch
 from ganvas.run.callbacks.own import own_callbacks
+from ganvas.run.compatibility import final_sampling
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
 from ganvas.run.memory import keep_freed_memory
@@ -105,7 +106,8 @@ def _go_on(resumed: Resumed, now: dict[str, str], parts: Parts) -> None:
 
 def _measure(cfg: DictConfig, job: Job, parts: Parts) -> Callable[[], Found]:
     """Make the function that measures the model by the weights that it has when the function is called."""
-    subject = ModelSubject(job.name, parts.model, lambda: parts.data, parts.model.images_seen)
+    sampling = final_sampling(cfg)
+    subject = ModelSubject(job.name, parts.model, lambda: parts.data, parts.model.images_seen, sampling=sampling)
     asked = Asked(parts.settings, cfg.score.n, cfg.score.seed)
     reference, cache = own_reference(subject), Store(Path(cfg.paths.cache).expanduser())
     return lambda: Measurement(subject, reference, parts.extractor, asked, cache).of_trained()

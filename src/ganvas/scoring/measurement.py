@@ -19,7 +19,7 @@ from PIL import Image
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.health.findings import finding_on_classes, findings_on
-from ganvas.metrics.base import Measured, Metric
+from ganvas.metrics.base import MODEL, Measured, Metric
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
@@ -145,6 +145,7 @@ class Measurement:
             n_fake=material.fake().n,
             weights=self._subject.weights,
             sample_seed=self._sample_seed(),
+            sampling=self._subject.sampling.conditions(drawn=True),
         )
 
     def _other(self, metric: Metric) -> Found:
@@ -169,6 +170,7 @@ class Measurement:
             "reference_fingerprint": self._reference_fingerprint(),
             "split": self._material.split,
             "weights": self._subject.weights,
+            **self._subject.sampling.conditions(drawn=metric.needs != MODEL),
             **measured.conditions,
             "settings": metric.own(self._material.settings),
         }

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from ganvas.extractors.base import Extractor
@@ -86,6 +87,7 @@ def feature_protocol(
     n_fake: int,
     weights: str,
     sample_seed: int | None,
+    sampling: Mapping[str, Any] = MappingProxyType({}),
     library: str = FINAL,
 ) -> Protocol:
     """Make the protocol of a score from features, with the versions of the installed libraries.
@@ -101,6 +103,7 @@ def feature_protocol(
         n_fake: number of scored images, at least 1.
         weights: weights of the model that drew the samples, ``raw`` or ``ema``; ``images`` if they came from files.
         sample_seed: seed of the samples; None if they came from files.
+        sampling: the condition that options of sampling add, see :meth:`ganvas.models.Sampling.conditions`.
         library: library that computed the metric, :data:`FINAL` or :data:`STREAMED`.
 
     Raises:
@@ -120,6 +123,7 @@ def feature_protocol(
         "n_real": n_real,
         "n_fake": n_fake,
         "weights": weights,
+        **sampling,
         "settings": metric.own(settings),
         "library": f"{library} {minor}",
     }

@@ -19,12 +19,14 @@ from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.data.sources.npz import read_images
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.data.transforms import Transform
-from ganvas.models import Model
+from ganvas.models import Model, Sampling
+from ganvas.models.sampling import PLAIN
+from ganvas.scoring.averages import load_average
 from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.storage.checkpoints import LAST, CheckpointError, read_origin
 from ganvas.storage.exported import is_exported, read_model
 from ganvas.tracking.artifacts import checkpoint_path
-from ganvas.types import Shape, to_uint8
+from ganvas.types import Prior, Shape, to_uint8
 
 ARRAYS = (".npz", ".npy")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -37,11 +39,13 @@ class Subject(ABC):
         name: name on the command line.
         shape: shape of one example.
         weights: ``raw`` or ``ema`` for a model, ``images`` for files.
+        sampling: options of sampling from a model.
     """
 
     name: str
     shape: Shape
     weights: str
+    sampling: Sampling = PLAIN
 
     @abstractmethod
     def count(self, n: int) -> int:
@@ -72,6 +76,10 @@ class ModelSubject(Subject):
         config: the config of the training; None if it is not needed.
         run_id: id of the MLflow run, or None.
         origin: where the checkpoint comes from, see :func:`~ganvas.storage.checkpoints.read_origin`.
+        sampling: options by which examples are drawn.
+
+    Raises:
+        ConfigError: an option that does not act on this model.
     """
 
     def __init__(
@@ -83,10 +91,16 @@ class ModelSubject(Subject):
         config: DictConfig | None = None,
         run_id: str | None = None,
         origin: Mapping[str, Any] | None = None,
+        sampling: Sampling = PLAIN,
     ) -> None:
+        try:
+            model.require(sampling)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        self.sampling = sampling
         self.name, self.model, self._open, self.origin = name, model, data, origin or {}
         self.images_seen, self.config, self.run_id = images_seen, config, run_id
-        self.shape, self.weights = tuple(model.shape), model.weights
+        self.shape, self.weights = tuple(model.shape), model.weights if sampling.ema is None else "ema"
 
     @cached_property
     def data(self) -> DataModule:
@@ -97,13 +111,31 @@ class ModelSubject(Subject):
         """
         return self._open()
 
+    def sample(self, n: int, seed: int, y: Tensor | None = None) -> Tensor:
+        """Draw ``n`` examples by the options, on the CPU, see :meth:`ganvas.models.sampling.Samples.sample`."""
+        return self.model.sample(n, seed, y, self.sampling).cpu()
+
+    def decoded(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Decode latents by the options, on the CPU, see :meth:`ganvas.models.sampling.Samples.decoded`."""
+        return self.model.decoded(z, y, self.sampling).cpu()
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes; None if the model is not conditional."""
+        return self.model.classes
+
+    @property
+    def prior(self) -> Prior:
+        """The distribution that latents are drawn from by the options."""
+        return self.model.prior_of(self.sampling)
+
     def count(self, n: int) -> int:
         """Return ``n``."""
         return n
 
     def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
         """See :meth:`Subject.batches`."""
-        drawn = self.model.sample(n, seed).cpu()
+        drawn = self.sample(n, seed)
         yield from (to_uint8(drawn) if len(self.shape) == 3 else drawn).split(batch_size)
 
     def classed(self, n: int, seed: int) -> Classed | None:
@@ -148,8 +180,27 @@ def device_of(name: str | None) -> torch.device:
         raise ConfigError(f"device={name}: {error}; write cpu, cuda or cuda:1") from error
 
 
+def sampling_of(cfg: DictConfig) -> Sampling:
+    """Read the options of sampling from the config of a command.
+
+    Args:
+        cfg: it has ``ema``, ``standing`` and ``truncation``.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+    try:
+        return Sampling(cfg.ema, cfg.standing, cfg.truncation)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def open_subject(
-    source: str | None, device: torch.device, trust: Iterable[str] = (), fit: Fit | None = None
+    source: str | None,
+    device: torch.device,
+    trust: Iterable[str] = (),
+    fit: Fit | None = None,
+    sampling: Sampling = PLAIN,
 ) -> Subject:
     """Open the model or the images that ``source`` names.
 
@@ -158,22 +209,29 @@ def open_subject(
         device: device on which a model is evaluated.
         trust: see :func:`open_model`.
         fit: size to which the images of a folder are brought; None leaves them as they are.
+        sampling: options by which examples of a model are drawn.
 
     Raises:
-        ConfigError: ``source`` is None.
+        ConfigError: ``source`` is None, or an option does not act on it.
         DataError: images cannot be read.
     """
     if source is None:
         raise ConfigError("no SOURCE; give a run id, a checkpoint, a folder or .npz of images")
     path = Path(source)
-    if path.suffix in ARRAYS:
+    is_array = path.suffix in ARRAYS
+    if not is_array and not (path.is_dir() and not (path / LAST).exists() and not is_exported(path)):
+        return open_model(source, device, trust, sampling)
+    if given := sampling.given():
+        name, value = next(iter(given.items()))
+        raise ConfigError(f"{name}={value}: {source} holds images, expected a model to draw from; leave {name} out")
+    if is_array:
         return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
-    if path.is_dir() and not (path / LAST).exists() and not is_exported(path):
-        return ImagesSubject(source, read_folder(path, fit))
-    return open_model(source, device, trust)
+    return ImagesSubject(source, read_folder(path, fit))
 
 
-def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> ModelSubject:
+def open_model(
+    source: str, device: torch.device, trust: Iterable[str] = (), sampling: Sampling = PLAIN
+) -> ModelSubject:
     """Build the model of a checkpoint or of an exported folder; its data are opened when they are first asked for.
 
     Args:
@@ -181,6 +239,7 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
         device: device on which the model is evaluated.
         trust: packages whose parts the checkpoint may name besides those of ganvas; see
             :func:`~ganvas.config.recorded_config`.
+        sampling: options by which examples are drawn.
 
     Raises:
         CheckpointError: there is no checkpoint of ganvas, or its weights do not fit.
@@ -195,9 +254,11 @@ def open_model(source: str, device: torch.device, trust: Iterable[str] = ()) -> 
         model.load_state_dict(checkpoint["state_dict"])
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"{source}: its weights are not those of the model in its config: {error}") from error
+    if sampling.ema is not None:
+        load_average({name: model.part(name) for name in model.averaged}, checkpoint, source, sampling.ema)
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
     seen = checkpoint["images_seen"]
-    return ModelSubject(source, model.to(device), lambda: _data(config), seen, config, run_id, origin)
+    return ModelSubject(source, model.to(device), lambda: _data(config), seen, config, run_id, origin, sampling)
 
 
 def _data(config: DictConfig) -> DataModule:

@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganvas.errors import explain
 from ganvas.metrics.registry import frechet_name, key
+from ganvas.run.identity import configuration_hash
 from ganvas.run.refusals import require_study_name
-from ganvas.run.request import configuration_hash
 from ganvas.storage.atomic import write_json
 from ganvas.sweeps import SweepError
 from ganvas.sweeps.composite import composites

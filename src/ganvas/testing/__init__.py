@@ -14,24 +14,29 @@ ganvas does not include.
 import pytest
 
 pytest.register_assert_rewrite(
+    "ganvas.testing.adversarial",
     "ganvas.testing.augment",
-    "ganvas.testing.conditional",
     "ganvas.testing.class_metrics",
+    "ganvas.testing.conditional",
+    "ganvas.testing.constraints",
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
     "ganvas.testing.networks",
-    "ganvas.testing.objectives",
     "ganvas.testing.regularisers",
+    "ganvas.testing.values",
+    "ganvas.testing.variational",
 )
 
-from ganvas.testing.augment import AugmentationContract  # noqa: E402  (after assertion rewriting is registered)
+from ganvas.testing.adversarial import AdversarialContract, AuxiliaryContract  # noqa: E402  (after registration)
+from ganvas.testing.augment import AugmentationContract  # noqa: E402
 from ganvas.testing.class_metrics import ClassMetricContract  # noqa: E402
 from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
     ConditionalGeneratorContract,
 )
+from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
 from ganvas.testing.latents import PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
@@ -42,14 +47,8 @@ from ganvas.testing.networks import (  # noqa: E402
     GeneratorContract,
     NetworkContract,
 )
-from ganvas.testing.objectives import (  # noqa: E402
-    AdversarialContract,
-    AuxiliaryContract,
-    BoundContract,
-    ConstraintContract,
-    LikelihoodContract,
-)
 from ganvas.testing.regularisers import RegulariserContract  # noqa: E402
+from ganvas.testing.variational import BoundContract, LikelihoodContract  # noqa: E402
 
 __all__ = [
     "AdversarialContract",

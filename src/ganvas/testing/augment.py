@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganvas.augment import Augmentation, ImageAugmentation
-from ganvas.testing.objectives import assert_value
+from ganvas.testing.values import assert_value
 
 SHAPES = [(1, 8, 8), (3, 9, 7), (4, 5, 12)]
 """Grey and colour images, and images of four channels; odd sides and sides of different lengths."""

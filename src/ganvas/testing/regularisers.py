@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.objectives import LazyRegulariser, Regulariser
-from ganvas.testing.objectives import assert_value
+from ganvas.testing.values import assert_value
 
 LATENTS = 4
 
@@ -37,6 +37,8 @@ class _StyledGenerator(_Generator):
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__(shape)
         self.mapping = nn.Linear(LATENTS, LATENTS)
+        self.register_buffer("w_mean", torch.zeros(LATENTS))
+        self.styles = 1
 
     def style(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.mapping(z)

@@ -74,21 +74,22 @@ def _left_by(run_id: str) -> Path | None:
         return None
 
 
-def best_beside(source: str) -> Path | None:
-    """Find the ``best.ckpt`` that belongs to the checkpoint of ``source``; None if there is none.
+def beside(source: str, name: str) -> Path | None:
+    """Find a file that belongs to the checkpoint of ``source``; None if there is none.
 
     Args:
         source: as for :func:`checkpoint_path`.
+        name: path of the file in the folder of the checkpoint, such as ``best.ckpt``.
     """
     path = Path(source)
     if path.exists():
-        best = (path if path.is_dir() else path.parent) / BEST
-        return best if best.is_file() else None
+        file = (path if path.is_dir() else path.parent) / name
+        return file if file.is_file() else None
     run_id = source.partition("/")[0]
-    if (left := _left_by(run_id)) and (left.parent / BEST).is_file():
-        return left.parent / BEST
+    if (left := _left_by(run_id)) and (left.parent / name).is_file():
+        return left.parent / name
     try:
-        return _download(run_id, BEST)
+        return _download(run_id, name)
     except Exception:  # the store has no such file, or cannot be reached; the run itself reports the latter
         return None
 

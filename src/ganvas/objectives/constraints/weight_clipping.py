@@ -41,6 +41,7 @@ class WeightClipping(Projection):
 
     @torch.no_grad()
     def project(self, critic: nn.Module) -> None:
-        """Clip every parameter in place, biases and scales included."""
+        """Clip every parameter in place, biases and scales included; those of frozen parts stay as they are."""
         for parameter in critic.parameters():
-            parameter.clamp_(-self.bound, self.bound)
+            if parameter.requires_grad:
+                parameter.clamp_(-self.bound, self.bound)

@@ -1,0 +1,249 @@
+r"""Sampling from a model: a function of weights, seed, classes and the options that :class:`Sampling` lists.
+
+With truncation :math:`\psi`, latents come from the truncated normal (:mod:`ganvas.latents.truncated`). A generator with
+styles is truncated in the space of styles instead, around their mean:
+
+.. math:: w' = \bar w + \psi \, (w - \bar w).
+
+Reference: Karras et al. 2019, section B, https://arxiv.org/abs/1812.04948.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, final
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from ganvas.display import counted
+from ganvas.latents.truncated import truncated
+from ganvas.models.modes import evaluating
+from ganvas.models.resumable import Resumable
+from ganvas.models.standing import STANDING_BATCH, STANDING_SEED, Inputs, normalisations, with_standing_statistics
+from ganvas.types import Conditional, Prior, Styled
+
+SAMPLE_BATCH = 500
+LABELS = 0x1ABE15
+"""Combined with the seed for labels, so that labels and latents come from different random streams."""
+
+
+@final
+@dataclass(frozen=True)
+class Sampling:
+    r"""Options of sampling; None leaves each out.
+
+    Args:
+        ema: relative width :math:`\sigma_{rel}` of the post-hoc average of the weights that sample.
+        standing: number of batches of standing statistics, at least 1.
+        truncation: threshold of the latents, or factor :math:`\psi` of the styles; positive.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    ema: float | None = None
+    standing: int | None = None
+    truncation: int | float | None = None
+
+    def __post_init__(self) -> None:
+        if self.standing is not None and self.standing < 1:
+            raise ValueError(f"standing={self.standing}: expected at least 1 batch; write standing=16, or leave it out")
+        for name, value in (("ema", self.ema), ("truncation", self.truncation)):
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}={value}: expected a number above 0; leave it out for none")
+
+    def given(self) -> dict[str, Any]:
+        """Return the given options by name."""
+        named = {"ema": self.ema, "standing": self.standing, "truncation": self.truncation}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def conditions(self, drawn: bool) -> dict[str, Any]:
+        """Return what a score depends on, as its protocol states it; empty if no option is given.
+
+        Args:
+            drawn: whether the score is that of samples, on which all options act, or of the weights alone.
+        """
+        stated = self.given() if drawn else Sampling(ema=self.ema).given()
+        if "standing" in stated:
+            stated["standing"] = f"{self.standing} batches of {STANDING_BATCH}"
+        return {"sampling": stated} if stated else {}
+
+
+PLAIN: Final = Sampling()
+"""No option."""
+
+
+class Samples(Resumable, ABC):
+    """Abstract: a module that draws examples by one of its networks.
+
+    Attributes:
+        prior: distribution of the latents.
+        classes: number of classes of a conditional model, else None.
+        label_marginal: frequencies of the classes in the training data; of a conditional model only.
+    """
+
+    prior: Prior
+    classes: int | None
+    label_marginal: Tensor
+    decoding: ClassVar[str]
+    """Name of the network that :meth:`decode` runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._prepared: dict[str, nn.Module] = {}
+
+    @abstractmethod
+    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
+        """Decode latents (and classes) to examples in [-1, 1], by averaged weights if they are kept."""
+
+    @abstractmethod
+    def evaluated(self, name: str) -> nn.Module:
+        """Return the network ``name`` with averaged weights, or with its own where no average is kept."""
+
+    def part(self, name: str) -> nn.Module:
+        """Return the network that evaluation uses: :meth:`evaluated`, or what options of sampling have made of it."""
+        return self._prepared[name] if name in self._prepared else self.evaluated(name)
+
+    def call(self, network: Any, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
+        """Run a network, with the classes if it is conditional; nothing else calls a network.
+
+        Args:
+            network: plain, ``network(x)``, or conditional, ``network(x, y)``.
+            x: examples or latents.
+            y: class of each; None if the data have no classes.
+        """
+        return network(x, y) if self.conditional(network) else network(x)
+
+    @staticmethod
+    def conditional(network: Any) -> bool:
+        """Whether a network takes the class of each example."""
+        return isinstance(network, Conditional)
+
+    def sample(
+        self, n: int, seed: int, y: Int64[Tensor, " n"] | None = None, sampling: Sampling = PLAIN
+    ) -> Float[Tensor, " n *shape"]:
+        """Draw ``n`` examples in [-1, 1]: a function of weights and arguments; no global generator is touched.
+
+        Args:
+            n: number of examples, at least 1.
+            seed: of the latents, drawn on the CPU so that devices agree.
+            y: class of each example, for a conditional model; None draws classes as often as in the training data.
+            sampling: options; the weights are those that the model has, whatever ``sampling.ema`` says.
+        """
+        return self.sample_part(n, seed, slice(None), y, sampling)
+
+    def sample_part(
+        self, n: int, seed: int, part: slice, y: Int64[Tensor, " n"] | None = None, sampling: Sampling = PLAIN
+    ) -> Float[Tensor, " m *shape"]:
+        """Draw some of the ``n`` examples that :meth:`sample` gives, so that processes can share them.
+
+        Args:
+            n: number of all examples.
+            seed: see :meth:`sample`.
+            part: positions of the examples to draw, at least one.
+            y: class of each of all ``n`` examples, see :meth:`sample`.
+            sampling: see :meth:`sample`.
+        """
+        y = self.draw_labels(n, seed) if y is None else y
+        z = self.prior_of(sampling).sample(n, generator=torch.Generator().manual_seed(seed))
+        return self.decoded(z[part], None if y is None else y[part], sampling)
+
+    def draw_labels(self, n: int, seed: int) -> Int64[Tensor, " n"] | None:
+        """Draw classes as often as in the training data; None for an unconditional model.
+
+        Args:
+            n: number of labels.
+            seed: seed of the examples that the labels belong to.
+        """
+        if self.classes is None:
+            return None
+        generator = torch.Generator().manual_seed(seed ^ LABELS)
+        return torch.multinomial(self.label_marginal.cpu(), n, replacement=True, generator=generator)
+
+    def decoded(
+        self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None, sampling: Sampling = PLAIN
+    ) -> Float[Tensor, " n *shape"]:
+        """Decode latents, at least one, as :meth:`sample` does: in evaluation mode, without gradients.
+
+        Args:
+            z: latents.
+            y: class of each, for a conditional model.
+            sampling: options; latents are decoded as they are.
+        """
+        ys = [None] * -(-len(z) // SAMPLE_BATCH) if y is None else y.to(self.device).split(SAMPLE_BATCH)
+        chunks = zip(counted("samples drawn", z.split(SAMPLE_BATCH), len(z)), ys, strict=True)
+        with torch.no_grad(), evaluating(self), self._prepared_by(sampling):
+            return torch.cat([self.decode(chunk.to(self.device), labels) for chunk, labels in chunks])
+
+    def require(self, sampling: Sampling) -> None:
+        """Check that the options act on this model.
+
+        Args:
+            sampling: options of sampling.
+
+        Raises:
+            ValueError: statistics of a network without batch normalisation, or truncation of a prior without tails.
+        """
+        self.prior_of(sampling)
+        if sampling.standing is not None and not normalisations(self.part(self.decoding)):
+            raise ValueError(
+                f"standing={sampling.standing}: the {self.decoding} has no batch normalisation, expected one whose "
+                "statistics can be computed anew; leave standing out"
+            )
+
+    def prior_of(self, sampling: Sampling) -> Prior:
+        """Return the distribution that latents are drawn from: truncated, unless truncation acts on styles.
+
+        Args:
+            sampling: options of sampling.
+
+        Raises:
+            ValueError: the prior cannot be truncated.
+        """
+        if sampling.truncation is None or isinstance(self.part(self.decoding), Styled):
+            return self.prior
+        prior: Any = truncated(self.prior, sampling.truncation)
+        return prior
+
+    @contextmanager
+    def _prepared_by(self, sampling: Sampling) -> Iterator[None]:
+        """Let :meth:`part` give, inside the block, the decoding network as the options make it."""
+        self.require(sampling)
+        network = self.part(self.decoding)
+        if sampling.truncation is not None and isinstance(network, Styled):
+            network = _TruncatedStyles(network, sampling.truncation)
+        if sampling.standing is not None:
+            network = with_standing_statistics(network, self._standing_inputs(sampling), self.call)
+        self._prepared[self.decoding] = network
+        try:
+            yield
+        finally:
+            del self._prepared[self.decoding]
+
+    def _standing_inputs(self, sampling: Sampling) -> Iterator[Inputs]:
+        assert sampling.standing is not None
+        n = sampling.standing * STANDING_BATCH
+        z = self.prior_of(sampling).sample(n, generator=torch.Generator().manual_seed(STANDING_SEED))
+        labels = self.draw_labels(n, STANDING_SEED)
+        for batch in torch.arange(n).split(STANDING_BATCH):
+            yield z[batch].to(self.device), None if labels is None else labels[batch].to(self.device)
+
+
+@final
+class _TruncatedStyles(nn.Module):
+    """A generator whose styles are drawn towards their mean; conditional if the generator is."""
+
+    def __init__(self, generator: Any, psi: float) -> None:
+        super().__init__()
+        self.generator, self.psi = generator, psi
+        if isinstance(generator, Conditional):
+            self.classes = generator.classes
+
+    def forward(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+        mean = self.generator.w_mean
+        return self.generator.synthesise(mean + self.psi * (self.generator.style(z, y) - mean))

@@ -1,0 +1,128 @@
+"""Contracts of likelihoods and of bounds on the evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from ganvas.latents import normal_kl
+from ganvas.objectives import (
+    Bound,
+    Draws,
+    Likelihood,
+)
+from ganvas.testing.values import SHAPES, Seeded, assert_terms, assert_value
+
+
+class LikelihoodContract(Seeded):
+    """Contract of a likelihood. Derive a class with a fixture ``likelihood``."""
+
+    @pytest.fixture
+    def likelihood(self) -> Likelihood:
+        """Return the likelihood under test."""
+        raise NotImplementedError("override the fixture `likelihood`")
+
+    def test_is_a_frozen_value(self, likelihood: Likelihood) -> None:
+        """The part is a frozen dataclass, equals its copy, and names the space of its probabilities."""
+        assert_value(likelihood)
+        assert likelihood.space
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("k", [None, 3])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_log_densities(
+        self, likelihood: Likelihood, shape: tuple[int, ...], k: int | None, dtype: torch.dtype
+    ) -> None:
+        """Each example and draw has one float32 number, with finite gradients to location and learned scale."""
+        x = torch.rand(5, *shape).round() * 2 - 1
+        location = torch.randn(*([] if k is None else [k]), 5, *shape).to(dtype).requires_grad_()
+        start = torch.full((shape[0],), likelihood.initial_log_scale) if likelihood.learned_scale else None
+        log_scale = None if start is None else start.requires_grad_()
+        log_prob = likelihood.log_prob(x, location, log_scale)
+        assert log_prob.shape == ((5,) if k is None else (k, 5))
+        assert log_prob.dtype == torch.float32
+        wanted = [location] if log_scale is None else [location, log_scale]
+        for gradient in torch.autograd.grad(log_prob.sum(), wanted):
+            assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
+        assert likelihood.mean(location).shape == location.shape
+
+    def test_an_example_does_not_depend_on_its_neighbours(self, likelihood: Likelihood) -> None:
+        """The density of an example does not depend on the other examples of the batch."""
+        x, location = torch.rand(6, 1, 4, 4) * 2 - 1, torch.randn(2, 6, 1, 4, 4)
+        log_scale = torch.zeros(1) if likelihood.learned_scale else None
+        whole = likelihood.log_prob(x, location, log_scale)
+        alone = [likelihood.log_prob(x[[i]], location[:, [i]], log_scale) for i in range(6)]
+        torch.testing.assert_close(whole, torch.cat(alone, dim=1))
+        torch.testing.assert_close(whole[1], likelihood.log_prob(x, location[1], log_scale))
+
+    def test_is_highest_where_its_mean_is_the_example(self, likelihood: Likelihood) -> None:
+        """Among many locations, the one with the highest density has a mean equal to the example."""
+        x = torch.full((1, 1, 4, 4), 0.6)
+        candidates = torch.linspace(-3, 3, 121).reshape(-1, 1, 1, 1, 1).expand(-1, 1, 1, 4, 4)
+        log_scale = torch.full((1,), -3.0) if likelihood.learned_scale else None
+        best = candidates[likelihood.log_prob(x, candidates, log_scale).squeeze(1).argmax()]
+        torch.testing.assert_close(likelihood.mean(best), x[0].expand_as(best), atol=0.05, rtol=0)
+
+
+class BoundContract(Seeded):
+    """Contract of a bound on the evidence. Derive a class with a fixture ``bound``."""
+
+    @pytest.fixture
+    def bound(self) -> Bound:
+        """Return the bound under test."""
+        raise NotImplementedError("override the fixture `bound`")
+
+    def test_is_a_frozen_value(self, bound: Bound) -> None:
+        """The part is a frozen dataclass and equals its copy."""
+        assert_value(bound)
+
+    @pytest.mark.parametrize("k", [1, 4])
+    def test_terms(self, bound: Bound, k: int) -> None:
+        """Terms are finite, and ELBO, reconstruction and KL agree with the draws."""
+        batch = _random_draws(k, 5)
+        log_px_z, kl = batch.log_px_z, batch.divergence
+        terms = bound(batch)
+        assert_terms(terms)
+        (gradient,) = torch.autograd.grad(terms.total, log_px_z)
+        assert (gradient <= 0).all() and gradient.sum().item() == pytest.approx(-1)
+        torch.testing.assert_close(terms.elbo, terms.reconstruction - terms.kl)
+        torch.testing.assert_close(terms.elbo, log_px_z.mean() - kl.sum(1).mean())
+        assert bound.samples >= 1
+
+    def test_a_divergence_without_a_closed_form_is_estimated(self, bound: Bound) -> None:
+        """The KL is the estimate from the draws, which may be negative, if it has no closed form."""
+        draws = dataclasses.replace(_random_draws(4, 5), kl=None)
+        terms = bound(draws)
+        assert_terms(terms)
+        estimate = (draws.log_qz_x - draws.log_pz).mean()
+        torch.testing.assert_close(terms.kl, estimate)
+        torch.testing.assert_close(terms.elbo, draws.log_px_z.mean() - estimate)
+
+    def test_is_a_mean_over_images(self, bound: Bound) -> None:
+        """Each reported term of a batch is the mean of that term over parts of equal size.
+
+        The objective itself need not be: free bits act on the mean over the batch.
+        """
+        batch = _random_draws(4, 6)
+        whole = bound(batch).named()
+        a, b, c = batch.log_px_z, batch.log_pz, batch.log_qz_x
+        pairs = [slice(i, i + 2) for i in (0, 2, 4)]
+        cut = [_draws(a[:, pair], b[:, pair], c[:, pair], batch.divergence[pair]) for pair in pairs]
+        parts = [bound(part).named() for part in cut]
+        for name in whole.keys() - {"total"}:
+            torch.testing.assert_close(whole[name], torch.stack([part[name] for part in parts]).mean(), msg=name)
+
+
+def _random_draws(k: int, n: int, d: int = 3) -> Draws:
+    log_px_z, log_pz, log_qz_x = (torch.randn(k, n).requires_grad_() for _ in range(3))
+    kl = normal_kl(torch.randn(n, d), torch.rand(n, d) + 0.1).requires_grad_()
+    return _draws(log_px_z, log_pz, log_qz_x, kl)
+
+
+def _draws(log_px_z: Tensor, log_pz: Tensor, log_qz_x: Tensor, kl: Tensor) -> Draws:
+    posterior = Independent(Normal(torch.zeros_like(kl), 1.0), 1)
+    return Draws(log_px_z, log_pz, log_qz_x, kl, torch.zeros(len(log_px_z), *kl.shape), posterior, n_train=100)

@@ -1,0 +1,44 @@
+"""Types that all rooms share: batches, conversions of images, and the protocols of a model and its parts."""
+
+from __future__ import annotations
+
+from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
+from ganvas.types.latents import Posterior, Prior
+from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
+from ganvas.types.networks import (
+    Conditional,
+    Critic,
+    Decoder,
+    Encoder,
+    Generator,
+    Judged,
+    Reads,
+    Recognises,
+    StartsAtMarginals,
+    Styled,
+)
+
+__all__ = [
+    "Batch",
+    "BoundsEvidence",
+    "Conditional",
+    "Critic",
+    "Decoder",
+    "DrawsClasses",
+    "Encoder",
+    "Encodes",
+    "Generator",
+    "Judged",
+    "Posterior",
+    "Prior",
+    "Reads",
+    "Recognises",
+    "Reconstructs",
+    "Shape",
+    "StartsAtMarginals",
+    "Styled",
+    "Watched",
+    "to_float",
+    "to_uint8",
+    "widen",
+]

@@ -1,0 +1,57 @@
+"""Protocols of distributions over latents."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A distribution over latents."""
+
+    dim: int
+    everywhere: bool
+    """Whether the density is positive everywhere, so that every normal is at a finite divergence from it."""
+
+    def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
+        """Compute the divergence of a posterior from this prior, nats; None without a closed form."""
+        ...
+
+    def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+        """Compute the log density of latents, nats."""
+        ...
+
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Draw ``n`` latents, ``float32``; without a ``generator`` (of ``device``) the global one is used."""
+        ...
+
+    reach: float
+    """Half width of the interval around 0 that holds nearly all of a coordinate's distribution."""
+
+    def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
+        """Interpolate from ``a`` (t = 0) to ``b`` (t = 1) by latents that the prior could have drawn."""
+        ...
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """A distribution over the latents of n examples, from ``torch.distributions`` or of your own."""
+
+    @property
+    def mean(self) -> Float[Tensor, "n d"]:
+        """Mean of each example's latents."""
+        ...
+
+    def rsample(self, sample_shape: Any) -> Float[Tensor, "*shape n d"]:
+        """Draw latents through which gradients flow."""
+        ...
+
+    def log_prob(self, value: Float[Tensor, "*shape n d"]) -> Float[Tensor, "*shape n"]:
+        """Compute the log density of draws, nats."""
+        ...

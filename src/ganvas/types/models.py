@@ -1,0 +1,108 @@
+"""Protocols of models: what a callback, a command or a metric may ask of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from ganvas.types.batches import Batch
+from ganvas.types.latents import Prior
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A model in training, as callbacks see it."""
+
+    images_seen: int
+    terms: dict[str, Tensor]
+    skips_updates: bool
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The two or three terms to watch."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        ...
+
+    def sample(self, n: int, seed: int) -> Float[Tensor, " n *shape"]:
+        """Draw examples in [-1, 1]; they depend on the weights and the seed alone."""
+        ...
+
+    def sample_part(self, n: int, seed: int, part: slice) -> Float[Tensor, " m *shape"]:
+        """Draw some of the examples that :meth:`sample` draws."""
+        ...
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Yield the state of the networks besides their weights."""
+        ...
+
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """Compute the gradient norms of the latest updates, by name."""
+        ...
+
+
+@runtime_checkable
+class DrawsClasses(Protocol):
+    """A model that decodes latents, of a class of choice if it is conditional."""
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes; None if the model is not conditional."""
+        ...
+
+    @property
+    def prior(self) -> Prior:
+        """The distribution that latents are drawn from."""
+        ...
+
+    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+        """Decode latents to examples in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A model that encodes examples and decodes them again."""
+
+    def reconstruct(self, batch: Batch) -> Float[Tensor, " n *shape"]:
+        """Reconstruct examples, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model with a posterior over the latents of an example."""
+
+    def posterior_moments(
+        self, batches: Iterable[Batch]
+    ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
+        """Yield means and standard deviations of the posterior, batch by batch."""
+        ...
+
+
+@runtime_checkable
+class BoundsEvidence(Encodes, Protocol):
+    """A model with a lower bound on the evidence of an example."""
+
+    objective: Any
+    """The bound; ``samples`` is its number of draws for each image."""
+
+    @property
+    def evidence_space(self) -> str:
+        """Space of the probabilities of examples: bounds in different spaces are not comparable."""
+        ...
+
+    def evaluate(self, batch: Batch) -> Any:
+        """Compute the terms of the bound, with ``elbo``, ``reconstruction`` and ``kl``: nats, means over the batch."""
+        ...
+
+    def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
+        """Compute log importance weights of ``k`` new draws for each example, nats."""
+        ...

@@ -1,0 +1,131 @@
+"""Protocols of networks, and what a critic says of examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, final, runtime_checkable
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.distributions import Independent
+
+from ganvas.types.batches import Shape
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a critic says of some examples.
+
+    Args:
+        scores: one score for each example, unbounded.
+        features: activations that the scores are made from; None if the critic does not show them.
+        recognised: further outputs made from them, such as logits of classes; None without any.
+    """
+
+    scores: Float[Tensor, " n"]
+    features: Float[Tensor, "n d"] | None = None
+    recognised: Float[Tensor, "n k"] | None = None
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A network from latents to examples in [-1, 1]; points are unbounded."""
+
+    latent_dim: int
+    shape: Shape
+
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+        """Generate an example from each latent."""
+        ...
+
+
+@runtime_checkable
+class Styled(Protocol):
+    """A generator that maps latents to styles, and styles to examples."""
+
+    w_mean: Tensor
+    """Mean of the styles, a buffer."""
+    styles: int
+    """Number of layers that take a style."""
+
+    def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Tensor:
+        """Map latents, and classes if the generator is conditional, to styles."""
+        ...
+
+    def synthesise(self, w: Tensor) -> Float[Tensor, " n *shape"]:
+        """Generate an example from each style, or from one style for each layer, ``(n, layers, d)``."""
+        ...
+
+
+@runtime_checkable
+class Critic(Protocol):
+    """A network from examples to one unbounded score each; the score of a GAN's discriminator is a logit."""
+
+    shape: Shape
+
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
+        """Score each example."""
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A critic that shows what its scores are made from."""
+
+    def read(self, x: Float[Tensor, " n *shape"], y: Int64[Tensor, " n"] | None = None) -> Judged:
+        """Score examples, and return features and further outputs too; ``y`` is read by conditional critics only."""
+        ...
+
+
+@runtime_checkable
+class Recognises(Reads, Protocol):
+    """A critic with further outputs beside its score, such as logits of classes."""
+
+    outputs: int
+    """Number of further outputs."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    r"""A network from examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
+
+    shape: Shape
+    latent_dim: int
+
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Independent:
+        """Encode each example."""
+        ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    r"""A network from latents to the location of :math:`p(x \mid z)`: unbounded reals, a logit or a mean."""
+
+    latent_dim: int
+    shape: Shape
+
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+        """Decode each latent."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A network that takes the class of each example as its second argument."""
+
+    classes: int
+    """Number of classes; they are numbered from 0."""
+
+    def __call__(self, x: Tensor, y: Int64[Tensor, " n"] | None) -> Any:
+        """Return the same as a plain network of this kind."""
+        ...
+
+
+@runtime_checkable
+class StartsAtMarginals(Protocol):
+    """A network whose output is a logit, so that its bias can start at the logit of the mean training image."""
+
+    def start_at(self, mean: Float[Tensor, " *shape"]) -> None:
+        """Set the output bias; ``mean`` is the mean image, pixels in [0, 1]."""
+        ...
