@@ -39,6 +39,7 @@ EXTRA = {
     ("network", "examples"): ["model=vae"],
     ("network", "iwae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10"],
+    ("network", "cgan"): ["classes=10"],
     **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cwgan_gp", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
@@ -83,7 +84,7 @@ def test_every_model_is_built_on_images_and_points(model, data):
 def test_every_network_serves_a_family_or_says_which_it_lacks(network):
     served = []
     for model in ("gan", "vae"):
-        cfg = compose_(f"model={model}", f"network={network}", "data=cifar10")
+        cfg = compose_(f"model={model}", f"network={network}", "data=cifar10", "classes=10")
         try:
             check(cfg)
         except ConfigError as error:

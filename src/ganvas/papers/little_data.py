@@ -38,7 +38,7 @@ METHODS = {
     "none": ["augment=none"],
     "flip": ["augment=flip"],
     "diffaugment": ["augment=diffaugment"],
-    "ada": ["augment=ada", "augment.images=10_000"],
+    "ada": ["augment=ada", "augment.images=8_000"],
     "bcr": ["constraint=bcr"],
     "lecam": ["constraint=lecam"],
     "r1": ["constraint=r1"],
