@@ -1,16 +1,16 @@
-"""What an embedded extractor promises: pinned weights, a fixed state, one shape of images."""
+"""What both embedded extractors promise: pinned weights, a fixed state, one shape of images."""
 
 import hashlib
 
 import pytest
 import torch
 
-from ganvas.extractors import mnist
+from ganvas.extractors import cifar10, mnist
 from ganvas.extractors.checksum import WeightsError
 from ganvas.extractors.embedded import classifier, weights
 
-MADE = {mnist: mnist.MnistExtractor}
-LARGEST = {"mnist": 2_000_000}
+MADE = {mnist: mnist.MnistExtractor, cifar10: cifar10.Cifar10Extractor}
+LARGEST = {"mnist": 2_000_000, "cifar10": 4_000_000}
 
 
 @pytest.fixture(scope="module", params=MADE, ids=lambda module: module.__name__.rpartition(".")[2])

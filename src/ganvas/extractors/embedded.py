@@ -48,7 +48,7 @@ def classifier(network: type[Network], content: bytes, expected: str, file: str)
 
 
 class EmbeddedExtractor(Extractor, ABC):
-    """Penultimate features and logits of an embedded classifier.
+    """Features and logits of an embedded classifier.
 
     It reads images of the one shape that its network was trained on: resizing would be another protocol.
 
