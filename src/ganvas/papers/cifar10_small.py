@@ -12,6 +12,8 @@ https://arxiv.org/abs/1802.05637; Huang et al. 2024, https://arxiv.org/abs/2501.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -138,9 +140,7 @@ def _singular_values(trained: Trained) -> list[float]:
 
 
 def _critic(trained: Trained) -> ProjectionCritic:
-    critic = trained.subject.model.eval().get_submodule("critic")
-    assert isinstance(critic, ProjectionCritic)
-    return critic
+    return cast(ProjectionCritic, trained.subject.model.eval().get_submodule("critic"))
 
 
 def _classes_apart(trained: Trained) -> float:

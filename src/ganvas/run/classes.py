@@ -48,9 +48,9 @@ def without_classes(values: dict[str, Any]) -> dict[str, Any]:
         values: the config as plain values.
     """
     rest = {key: value for key, value in values.items() if key != "classes"}
-    network = rest.get("network")
-    if isinstance(network, dict):  # what the model uses of it stands in the model too
-        rest["network"] = {key: value for key, value in network.items() if key != "conditional_generator"}
+    offered = rest.get("network")
+    if isinstance(offered, dict):  # what the model uses of it stands in the model too
+        rest["network"] = {key: value for key, value in offered.items() if key != "conditional_generator"}
     if not _has_counts(rest.get("model")):
         return rest
     return {key: _dropped(value) if key in _PARTS else value for key, value in rest.items()}

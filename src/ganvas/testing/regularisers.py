@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganvas.objectives import LazyRegulariser, Regulariser
 from ganvas.testing.values import assert_value
+from ganvas.types import Conditional
 
 LATENTS = 4
 
@@ -78,7 +79,7 @@ class RegulariserContract:
         z, y = torch.randn(5, LATENTS), torch.tensor([0, 1, 2, 0, 1])
         before = [p.detach().clone() for p in generator.parameters()]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-            term = regulariser.penalty(generator, z, y if hasattr(generator, "classes") else None, 0)
+            term = regulariser.penalty(generator, z, y if isinstance(generator, Conditional) else None, 0)
         assert (term is None) == (not isinstance(regulariser, LazyRegulariser))
         if term is None:
             return
