@@ -38,8 +38,11 @@ EXTRA = {
     ("network", "conv"): ["model=vae"],
     ("network", "examples"): ["model=vae"],
     ("network", "iwae"): ["model=vae"],
-    ("network", "resnet"): ["data=cifar10"],
-    ("network", "cgan"): ["classes=10"],
+    ("network", "resnet"): ["data=cifar10", "classes=10"],
+    ("network", "dirac"): ["data=ring"],
+    ("auxiliary", "classifier"): ["classes=10"],
+    ("auxiliary", "mutual_information"): ["prior=codes"],
+    **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "sagan", "stylegan2")},
     **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cwgan_gp", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
@@ -84,7 +87,8 @@ def test_every_model_is_built_on_images_and_points(model, data):
 def test_every_network_serves_a_family_or_says_which_it_lacks(network):
     served = []
     for model in ("gan", "vae"):
-        cfg = compose_(f"model={model}", f"network={network}", "data=cifar10", "classes=10")
+        data = "ring" if network == "dirac" else "cifar10"
+        cfg = compose_(f"model={model}", f"network={network}", f"data={data}", "classes=10")
         try:
             check(cfg)
         except ConfigError as error:

@@ -18,7 +18,8 @@ def test_doctor_tells_what_is_here_from_what_is_not(tmp_path, monkeypatch, capsy
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     lines = {line.split()[0]: line for line in said.splitlines() if line.startswith("  ")}
-    assert lines["mnist"].endswith("prdc of 28x28 grey images") and "data=cifar10 downloads it" in lines["cifar10"]
+    assert lines["mnist"].endswith("prdc of 28x28 grey images") and "data=cifar10 downloads it" in said
+    assert lines["cifar10"].endswith("prdc of 32x32 colour images")
     assert "not here: data=mnist downloads it" in said  # a download that failed leaves the empty folder
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").touch()
     assert main(["doctor"]) == 0 and "data=mnist downloads it" not in capsys.readouterr().out

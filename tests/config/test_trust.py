@@ -92,6 +92,7 @@ def test_a_target_is_a_name(target):
         "ganvas.latents.GaussianMixture",
         "ganvas.models.WarmUp",
         "ganvas.extractors.MnistExtractor",
+        "ganvas.extractors.Cifar10Extractor",
     ],
 )
 def test_parts_are_read(target):

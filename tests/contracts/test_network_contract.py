@@ -52,6 +52,7 @@ REFUSED = {
     *((network, slot, (2,)) for network in NARROW for slot in ("generator", "critic")),
     *((network, "conditional_generator", (2,)) for network in ("biggan", "sagan", "stylegan2")),
     ("stylegan2", "conditional_critic", (2,)),
+    *(("dirac", slot, shape) for slot in ("generator", "critic") for shape in SHAPES[:3]),
     *(("cgan", slot, (2,)) for slot in ("conditional_generator", "conditional_critic")),
 }
 

@@ -179,7 +179,7 @@ def test_mixed_images_have_the_rows_style_before_the_crossover_and_the_columns_f
     critic = mlp.Critic((1, 2, 3), [4], "ReLU", nn.init.xavier_normal_)
     model = adversarial(generator=Layered(), critic=critic)
     subject = ModelSubject("toy", model, lambda: None, images_seen=0, sampling=Sampling(truncation=psi))
-    asked = {"n": 9, "columns": 4, "seed": 5, "kind": "mixing", "source": "toy"}
+    asked = {"classes": None, "n": 9, "columns": 4, "seed": 5, "kind": "mixing", "source": "toy"}
     drawn = mix(subject, OmegaConf.create({**asked, "crossover": crossover, "truncation": psi}))
     first = 3 if crossover is None else crossover
     assert drawn.facts == {"crossover": first} and drawn.examples.shape == (8, 1, 2, 3)

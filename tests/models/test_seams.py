@@ -267,7 +267,9 @@ def test_a_conditional_network_needs_data_of_its_classes(adversarial, networks, 
 def test_interpolation_keeps_one_class_a_row_and_traversal_one_in_all(adversarial, networks):
     model = adversarial(generator=Labelled(networks()["generator"]))
     subject = ModelSubject("toy", model, lambda: toy([0, 1, 2], None), images_seen=0)
-    cfg = OmegaConf.create({"n": 24, "columns": 4, "seed": 5, "kind": "interpolation", "source": "toy"})
+    cfg = OmegaConf.create(
+        {"classes": None, "n": 24, "columns": 4, "seed": 5, "kind": "interpolation", "source": "toy"}
+    )
     for kind, rows in ((interpolate, 6), (traverse, 4)):
         made = kind(subject, cfg)
         seen = model.generator.seen[-1].reshape(rows, 4)

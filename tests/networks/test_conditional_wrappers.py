@@ -136,9 +136,16 @@ def test_the_range_of_pixels_and_recognition_pass_classes_on():
     assert torch.equal(ranged(X, Y), inner((X + 1) / 2, Y)) and torch.equal(recognising(X, Y), inner(X, Y))
     said = recognising.read(X, Y)
     assert torch.equal(said.recognised, recognising.recogniser(inner.critic.features(X)))
-    assert torch.equal(
-        ProjectionCritic(UnitRange(inner.critic), 3).read(X, Y).features, inner.critic.features((X + 1) / 2)
-    )
+    features = ProjectionCritic(UnitRange(inner.critic), 3).read(X, Y).features
+    assert torch.equal(features, inner.critic.features((X + 1) / 2))
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+def test_classes_stay_one_hot_for_a_critic_of_another_range(pack):
+    inner = Recorder(4 * pack, 8, 8)
+    LabelledCritic(Packed(UnitRange(inner), pack), 3)(X, Y)
+    seen = inner.seen.reshape(4, 4, 8, 8)
+    assert torch.equal(seen[:, 1:, 0, 0], one_hot(Y, 3).float()) and torch.equal(seen[:, :1], (X + 1) / 2)
 
 
 class Bare(nn.Module):

@@ -120,6 +120,7 @@ def _data(root: Path) -> Iterator[Row]:
 
 def _weights() -> Iterator[Row]:
     yield "mnist", "comes with ganvas: fd, is, kid, prdc of 28x28 grey images"
+    yield "cifar10", "comes with ganvas: fd, is, kid, prdc of 32x32 colour images"
     yield "random", "comes with ganvas: fd, kid, prdc of any images, by a network that never saw one"
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     for name, file in WEIGHTS.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganvas.extractors.base import Extractor as Extractor
+    from ganvas.extractors.cifar10 import Cifar10Extractor as Cifar10Extractor
     from ganvas.extractors.custom import CustomExtractor as CustomExtractor
     from ganvas.extractors.features import Features as Features
     from ganvas.extractors.features import extract as extract
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ganvas.extractors.random_features import RandomFeatures as RandomFeatures
 
 _PLACES = {
+    "Cifar10Extractor": "ganvas.extractors.cifar10",
     "CustomExtractor": "ganvas.extractors.custom",
     "Extractor": "ganvas.extractors.base",
     "Features": "ganvas.extractors.features",
@@ -28,6 +30,7 @@ _PLACES = {
 """Exports, imported at the first access; a config names an export, not its file, so the file can move."""
 
 __all__ = [
+    "Cifar10Extractor",
     "CustomExtractor",
     "Extractor",
     "Features",

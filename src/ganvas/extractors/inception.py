@@ -22,8 +22,9 @@ from ganvas.extractors.resize import TF1_GRID
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """SHA-256 of the file at torch-fidelity's URL; the file's name ends with the first eight digits."""
 WITHOUT_WEIGHTS: Final = (
-    "extractor=mnist (28x28 grey images), extractor=random (any images; ranks models of one data set), "
-    "extractor=custom (your own network; conf/extractor/random.yaml is an example), extractor=none (no such scores)"
+    "extractor=mnist (28x28 grey images), extractor=cifar10 (32x32 colour images), "
+    "extractor=random (any images; ranks models of one data set), extractor=custom (your own network; "
+    "conf/extractor/random.yaml is an example), extractor=none (no such scores)"
 )
 """Extractors that need no download, each with what it is for."""
 _NO_STATE_DICT: Final = "is not a state dict of torch-fidelity's InceptionV3; null downloads the weights"

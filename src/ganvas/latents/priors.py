@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log, pi
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.posteriors import as_normal
-from ganvas.types import Posterior
+from ganvas.types import Posterior, Prior
 
 
 def check_dim(dim: int) -> None:
@@ -83,6 +83,17 @@ class Normal:
         """
         angle = t[:, None] * (pi / 2)
         return angle.cos() * a + angle.sin() * b
+
+    def truncated(self, bound: float) -> Prior:
+        """Cut the tails off, see :class:`~ganvas.latents.TruncatedNormal`.
+
+        Args:
+            bound: threshold, positive.
+        """
+        from ganvas.latents.truncated import TruncatedNormal  # it is made from this class
+
+        prior: Any = TruncatedNormal(self.dim, bound)  # a frozen value, whose fields a protocol cannot ask for
+        return prior
 
     def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
         """Compute the divergence of a diagonal normal by coordinate, nats; None for any other posterior."""

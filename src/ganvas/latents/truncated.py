@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.latents.priors import Normal, check_dim
-from ganvas.types import Posterior, Prior
+from ganvas.types import Posterior, Prior, Truncates
 
 
 @final
@@ -92,19 +92,19 @@ class TruncatedNormal:
         """Return None: a posterior with density beyond the threshold has an infinite divergence."""
 
 
-def truncated(prior: Prior, bound: float) -> TruncatedNormal:
+def truncated(prior: Prior, bound: float) -> Prior:
     """Truncate a prior.
 
     Args:
-        prior: a standard normal.
+        prior: a prior with tails.
         bound: threshold, positive.
 
     Raises:
         ValueError: the prior is another one.
     """
-    if not isinstance(prior, Normal):
+    if not isinstance(prior, Truncates):
         raise ValueError(
             f"truncation={bound}: expected a standard normal prior, got {type(prior).__name__}, whose values have no "
             "tails to draw again; leave truncation out"
         )
-    return TruncatedNormal(prior.dim, bound)
+    return prior.truncated(bound)

@@ -207,8 +207,7 @@ class Samples(Resumable, ABC):
         """
         if sampling.truncation is None or isinstance(self.part(self.decoding), Styled):
             return self.prior
-        prior: Any = truncated(self.prior, sampling.truncation)
-        return prior
+        return truncated(self.prior, sampling.truncation)
 
     @contextmanager
     def _prepared_by(self, sampling: Sampling) -> Iterator[None]:

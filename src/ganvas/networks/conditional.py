@@ -24,7 +24,7 @@ from torch.nn.functional import one_hot
 
 from ganvas.networks.critic import judged
 from ganvas.networks.init import glorot_uniform_
-from ganvas.types import Critic, Generator, Judged, StartsAtMarginals
+from ganvas.types import Critic, Featured, Generator, Judged, Packs, Ranged, StartsAtMarginals
 
 
 class LabelledGenerator(nn.Module):
@@ -74,9 +74,9 @@ class LabelledCritic(nn.Module):
         self.critic = cast(nn.Module, critic)
         self.classes = labels
         self.shape = (channels - labels, *size)
-        self.pack = int(getattr(critic, "pack", 1))
+        self.pack = critic.pack if isinstance(critic, Packs) else 1
         # A critic of another range of pixels changes the range of the classes too: it shall read 0 and 1.
-        self._zero = float(getattr(critic, "zero", 0.0))
+        self._zero = critic.zero if isinstance(critic, Ranged) else 0.0
 
     def forward(self, x: Float[Tensor, "n ..."], y: Int64[Tensor, " n"]) -> Float[Tensor, " m"]:
         """Score examples of classes ``y``; there is one score for each, or for each pack."""
@@ -141,18 +141,17 @@ def feature_count(critic: Critic) -> int:
     Raises:
         ValueError: the critic shows none, or scores several examples together.
     """
-    if getattr(critic, "pack", 1) > 1:
+    if isinstance(critic, Packs) and critic.pack > 1:
         raise ValueError(
-            f"argument `critic` packs {critic.pack} examples, which have several classes; expected a critic of single "  # type: ignore[attr-defined]
+            f"argument `critic` packs {critic.pack} examples, which have several classes; expected a critic of single "
             "examples. Fix: give the classes as channels (ganvas.networks.LabelledCritic around Packed)."
         )
-    output = getattr(critic, "output", None)
-    if not isinstance(output, nn.Linear) or not hasattr(critic, "read"):
+    if not isinstance(critic, Featured):
         raise ValueError(
             f"argument `critic` is a {type(critic).__name__}, which shows no features; expected a critic with `read` "
             "and a last layer `output`. Fix: derive it from ganvas.networks.critic.FeatureCritic."
         )
-    return output.in_features
+    return critic.output.in_features
 
 
 def _require_room(argument: str, inputs: int, what: str, labels: int, fix: str) -> None:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from ganvas.networks.critic import judged
-from ganvas.types import Conditional, Judged
+from ganvas.types import Conditional, Judged, Ranged
 
 
 class Packed(nn.Module):
@@ -45,7 +45,7 @@ class Packed(nn.Module):
             raise ValueError(f"argument `pack` is {pack}; expected {expected}. Fix: {fix}.")
         self.critic = critic
         self.pack = pack
-        self.zero = float(getattr(critic, "zero", 0.0))
+        self.zero = critic.zero if isinstance(critic, Ranged) else 0.0
         self.shape = (channels // pack, *size)
 
     def forward(self, x: Float[Tensor, "n c ..."]) -> Float[Tensor, " m"]:

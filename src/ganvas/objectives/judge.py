@@ -43,16 +43,16 @@ class Judge:
         return self._said[-1][1]
 
 
-def network_of(critic: Callable[[Tensor], Tensor]) -> nn.Module:
+def network_of(score: Callable[[Tensor], Tensor]) -> nn.Module:
     """Return the network behind a judge, or the critic itself if it is a network.
 
     Args:
-        critic: a :class:`Judge` or a network.
+        score: a :class:`Judge` or a network.
 
     Raises:
         ValueError: it is neither.
     """
-    network = critic.network if isinstance(critic, Judge) else critic
+    network = score.network if isinstance(score, Judge) else score
     if not isinstance(network, nn.Module):
-        raise ValueError(f"critic: got {type(critic).__name__}, expected a Judge or a network, which can keep a state")
+        raise ValueError(f"critic: got {type(score).__name__}, expected a Judge or a network, which can keep a state")
     return network

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
-from ganvas.types.latents import Posterior, Prior
+from ganvas.types.latents import Posterior, Prior, Truncates
 from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
 from ganvas.types.networks import (
     Conditional,
     Critic,
     Decoder,
     Encoder,
+    Featured,
     Generator,
     Judged,
+    Packs,
+    Ranged,
     Reads,
     Recognises,
     StartsAtMarginals,
@@ -27,16 +30,20 @@ __all__ = [
     "DrawsClasses",
     "Encoder",
     "Encodes",
+    "Featured",
     "Generator",
     "Judged",
+    "Packs",
     "Posterior",
     "Prior",
+    "Ranged",
     "Reads",
     "Recognises",
     "Reconstructs",
     "Shape",
     "StartsAtMarginals",
     "Styled",
+    "Truncates",
     "Watched",
     "to_float",
     "to_uint8",

@@ -40,6 +40,15 @@ class Prior(Protocol):
 
 
 @runtime_checkable
+class Truncates(Protocol):
+    """A prior with tails, which can be cut off."""
+
+    def truncated(self, bound: float) -> Prior:
+        """Return the prior with every coordinate within ``[-bound, bound]``."""
+        ...
+
+
+@runtime_checkable
 class Posterior(Protocol):
     """A distribution over the latents of n examples, from ``torch.distributions`` or of your own."""
 

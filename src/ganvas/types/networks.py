@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Independent
 
 from ganvas.types.batches import Shape
@@ -84,6 +84,32 @@ class Recognises(Reads, Protocol):
 
     outputs: int
     """Number of further outputs."""
+
+
+@runtime_checkable
+class Featured(Reads, Protocol):
+    """A critic whose scores are a linear layer of its features."""
+
+    @property
+    def output(self) -> nn.Linear:
+        """The layer, with one output."""
+        ...
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """A critic that scores consecutive examples together."""
+
+    pack: int
+    """Number of examples behind a score."""
+
+
+@runtime_checkable
+class Ranged(Protocol):
+    """A network that maps the range of pixels to another one before it reads them."""
+
+    zero: float
+    """The input that the network reads as 0."""
 
 
 @runtime_checkable
