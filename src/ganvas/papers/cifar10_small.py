@@ -87,7 +87,7 @@ def _scored(desk: Desk, name: str, seed: int, images: int) -> dict[str, float]:
     """Train a model and measure its scores, by their names without the extractor."""
     line = [*MODELS[name], *cifar10(desk), "extractor=cifar10", f"budget.images={images}"]
     trained = run_preset(desk, PRESET, name, seed, line)
-    found = trained.add_scores(METRICS, SAMPLES)
+    found = trained.add_scores(METRICS, SAMPLES, calibration=True)
     if seed == desk.seed:
         _show(desk, name, trained)
     for what, values in {"": found.values(), "floor/": found.floor, "ceiling/": found.ceiling}.items():

@@ -58,17 +58,18 @@ class Trained:
         subject, asked = self.subject, Asked(settings_of({}), n=0, seed=0)
         return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])
 
-    def add_scores(self, metrics: Sequence[str], n: int) -> Found:
+    def add_scores(self, metrics: Sequence[str], n: int, calibration: bool = False) -> Found:
         """Measure further scores of the final weights, and add them to the run as ``ganvas score`` does.
 
         Args:
             metrics: names of metrics.
             n: number of samples.
+            calibration: whether floor and ceiling are measured too.
         """
         config = self.subject.config
         assert config is not None
         extractor = build_as(Extractor, config.extractor).to(self.subject.model.device)
-        asked = Asked(settings_of({}), n, config.score.seed, output=self.folder)
+        asked = Asked(settings_of({}), n, config.score.seed, calibration=calibration, output=self.folder)
         cache = Store(Path(config.paths.cache).expanduser())
         found = Measurement(self.subject, own_reference(self.subject), extractor, asked, cache).of(metrics)
         tags = protocol_tags(found.fingerprints()) | health_tags(found.findings)
