@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from ganvas.augment import ADA, Augmentation, InstanceNoise
+from ganvas.models import GAN, WGAN
+from ganvas.models.scheduled import ScheduleError
 from ganvas.models.schedules import LinearDecay
-from ganvas.objectives import R1, PathLength
+from ganvas.objectives import R1, PathLength, Relativistic, Wasserstein
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,13 @@ def test_the_regularisers_state_is_in_the_checkpoint(adversarial, fit):
     after(model, fit, 2)
     assert fresh and all(not torch.equal(value, fresh[name]) for name, value in model.generator.named_buffers())
     assert all(f"generator.{name}" in model.state_dict() for name in fresh)
+
+
+def test_a_strength_that_follows_the_scores_needs_scores_with_a_sign_and_no_schedule(adversarial, fit):
+    ada = ADA(p=0.0, target=0.6, images=640)
+    for kind, objective in ((WGAN, Wasserstein()), (GAN, Relativistic())):
+        with pytest.raises(ValueError, match="ADA with a target follows the signs of real scores, which say nothing"):
+            adversarial(kind, objective=objective, augment=ada)
+        adversarial(kind, objective=objective, augment=ADA(p=0.2, target=None, images=640))
+    with pytest.raises(ScheduleError, match="augment.p: the model has no such number"):
+        fit(adversarial(augment=ada, schedules={"augment": {"p": LinearDecay(images=64)}}), 1)

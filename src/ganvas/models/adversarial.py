@@ -117,10 +117,9 @@ class Adversarial(Model):
         regulariser: Regulariser = Unregularised(),  # noqa: B008
     ) -> None:
         self.check(objective, constraint)
-        check_parts(prior, generator, critic, auxiliary, objective, n_critic, generator_batch)
+        check_parts(prior, generator, critic, auxiliary, objective, n_critic, generator_batch, augment)
         check_unrolling(unroll, constraint, auxiliary)
         parts: dict[str, Any] = {"generator": generator, "critic": critic}
-        augment.check(tuple(generator.shape))
         constraint.prepare(parts["critic"])
         regulariser.prepare(parts["generator"])
         super().__init__(prior, parts, ("generator",), ema_halflife, gradient_clip, schedule, schedules, accumulate)
@@ -134,8 +133,8 @@ class Adversarial(Model):
             "objective": objective,
             "constraint": constraint,
             "auxiliary": auxiliary,
-            "augment": augment,
             "regulariser": regulariser,
+            **({"augment": augment} if self.strength is None else {}),  # else the scores move its p
         }
         self._private = private_part(
             parts["critic"], objective, constraint, auxiliary, augment, gradient_clip, accumulate

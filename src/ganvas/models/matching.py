@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ganvas.augment import Augmentation
 from ganvas.models.parts import require_part
-from ganvas.objectives import Adversarial, Auxiliary
+from ganvas.objectives import Adversarial, Auxiliary, Divergence
 from ganvas.types import Critic, Generator, Prior, Reads, Recognises
 
 
@@ -15,6 +16,7 @@ def check_parts(
     objective: Adversarial,
     n_critic: int,
     generator_batch: int | None,
+    augment: Augmentation,
 ) -> None:
     """Refuse parts that do not fit each other.
 
@@ -26,6 +28,7 @@ def check_parts(
         objective: losses of the game.
         n_critic: critic updates for each generator update.
         generator_batch: number of new examples in the generator's turn; None takes those of the critic's turn.
+        augment: augmentation of the examples.
 
     Raises:
         ValueError: names both parts and the fix.
@@ -51,6 +54,12 @@ def check_parts(
         raise ValueError(
             f"generator_batch={generator_batch}: {' and '.join(compares)} compares generated examples with the real "
             "ones of the batch; write model.generator_batch=null"
+        )
+    augment.check(tuple(generator.shape))
+    if augment.strength() is not None and (objective.paired or not isinstance(objective, Divergence)):
+        raise ValueError(
+            f"augment: {type(augment).__name__} with a target follows the signs of real scores, which say nothing "
+            f"under {type(objective).__name__}; write augment.target=null for a fixed p, or augment=diffaugment"
         )
     _check_auxiliary(critic, auxiliary)
 
