@@ -109,6 +109,7 @@ OWN = ["train", *TINY, "data=npz", "data.val=20", "data.test=20", "extractor=non
 OWN += ["score.select=null", "batch_size=8", "budget.images=40", "paths.output=run"]
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_again_from_its_store_alone(elsewhere, store):
     photographs(store / "mine" / "few.npz")
     assert main(["train", *TINY, "extractor=none", "score.every=null", "score.select=null", "paths.output=first"]) == 0
@@ -121,6 +122,7 @@ def test_a_run_is_trained_again_from_its_store_alone(elsewhere, store):
     assert sorted(store.iterdir()) == before  # nothing is written to the old place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["data.path=moved/few.npz", "paths.data=moved"])
 def test_data_that_moved_are_given_by_their_new_place(elsewhere, store, capsys, given):
     photographs(store / "mine" / "few.npz")

@@ -36,6 +36,7 @@ def sampled(source, *options, out):
     return code, json.loads((out / "result.json").read_text()) if code == 0 else None
 
 
+@pytest.mark.slow
 def test_the_array_scores_as_the_model(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(runs)
     code, result = sampled(runs / "vae", "-n", "60", "--seed", "7", out=tmp_path / "out")

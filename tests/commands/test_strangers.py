@@ -104,6 +104,7 @@ def test_a_config_cannot_trust_itself(run, attacks, capsys):
     assert "transform._target_ names 'pandas.read_pickle'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_the_user_trusts_is_built(run, monkeypatch, capsys):
     Path("own_parts.py").write_text(OWN)
     run_id = share(run, transform={"_target_": "own_parts.plain"})

@@ -72,6 +72,7 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model):
     assert torch.load(found["checkpoint"], weights_only=True)["images_seen"] == 640
 
 
+@pytest.mark.slow
 def test_the_same_line_gives_the_same_numbers():
     assert train("model=gan", output="a") == train("model=gan", output="b") == 0
     a, b = result("a"), result("b")
@@ -98,6 +99,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(capsys):
         assert a[check] == b[check], check
 
 
+@pytest.mark.slow
 def test_warm_start_takes_the_whole_or_a_part():
     unscored = ["extractor=none", "score.every=null", "score.select=null"]
     assert train("model=gan", *unscored, output="first") == 0

@@ -86,6 +86,7 @@ def test_every_score_that_training_logs_carries_the_fingerprint_of_its_own_proto
     assert len(set(found["fingerprints"].values())) == 4  # ELBO, reconstruction and KL share one
 
 
+@pytest.mark.slow
 def test_a_new_protocol_of_the_final_scores_is_none_of_the_best_checkpoint_s():
     found = train("a", "model=gan", "score.every=320")
     again = score(found["run_id"], "n=50", "metrics=[fd]")

@@ -203,6 +203,7 @@ def test_auto_starts_and_then_goes_on_in_the_run_that_was_stopped(killed):
     assert first.info.status == second.info.status == "FINISHED" and "ganvas.resumed_from" not in first.data.tags
 
 
+@pytest.mark.slow
 def test_auto_begins_nothing_where_the_training_has_ended(capsys):
     line = [*FAST, "model=vae", "resume=auto"]
     assert train(*line) == 0
@@ -225,6 +226,7 @@ def test_auto_takes_no_other_file_for_the_result_of_the_training(content, tmp_pa
     assert result_of_ended(cfg, job, resumed) == {"run_id": "a", "images_seen": 640}
 
 
+@pytest.mark.slow
 def test_the_id_of_a_stopped_run_names_its_checkpoint(killed, capsys):
     stopped = killed("model=gan", at=320).info.run_id
     assert main(["sample", stopped, "-n", "4", "--out", "drawn"]) == 0
