@@ -9,6 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ganvas.networks import mlp
 from ganvas.networks.init import glorot_uniform_
+from ganvas.objectives import LeCam, PathLength
 from ganvas.run.starting import load_parts
 
 INIT = partial(glorot_uniform_, gain=1.0)
@@ -26,6 +27,7 @@ class Model(nn.Module):
 
 
 def same(a, b):
+    """Whether all weights of ``a`` are those of ``b``, which may have more."""
     return all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
 
 
@@ -48,6 +50,20 @@ def test_part(old):
     before.load_state_dict(new.state_dict())
     assert load_parts(new.parts, old.state_dict(), ["critic"]) == ("critic",)
     assert same(new.critic, old.critic) and same(new.generator, before.generator)
+
+
+def test_what_a_penalty_keeps_in_a_network_begins_anew(old):
+    """From a run with LeCam and path length to one without, and back."""
+    lecam, length = LeCam(0.3, every=1, decay=0.9), PathLength(2.0, every=4, decay=0.01)
+    new, back = Model(), Model()
+    lecam.prepare(old.critic), length.prepare(old.generator)
+    for buffer in (old.critic.lecam_real, old.generator.path_length_mean):
+        buffer.fill_(3.0)
+    load_parts(new.parts, old.state_dict(), None)
+    assert same(new, old)
+    lecam.prepare(back.critic), length.prepare(back.generator)
+    load_parts(back.parts, new.state_dict(), None)
+    assert same(new, back) and back.critic.lecam_real == 0 and back.generator.path_length_mean == 0
 
 
 def test_shape_differs_and_nothing_is_loaded(old):

@@ -22,6 +22,7 @@ from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws
 from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.iwae import IWAE
+from ganvas.objectives.constraints import lecam
 from ganvas.objectives.constraints.base import Constraint, CriticSlopes, Penalty, Projection, Reparametrisation
 from ganvas.objectives.constraints.consistency import BalancedConsistency, Consistency, ConsistencyPenalty
 from ganvas.objectives.constraints.dp_sgd import DPSGD, PrivacyError
@@ -40,13 +41,18 @@ from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
 from ganvas.objectives.likelihoods.gaussian import Gaussian
+from ganvas.objectives.regularisers import path_length
 from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
 from ganvas.objectives.regularisers.path_length import PathLength
 from ganvas.objectives.regularisers.unregularised import Unregularised
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
 
+PENALTY_STATE = frozenset({*lecam.AVERAGES, lecam.COUNT, path_length.MEAN})
+"""Names of the buffers that penalties keep in a critic or a generator."""
+
 __all__ = [
+    "PENALTY_STATE",
     "Unregularised",
     "PathLength",
     "OrthogonalGenerator",

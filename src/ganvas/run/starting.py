@@ -19,6 +19,7 @@ from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
+from ganvas.objectives import PENALTY_STATE
 from ganvas.storage.exported import read_model
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import StartsAtMarginals
@@ -107,12 +108,17 @@ def load_parts(
         ValueError: a part that one side lacks, or one whose keys or shapes differ.
     """
     names = _shared(modules, state) if parts is None else tuple(parts)
-    stored = {name: _part(modules, state, name) for name in names}
+    stored = {name: _without_penalties(_part(modules, state, name)) for name in names}
     for name, weights in stored.items():
-        _check(name, modules[name].state_dict(), weights)
+        _check(name, _without_penalties(modules[name].state_dict()), weights)
     for name, weights in stored.items():
-        modules[name].load_state_dict(weights)
+        modules[name].load_state_dict(modules[name].state_dict() | weights)
     return names
+
+
+def _without_penalties(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out what penalties keep in a network: another training has other ones, and begins them anew."""
+    return {key: value for key, value in part.items() if key not in PENALTY_STATE}
 
 
 def _names(state: Mapping[str, Tensor]) -> list[str]:
