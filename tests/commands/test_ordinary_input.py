@@ -145,9 +145,8 @@ def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
 def test_a_part_that_is_no_network_is_named():
     process = start(*TINY, "network.generator=3")  # alone: in here the types of arguments are checked before
     _, said = process.communicate(timeout=100)
-    assert (
-        process.returncode == 2 and "model.generator=3: expected a node with a _target_ that makes a Generator" in said
-    )
+    wanted = "network.generator=3: expected a node with a _target_ that makes a Generator"
+    assert process.returncode == 2 and wanted in said
 
 
 @pytest.mark.parametrize("study", ["..", "a/b", "''", "'a b'"])

@@ -86,6 +86,10 @@ def check(cfg: DictConfig) -> None:
             f"model needs a network with {asked}, but network={cfg.network.name} offers only "
             f"{' and '.join(offered)}; write network=mlp, which offers them all"
         )
+    for part in _parts_asked(cfg.model):
+        if not OmegaConf.is_dict(cfg.network[part]):
+            wanted = f"a node with a _target_ that makes a {part.rpartition('_')[2].capitalize()}"
+            raise ConfigError(f"network.{part}={cfg.network[part]}: expected {wanted}")
     require_resolvable(cfg)
     _require_whole_numbers_of_torch(cfg)
     missing = sorted(OmegaConf.missing_keys(cfg))
