@@ -125,6 +125,15 @@ def test_looking_ahead_leaves_the_critic_as_it_was(adversarial, fit):
     assert not torch.equal(plain, looked)
 
 
+def test_looking_ahead_leaves_batch_statistics_as_they_were():
+    critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    before = {name: buffer.clone() for name, buffer in critic.named_buffers()}
+    x = torch.randn(8, 2)
+    found = unrolled(critic, lambda w: torch.func.functional_call(critic, w, (x,)).mean(), ADAM(critic.parameters()), 2)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in critic.named_buffers())
+    assert not torch.equal(found["1.running_mean"], before["1.running_mean"])
+
+
 def test_what_does_not_go_with_looking_ahead_is_refused(adversarial, fit):
     with pytest.raises(ValueError, match="unroll=2 looks ahead with the critic's own loss, without R1; write constr"):
         adversarial(unroll=2, constraint=R1(1.0, every=1))
