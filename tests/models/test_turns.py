@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, softplus
 
 from ganvas.latents import Codes
+from ganvas.models.accumulation import require_parts, spans
 from ganvas.models.unrolling import unrolled
 from ganvas.networks import FeatureCritic, mlp
 from ganvas.objectives import R1, Classifier, FeatureMatching, MutualInformation, Relativistic
@@ -50,6 +51,16 @@ def test_the_terms_of_the_parts_are_those_of_the_whole(adversarial, variational,
     model = variational(seed=3, accumulate=4)
     after(model, fit, 1)
     assert model.terms["elbo"].item() == pytest.approx((model.terms["reconstruction"] - model.terms["kl"]).item())
+
+
+def test_parts_that_cannot_be_are_refused(adversarial, networks):
+    for name, n, parts, pack, wanted in (("batch_size", 4, 5, 1, 5), ("batch_size", 64, 3, 2, 66), ("x", 1, 2, 2, 4)):
+        with pytest.raises(ValueError, match=f"^{name}={n}: accumulate={parts} .*; write {name}={wanted}$"):
+            require_parts(name, n, parts, pack)
+        require_parts(name, wanted, parts, pack)
+    with pytest.raises(ValueError, match="model.generator_batch=3: accumulate=4 .*; write model.generator_batch=4"):
+        adversarial(generator_batch=3, accumulate=4)
+    assert [len(range(9)[span]) for span in spans(9, 4)] == [2, 2, 2, 3]
 
 
 # The generator's own batch

@@ -8,7 +8,7 @@ normalisation, the mean of a relativistic average) are those of a part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -17,16 +17,34 @@ Shares = list[tuple[float, Mapping[str, Tensor]]]
 """Named terms of the parts of a batch, each with the part's share of the examples."""
 
 
-def piece(column: Tensor, i: int, parts: int) -> Tensor:
-    """Cut one part out of a batch; the last part may be smaller.
+def spans(n: int, parts: int) -> Iterator[slice]:
+    """Cut n rows into parts whose sizes differ by at most one; none is empty if there are as many rows as parts.
 
     Args:
-        column: tensor whose rows belong to the examples.
-        i: number of the part, from 0.
+        n: number of rows.
         parts: number of parts, at least 1.
     """
-    size = -(-len(column) // parts)
-    return column if parts == 1 else column[i * size : (i + 1) * size]
+    yield from (slice(i * n // parts, (i + 1) * n // parts) for i in range(parts))
+
+
+def require_parts(name: str, n: int, parts: int, pack: int) -> None:
+    """Refuse a number of examples that cannot be cut into parts of whole packs.
+
+    Args:
+        name: key of the number in the config.
+        n: the number.
+        parts: number of parts.
+        pack: examples that the critic scores together.
+
+    Raises:
+        ValueError: a part would be empty, or would hold a piece of a pack.
+    """
+    if n < parts * pack or (pack > 1 and n % (parts * pack)):
+        wanted = f"a multiple of {parts * pack}" if pack > 1 else f"at least {parts}"
+        raise ValueError(
+            f"{name}={n}: accumulate={parts} cuts it into parts of whole packs of {pack}, expected {wanted}; "
+            f"write {name}={parts * pack * max(1, round(n / (parts * pack)))}"
+        )
 
 
 def sum_of(said: Shares) -> dict[str, Tensor]:

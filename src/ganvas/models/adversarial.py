@@ -25,7 +25,7 @@ from torch.func import functional_call
 
 from ganvas.augment import Augmentation, Unaugmented
 from ganvas.health.evidence import PrivacyLoss
-from ganvas.models.accumulation import Shares, piece, sum_of
+from ganvas.models.accumulation import Shares, require_parts, spans, sum_of
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.matching import check_parts
 from ganvas.models.modes import frozen
@@ -142,6 +142,8 @@ class Adversarial(Model):
         self._gradients: PrivateGradients | None = None
         self.n_critic = n_critic
         self.simultaneous = simultaneous
+        if generator_batch is not None:
+            require_parts("model.generator_batch", generator_batch, accumulate, self.pack)
         self.generator_batch = generator_batch
         self.unroll = unroll
         self._make_optimizer = optimizer
@@ -201,10 +203,9 @@ class Adversarial(Model):
 
     def _deals(self, x: Tensor, y: Tensor | None, z: Tensor) -> Iterator[Deal]:
         """Generate an example from each latent, in ``accumulate`` parts."""
-        for i in range(self.accumulate):
-            latents, labels = piece(z, i, self.accumulate), None if y is None else piece(y, i, self.accumulate)
-            fake = self.call(self.generator, latents, labels)
-            yield Deal(len(latents) / len(z), piece(x, i, self.accumulate), labels, latents, fake)
+        for part in spans(len(z), self.accumulate):
+            latents, labels = z[part], None if y is None else y[part]
+            yield Deal(len(latents) / len(z), x[part], labels, latents, self.call(self.generator, latents, labels))
 
     def _deal_again(self, batch: Batch, deals: Iterable[Deal]) -> Iterator[Deal]:
         """Generate the examples of the generator's turn, one part after the other; only one graph is in memory."""

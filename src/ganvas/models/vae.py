@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.latents.posteriors import moments
-from ganvas.models.accumulation import Shares, sum_of
+from ganvas.models.accumulation import Shares, spans, sum_of
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
@@ -102,7 +102,8 @@ class VAE(Model):
         return sum_of(said)
 
     def _losses(self, batch: Batch, said: Shares) -> Iterator[Tensor]:
-        for part in batch.split(-(-len(batch) // self.accumulate)):
+        for span in spans(len(batch), self.accumulate):
+            part = batch[span]
             share = len(part) / len(batch)
             terms = self.objective(self._draws(part, self.encoder, self.decoder, self.objective.samples))
             yield share * terms.total

@@ -10,6 +10,7 @@ from ganvas.data.datamodule import DataModule
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.registry import frechet_name, standard_metrics
 from ganvas.models import Model, Sampling
+from ganvas.models.accumulation import require_parts
 from ganvas.models.scheduled import ScheduleError
 
 
@@ -35,6 +36,10 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
         raise ConfigError(
             f"batch_size={cfg.batch_size} is no multiple of pack={model.pack}; write batch_size={model.pack * 32}"
         )
+    try:
+        require_parts("batch_size", cfg.batch_size, model.accumulate, model.pack)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if cfg.batch_size > (n := len(data.examples("train"))):
         raise ConfigError(f"batch_size={cfg.batch_size}: data={data.source.name} has {n} training images; lower it")
     _check_classes(data, model)
