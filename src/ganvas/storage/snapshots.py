@@ -67,11 +67,14 @@ def read_snapshot(path: Path, digest: str) -> Averages:
         raise CheckpointError(f"{path} is {found}, expected a file; it was not opened")
     try:
         content = path.read_bytes()
-        tensors = load(content)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise CheckpointError(f"{path} cannot be read as a snapshot: {error}; leave ema out") from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise CheckpointError(f"{path} is not the snapshot that was written (its SHA-256 differs); leave ema out")
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} cannot be read as a snapshot: {error}; leave ema out") from error
     averages: dict[float, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         width, _, key = name.partition(_BETWEEN)
