@@ -13,6 +13,7 @@ from ganvas.commands.drawn import SHOWN, Drawn, whole_rows
 from ganvas.config import ConfigError
 from ganvas.data import pictures
 from ganvas.models.modes import evaluating
+from ganvas.models.sampling import truncated_styles
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.types import Styled
 
@@ -41,7 +42,7 @@ def mix(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     y = one_label(subject, cfg, len(z))
     with torch.no_grad(), evaluating(model):
         w = generator.style(z, None if y is None else y.to(model.device))
-        w = w if cfg.truncation is None else torch.lerp(generator.w_mean, w, cfg.truncation)
+        w = w if cfg.truncation is None else truncated_styles(generator, w, cfg.truncation)
         sources = generator.synthesise(w).cpu()
         mixed = mixed_styles(w[:rows], w[rows:], first, generator.styles)
         images = torch.cat([generator.synthesise(chunk).cpu() for chunk in mixed.split(_CHUNK)])

@@ -19,19 +19,17 @@ from ganvas.data.seeding import require_seed
 from ganvas.data.sources.scored import Fit
 from ganvas.display import stages_shown
 from ganvas.extractors.base import Extractor
-from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.fitting import asked_fit, fit_of_reference
-from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import Reference, find_reference
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
 from ganvas.storage.store import Store
-from ganvas.tracking.log_scores import log_scores, protocol_tags
 
 
 @hydra.main(config_path=CONFIG_PATH, config_name="score", version_base="1.3")
@@ -80,7 +78,7 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     path = output / "result.json"
     write_json(path, result)
     if isinstance(subject, ModelSubject) and subject.run_id is not None:
-        _log(subject.run_id, found, subject.images_seen, path)
+        log_found(subject.run_id, found, subject.images_seen, path)
     return result
 
 
@@ -119,11 +117,6 @@ def _extractor(
             f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
         )
     return build_as(Extractor, node).to(device) if node else None
-
-
-def _log(run_id: str, found: Found, step: int, path: Path) -> None:
-    tags = protocol_tags(found.fingerprints()) | health_tags(found.findings)
-    log_scores(run_id, found.values() | health_metrics(found.findings), tags, (path, *found.files), step)
 
 
 @contextmanager

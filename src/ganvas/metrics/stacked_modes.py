@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from ganvas.extractors.features import extract
@@ -65,6 +65,18 @@ DIGITS: Final = 10
 _BATCH: Final = 250
 
 
+def read_digits(images: UInt8[Tensor, "n c 28 28"], extractor: MnistExtractor) -> Int64[Tensor, "n c"]:
+    """Classify each channel by the embedded classifier.
+
+    Args:
+        images: ``uint8`` in [0, 255].
+        extractor: the classifier.
+    """
+    logits = extract(extractor, images.flatten(0, 1)[:, None], _BATCH).logits
+    assert logits is not None
+    return logits.argmax(1).unflatten(0, (-1, images.shape[1]))
+
+
 def _stacked(material: Material) -> Measured:
     """Classify each channel with the embedded classifier, and count the modes."""
     if material.shape != (3, 28, 28):
@@ -72,9 +84,7 @@ def _stacked(material: Material) -> Measured:
             f"metrics: stacked_modes reads images of shape (3, 28, 28), {material.subject} has {material.shape}"
         )
     extractor = MnistExtractor()
-    logits = extract(extractor, material.draw().flatten(0, 1)[:, None], _BATCH).logits
-    assert logits is not None
-    found = stacked_modes(logits.argmax(1).unflatten(0, (-1, material.shape[0])), DIGITS)
+    found = stacked_modes(read_digits(material.draw(), extractor), DIGITS)
     return Measured(
         {"modes": Score(float(found.covered), None, ""), "kl": Score(found.kl, None, "")},
         floor={"kl": sampling_floor(material.n, found.modes)[0]},

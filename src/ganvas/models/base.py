@@ -21,7 +21,7 @@ from ganvas.models.parts import common_classes
 from ganvas.models.sampling import Samples
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Prior, Shape
+from ganvas.types import Batch, Packs, Prior, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 History = Mapping[str, Float[Tensor, " t"]]
@@ -205,7 +205,7 @@ class Model(Samples, ABC):
     @property
     def pack(self) -> int:
         """Number of examples that the critic scores together; 1 without such a critic."""
-        return max(getattr(network, "pack", 1) for network in self.networks.values())
+        return max(network.pack if isinstance(network, Packs) else 1 for network in self.networks.values())
 
     def restart_averages(self) -> None:
         """Restart the averages from the present weights, after something other than training has set the weights."""

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganvas.augment import Augmentation
 from ganvas.objectives import DPSGD, Adversarial, Auxiliary, Constraint, Penalty, PrivacyError, Reparametrisation
 from ganvas.objectives.constraints.dp_sgd import require_opacus
+from ganvas.types import Packs
 
 
 def private_part(
@@ -47,7 +48,7 @@ def private_part(
     others += [f"{name} of the critic" for name, layer in critic.named_modules() if isinstance(layer, _BatchNorm)]
     coupling = [name for name, layer in critic.named_modules() if getattr(layer, "couples", False)]
     others += [f"{name} of the critic, which couples examples" for name in coupling]
-    others += ["a critic that packs examples"] if getattr(critic, "pack", 1) > 1 else []
+    others += ["a critic that packs examples"] if isinstance(critic, Packs) and critic.pack > 1 else []
     others += [type(objective).__name__] if objective.paired else []
     others += [f"gradient_clip={gradient_clip}"] if gradient_clip is not None else []
     others += [] if auxiliary.recognised is None else [type(auxiliary).__name__]

@@ -244,5 +244,15 @@ class _TruncatedStyles(nn.Module):
             self.classes = generator.classes
 
     def forward(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
-        mean = self.generator.w_mean
-        return self.generator.synthesise(mean + self.psi * (self.generator.style(z, y) - mean))
+        return self.generator.synthesise(truncated_styles(self.generator, self.generator.style(z, y), self.psi))
+
+
+def truncated_styles(generator: Styled, w: Float[Tensor, "n ..."], psi: float) -> Float[Tensor, "n ..."]:
+    r"""Draw styles towards their mean, :math:`\bar w + \psi (w - \bar w)`.
+
+    Args:
+        generator: it knows the mean.
+        w: styles.
+        psi: :math:`\psi`, 1 changes nothing.
+    """
+    return generator.w_mean + psi * (w - generator.w_mean)

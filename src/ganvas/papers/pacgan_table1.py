@@ -9,17 +9,14 @@ Reference: https://arxiv.org/abs/1712.04086, section 4.1 and Table 1; https://gi
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure
-from torch import Tensor
 
 from ganvas.config import build
-from ganvas.data.sources.densities import GaussianMixture
 from ganvas.metrics.modes import ModeCoverage, mode_coverage
 from ganvas.papers.judgement import Measured
+from ganvas.papers.planar import coverage_of, planar_samples, scattered
 from ganvas.papers.program import Desk
-from ganvas.papers.training import Trained, compose_preset, run_preset
+from ganvas.papers.training import compose_preset, run_preset
 
-SAMPLES = 2_500
 DENSITIES = ("ring", "grid")
 SEEDS = 5
 PACKS = {"gan": 1, "pacgan": 2}
@@ -39,7 +36,7 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
         found |= {f"{name}_ceiling": Measured([real.high_quality]), f"{name}_modes": Measured([float(real.covered)])}
     for model in PACKS:
         trained = run_preset(desk, "pacgan_table1_ring", model, desk.seed, _line(model, updates=500))
-        desk.report[f"ring_modes/{model}_500_updates"] = float(_coverage(trained, _samples(trained)).covered)
+        desk.report[f"ring_modes/{model}_500_updates"] = float(coverage_of(trained, planar_samples(trained)).covered)
     return found
 
 
@@ -51,13 +48,13 @@ def _full(desk: Desk) -> dict[str, Measured]:
             for seed in desk.seeds(SEEDS):
                 label = f"{name} {model}"
                 trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, _line(model, UPDATES))
-                shown[label] = _samples(trained)
-                found = _coverage(trained, shown[label])
+                shown[label] = planar_samples(trained)
+                found = coverage_of(trained, shown[label])
                 modes.setdefault(label, []).append(float(found.covered))
                 desk.report[f"high_quality/{name}/{model}/{seed}"] = found.high_quality
                 desk.report[f"reverse_kl/{name}/{model}/{seed}"] = found.reverse_kl
                 desk.report[f"modes/{name}/{model}/{seed}"] = float(found.covered)
-    desk.figure("samples", _scatter(shown))
+    desk.figure("samples", scattered(shown, len(shown)))
     pairs = zip(modes["ring pacgan"], modes["ring gan"], strict=True)
     return {
         "ring_modes_pacgan": Measured(modes["ring pacgan"]),
@@ -77,21 +74,3 @@ def _real(desk: Desk, name: str) -> ModeCoverage:
     source = build(cfg.data)
     train = source.load("train")
     return mode_coverage(train.batch(torch.arange(len(train))), source.density.modes, source.density.sigma)
-
-
-def _samples(trained: Trained) -> Tensor:
-    return trained.subject.model.sample(SAMPLES, seed=0).cpu()
-
-
-def _coverage(trained: Trained, samples: Tensor) -> ModeCoverage:
-    density = trained.subject.data.source.density  # type: ignore[attr-defined]
-    assert isinstance(density, GaussianMixture)
-    return mode_coverage(samples, density.modes, density.sigma)
-
-
-def _scatter(shown: dict[str, Tensor]) -> Figure:
-    figure = Figure(figsize=(4 * len(shown), 4))
-    for axes, (label, points) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
-        axes.scatter(points[:, 0], points[:, 1], s=2)
-        axes.set(title=label, aspect="equal")
-    return figure

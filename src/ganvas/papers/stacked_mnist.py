@@ -16,16 +16,15 @@ import torch
 from matplotlib.figure import Figure
 
 from ganvas.config import build
-from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
-from ganvas.metrics.stacked_modes import DIGITS, StackedModes, stacked_modes
+from ganvas.metrics.stacked_modes import DIGITS, StackedModes, read_digits, stacked_modes
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
 from ganvas.types import to_uint8
 
 PRESET = "stacked_mnist"
-SAMPLES, BATCH, SEEDS = 26_000, 250, 3
+SAMPLES, SEEDS = 26_000, 3
 PENALTIES = ["constraint=r1_r2", "constraint.parts.r1.weight=1.0", "constraint.parts.r2.weight=1.0"]
 SMOOTH = [*PENALTIES, "network.critic.batch_norm=false"]
 MODELS = {
@@ -53,7 +52,7 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
     test = source.load("test")
     images = test.batch(torch.arange(len(test)))
     truth = torch.stack([test.labels // 100, test.labels // 10 % 10, test.labels % 10], 1)
-    read, one = digits_of(images), digits_of(images[:1].expand(1_000, -1, -1, -1))
+    read, one = _digits(images), _digits(images[:1].expand(1_000, -1, -1, -1))
     for name, line in MODELS.items():
         run_preset(desk, PRESET, name, desk.seed, [*line, *NARROW, *small, "batch_size=32", "budget.images=640"])
     return {
@@ -93,20 +92,6 @@ def _full(desk: Desk) -> dict[str, Measured]:
     }
 
 
-def digits_of(images: torch.Tensor) -> torch.Tensor:
-    """Read the digit in each channel by the embedded classifier.
-
-    Args:
-        images: ``uint8 (n, 3, 28, 28)``.
-
-    Returns:
-        ``int64 (n, 3)``.
-    """
-    logits = extract(MnistExtractor(), images.flatten(0, 1)[:, None], BATCH).logits
-    assert logits is not None
-    return logits.argmax(1).unflatten(0, (-1, images.shape[1]))
-
-
 def _row(desk: Desk, name: str, seed: int, images: int, line: list[str]) -> StackedModes:
     """Train a model and count its modes."""
     trained = run_preset(desk, PRESET, name, seed, [*MODELS[name], *line, f"budget.images={images}"])
@@ -118,7 +103,11 @@ def _row(desk: Desk, name: str, seed: int, images: int, line: list[str]) -> Stac
 
 
 def _modes(trained: Trained) -> StackedModes:
-    return stacked_modes(digits_of(to_uint8(trained.subject.model.sample(SAMPLES, seed=0).cpu())), DIGITS)
+    return stacked_modes(_digits(to_uint8(trained.subject.model.sample(SAMPLES, seed=0).cpu())), DIGITS)
+
+
+def _digits(images: torch.Tensor) -> torch.Tensor:
+    return read_digits(images, MnistExtractor())
 
 
 def _gap(ours: list[StackedModes], other: list[StackedModes]) -> Measured:

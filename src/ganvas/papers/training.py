@@ -14,19 +14,18 @@ from omegaconf import DictConfig, open_dict
 
 from ganvas.config import build_as
 from ganvas.extractors.base import Extractor
-from ganvas.health.findings import health_metrics, health_tags
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
 from ganvas.run.request import Job
 from ganvas.run.training import train
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
 from ganvas.storage.store import Store
 from ganvas.sweeps.overrides import quoted
-from ganvas.tracking.log_scores import log_scores, protocol_tags
 from ganvas.tracking.recorded import course
 
 
@@ -72,9 +71,7 @@ class Trained:
         asked = Asked(settings_of({}), n, config.score.seed, calibration=calibration, output=self.folder)
         cache = Store(Path(config.paths.cache).expanduser())
         found = Measurement(self.subject, own_reference(self.subject), extractor, asked, cache).of(metrics)
-        tags = protocol_tags(found.fingerprints()) | health_tags(found.findings)
-        values = found.values() | health_metrics(found.findings)
-        log_scores(self.result["run_id"], values, tags, found.files, self.subject.images_seen)
+        log_found(self.result["run_id"], found, self.subject.images_seen)
         return found
 
     def score(self, key: str) -> float:

@@ -11,19 +11,17 @@ from __future__ import annotations
 import copy
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganvas.config import build
-from ganvas.data.sources.densities import GaussianMixture
-from ganvas.metrics.modes import ModeCoverage, mode_coverage
 from ganvas.models.unrolling import unrolled
 from ganvas.papers.judgement import Measured
+from ganvas.papers.planar import coverage_of, planar_samples, scattered
 from ganvas.papers.program import Desk
-from ganvas.papers.training import Trained, compose_preset, run_preset
+from ganvas.papers.training import compose_preset, run_preset
 
 PRESET = "unrolled_ring"
-SAMPLES, SEEDS, STEPS = 2_500, 3, 5
+SEEDS, STEPS = 3, 5
 ROWS = {"unrolled": STEPS, "plain": 0}
 """Steps ahead, by model."""
 
@@ -54,7 +52,7 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
     away = [float(_distance(ahead[name], weight)) for name, weight in twin.named_parameters()]
     changed = sum(not torch.equal(value, before[0][name]) for name, value in model.critic.state_dict().items())
     short = run_preset(desk, PRESET, "unrolled", desk.seed, [f"model.unroll={STEPS}", "budget.images=51_200"])
-    desk.report["modes/unrolled_100_updates"] = float(_coverage(short, _samples(short)).covered)
+    desk.report["modes/unrolled_100_updates"] = float(coverage_of(short, planar_samples(short)).covered)
     return {
         "step_ahead": Measured([max(away)]),
         "critic_put_back": Measured([float(changed + (adams[0].state_dict() != before[1]))]),
@@ -67,11 +65,11 @@ def _cpu(desk: Desk) -> dict[str, Measured]:
     for seed in desk.seeds(SEEDS):
         for label, steps in ROWS.items():
             trained = run_preset(desk, PRESET, label, seed, [f"model.unroll={steps}"])
-            shown[f"{label}, seed {seed}"] = _samples(trained)
-            found = _coverage(trained, shown[f"{label}, seed {seed}"])
+            shown[f"{label}, seed {seed}"] = planar_samples(trained)
+            found = coverage_of(trained, shown[f"{label}, seed {seed}"])
             modes[label].append(float(found.covered))
             desk.report[f"high_quality/{label}/{seed}"] = found.high_quality
-    desk.figure("samples", _scatter(shown))
+    desk.figure("samples", scattered(shown, len(ROWS), reach=1.5))
     gaps = [ahead - plain for ahead, plain in zip(modes["unrolled"], modes["plain"], strict=True)]
     return {
         "modes_unrolled": Measured(modes["unrolled"]),
@@ -84,21 +82,3 @@ def _cpu(desk: Desk) -> dict[str, Measured]:
 def _distance(found: Tensor, expected: Tensor) -> Tensor:
     """Relative distance of two weights."""
     return (found - expected).norm() / expected.norm()
-
-
-def _samples(trained: Trained) -> Tensor:
-    return trained.subject.model.sample(SAMPLES, seed=0).cpu()
-
-
-def _coverage(trained: Trained, samples: Tensor) -> ModeCoverage:
-    density = trained.subject.data.source.density  # type: ignore[attr-defined]
-    assert isinstance(density, GaussianMixture)
-    return mode_coverage(samples, density.modes, density.sigma)
-
-
-def _scatter(shown: dict[str, Tensor]) -> Figure:
-    figure = Figure(figsize=(4 * len(ROWS), 4 * SEEDS))
-    for axes, (label, points) in zip(figure.subplots(SEEDS, len(ROWS)).flat, shown.items(), strict=True):
-        axes.scatter(points[:, 0], points[:, 1], s=2)
-        axes.set(title=label, aspect="equal", xlim=(-1.5, 1.5), ylim=(-1.5, 1.5))
-    return figure
