@@ -25,8 +25,8 @@ class Scene:
     """What the critic says of a batch, and what the batch was made from.
 
     Args:
-        real: of real examples; None in the generator's turn, unless the term is ``paired``.
-        fake: of generated examples.
+        real: what the critic says of real examples; None in the generator's turn, unless the term is ``paired``.
+        fake: what the critic says of generated examples.
         y: class of each real and of each generated example; None without classes.
         z: latents of the generated examples.
     """
