@@ -40,9 +40,9 @@ def require_parts(name: str, n: int, parts: int, pack: int) -> None:
         ValueError: a part would be empty, or would hold a piece of a pack.
     """
     if n < parts * pack or (pack > 1 and n % (parts * pack)):
-        wanted = f"a multiple of {parts * pack}" if pack > 1 else f"at least {parts}"
+        packs, wanted = (f" of whole packs of {pack}", "a multiple of") if pack > 1 else ("", "at least")
         raise ValueError(
-            f"{name}={n}: accumulate={parts} cuts it into parts of whole packs of {pack}, expected {wanted}; "
+            f"{name}={n}: accumulate={parts} cuts it into parts{packs}, expected {wanted} {parts * pack}; "
             f"write {name}={parts * pack * max(1, round(n / (parts * pack)))}"
         )
 
