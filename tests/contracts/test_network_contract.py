@@ -71,7 +71,8 @@ SERVED = [case for case in CASES if case not in REFUSED]
 
 def build(name, slot, shape):
     sizes = {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "classes": CLASSES}
-    root = OmegaConf.create({**sizes, "network": composed(name)})
+    posterior = OmegaConf.load(CONF / "posterior" / "normal.yaml")
+    root = OmegaConf.create({**sizes, "posterior": posterior, "network": composed(name)})
     return hydra.utils.instantiate(root.network[slot], _convert_="all")
 
 

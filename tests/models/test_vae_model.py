@@ -62,7 +62,7 @@ def test_reconstructions_are_images(variational, x, likelihood):
 
 
 def test_impossible_pairs_are_refused_by_name(variational, networks):
-    with pytest.raises(ValueError, match="positive everywhere, got Uniform: .*; write prior=normal or mixture"):
+    with pytest.raises(ValueError, match=r"\(reals\), got Uniform \(cube\): .*; write prior=normal or mixture"):
         variational(prior=Uniform(4, bound=1.0))
     with pytest.raises(ValueError, match="got Wasserstein; write objective=elbo"):
         variational(objective=Wasserstein())

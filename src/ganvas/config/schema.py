@@ -119,6 +119,7 @@ class Train:
     augment: Any = MISSING
     regulariser: Any = MISSING
     prior: Any = MISSING
+    posterior: Any = MISSING
     objective: Any = MISSING
     constraint: Any = MISSING
     auxiliary: Any = MISSING

@@ -1,19 +1,21 @@
 """Priors and posteriors of latents, the divergence between them, and the activity of latents.
 
 A prior has ``sample``, ``log_prob`` and, if a closed form is known, the divergence of a posterior from it. An encoder
-returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch or your own.
+returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch or your own, made by a family
+from the encoder's last layer.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
 from ganvas.latents.codes import Codes
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
-from ganvas.latents.posteriors import diagonal_normal
+from ganvas.latents.posteriors import DiagonalNormal, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
 from ganvas.latents.truncated import TruncatedNormal
 
 __all__ = [
     "Codes",
+    "DiagonalNormal",
     "GaussianMixture",
     "LatentActivity",
     "Normal",

@@ -41,7 +41,7 @@ class Codes:
     dim: int
     categorical: Sequence[int]
     continuous: int
-    everywhere: ClassVar[bool] = False
+    space: ClassVar[str] = "codes"
     reach: ClassVar[float] = 3.0
 
     def __post_init__(self) -> None:

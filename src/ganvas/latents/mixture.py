@@ -43,7 +43,7 @@ class GaussianMixture:
     components: int
     radius: float
     sigma: float
-    everywhere: ClassVar[bool] = True
+    space: ClassVar[str] = "reals"
 
     def __post_init__(self) -> None:
         check_dim(self.dim)

@@ -1,13 +1,15 @@
-r"""Posteriors: the diagonal normal that most encoders return, and its moments.
+r"""Posteriors: the diagonal normal, which an encoder returns if the config names no other family, and its moments.
 
-The encoder's last linear layer gives the mean and the log-variance :math:`s`:
+The encoder's last linear layer gives the parameters of a family. Those of the diagonal normal are the mean and the
+log-variance :math:`s`:
 
 .. math:: q(z \mid x) = \prod_j N(z_j; \mu_j(x), \sigma_j^2(x)), \qquad \sigma_j = \exp(s_j / 2).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -31,6 +33,30 @@ def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
     mean, log_variance = parameters.to(torch.promote_types(parameters.dtype, torch.float32)).chunk(2, dim=-1)
     # Validating the arguments would cost a device synchronisation at each step.
     return Independent(Normal(mean, (0.5 * log_variance).exp(), validate_args=False), 1, validate_args=False)
+
+
+@final
+@dataclass(frozen=True)
+class DiagonalNormal:
+    """Family of normals with independent coordinates, see :func:`diagonal_normal`."""
+
+    space: ClassVar[str] = "reals"
+
+    def outputs(self, dim: int) -> int:
+        """Return the number of parameters of an example's posterior.
+
+        Args:
+            dim: dimension d of the latents.
+        """
+        return 2 * dim
+
+    def __call__(self, parameters: Float[Tensor, "n p"]) -> Independent:
+        """Make the posterior of each example.
+
+        Args:
+            parameters: the encoder's last layer, unbounded.
+        """
+        return diagonal_normal(parameters)
 
 
 def as_normal(posterior: Posterior) -> Normal | None:

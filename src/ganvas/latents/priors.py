@@ -37,7 +37,7 @@ class Normal:
     """
 
     dim: int
-    everywhere: ClassVar[bool] = True
+    space: ClassVar[str] = "reals"
     reach: ClassVar[float] = 3.0
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ class Uniform:
 
     dim: int
     bound: float
-    everywhere: ClassVar[bool] = False
+    space: ClassVar[str] = "cube"
 
     def __post_init__(self) -> None:
         check_dim(self.dim)

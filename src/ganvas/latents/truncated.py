@@ -36,7 +36,7 @@ class TruncatedNormal:
 
     dim: int
     bound: float
-    everywhere: ClassVar[bool] = False
+    space: ClassVar[str] = "cube"
 
     def __post_init__(self) -> None:
         check_dim(self.dim)

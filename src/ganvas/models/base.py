@@ -21,18 +21,20 @@ from ganvas.models.parts import common_classes
 from ganvas.models.sampling import Samples
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Packs, Prior, Shape
+from ganvas.types import Batch, Packs, Prior, ReadsEncoder, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 History = Mapping[str, Float[Tensor, " t"]]
 EVIDENCE_SEED = 0
+LEARNED_PRIOR = "learned_prior"
+"""Name of the prior among the parts of a model, if it is learned."""
 
 
 class Model(Samples, ABC):
     """Abstract: a step on a batch, and the book-keeping around the step.
 
     Args:
-        prior: distribution of the latents.
+        prior: distribution of the latents; a module is learned, and a part and an averaged part of the model.
         parts: the networks by name; they become attributes, and the prefixes of the checkpoint's keys.
         averaged: names of the parts that are sampled from, and so averaged.
         ema_halflife: memory of the averaged weights in images; None keeps no average.
@@ -65,7 +67,10 @@ class Model(Samples, ABC):
             raise ValueError(f"accumulate={accumulate}: expected at least 1 part of a batch; write accumulate=1")
         super().__init__()
         self.automatic_optimization = False
-        self.prior = prior
+        if isinstance(prior, nn.Module):
+            parts, averaged = {**parts, LEARNED_PRIOR: prior}, (*averaged, LEARNED_PRIOR)
+        else:
+            self._prior = prior
         for name, part in parts.items():
             setattr(self, name, part)
         self.parts, self.averaged = tuple(parts), averaged
@@ -80,6 +85,26 @@ class Model(Samples, ABC):
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
         self._before_clipping: dict[str, Tensor] = {}
+
+    @property
+    def prior(self) -> Prior:
+        """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
+        return self.prior_by(self.part)
+
+    def prior_by(self, network: Callable[[str], Any]) -> Prior:
+        """Return the distribution of the latents.
+
+        Args:
+            network: gives the networks by name: :meth:`part` in evaluation, :meth:`trained` in training.
+        """
+        if LEARNED_PRIOR not in self.parts:
+            return self._prior
+        prior = network(LEARNED_PRIOR)
+        return prior.given(network("encoder")) if isinstance(prior, ReadsEncoder) else prior
+
+    def trained(self, name: str) -> nn.Module:
+        """Return the network ``name`` with the weights that are trained."""
+        return getattr(self, name)
 
     @property
     @abstractmethod
@@ -130,7 +155,7 @@ class Model(Samples, ABC):
         self.updates += 1
         self.images_seen += images
         for name, average in self._averages():
-            average.update(getattr(self, name), images, self.images_seen)
+            average.update(self.trained(name), images, self.images_seen)
 
     def update(
         self, player: str, losses: Iterable[Float[Tensor, ""]], before_step: Callable[[], None] | None = None
@@ -195,12 +220,12 @@ class Model(Samples, ABC):
     def evaluated(self, name: str) -> nn.Module:
         """Return the network ``name`` with averaged weights, or with its own where no average is kept."""
         averages = dict(self._averages())
-        return averages[name].module if name in averages else getattr(self, name)
+        return averages[name].module if name in averages else self.trained(name)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
         """The networks by name, with the weights that are trained."""
-        return {name: getattr(self, name) for name in self.parts}
+        return {name: self.trained(name) for name in self.parts}
 
     @property
     def pack(self) -> int:
@@ -210,7 +235,7 @@ class Model(Samples, ABC):
     def restart_averages(self) -> None:
         """Restart the averages from the present weights, after something other than training has set the weights."""
         for name, average in self._averages():
-            average.module.load_state_dict(getattr(self, name).state_dict())
+            average.module.load_state_dict(self.trained(name).state_dict())
 
     @property
     def weights(self) -> str:

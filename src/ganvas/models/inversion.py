@@ -61,7 +61,7 @@ def most_probable(
             cost().sum().backward()
             adam.step()
             schedule.step()
-            if not prior.everywhere:  # the density ends at the reach, and its gradient does not say so
+            if prior.space != "reals":  # the density ends at the reach, and its gradient does not say so
                 z.data.clamp_(-prior.reach, prior.reach)
         best = cost().detach().view(runs, n).argmin(0)
     return z.detach().view(runs, n, -1)[best, torch.arange(n, device=best.device)]

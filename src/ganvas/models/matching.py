@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from ganvas.augment import Augmentation
 from ganvas.models.parts import require_part
 from ganvas.objectives import Adversarial, Auxiliary, Divergence
@@ -35,6 +37,10 @@ def check_parts(
     """
     require_part("generator", generator, "latent_dim", "shape")
     require_part("critic", critic, "shape")
+    if isinstance(prior, nn.Module):
+        raise ValueError(
+            f"prior: {type(prior).__name__} is learned, and a GAN's losses do not train it; write prior=normal"
+        )
     if generator.latent_dim != prior.dim:
         raise ValueError(
             f"generator takes latents of {generator.latent_dim} dimensions, the prior draws {prior.dim}; "

@@ -82,12 +82,10 @@ class Samples(Resumable, ABC):
     """Abstract: a module that draws examples by one of its networks.
 
     Attributes:
-        prior: distribution of the latents.
         classes: number of classes of a conditional model, else None.
         label_marginal: frequencies of the classes in the training data; of a conditional model only.
     """
 
-    prior: Prior
     classes: int | None
     label_marginal: Tensor
     decoding: ClassVar[str]
@@ -100,6 +98,11 @@ class Samples(Resumable, ABC):
     @abstractmethod
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         """Decode latents (and classes) to examples in [-1, 1], by averaged weights if they are kept."""
+
+    @property
+    @abstractmethod
+    def prior(self) -> Prior:
+        """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
 
     @abstractmethod
     def evaluated(self, name: str) -> nn.Module:

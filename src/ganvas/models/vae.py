@@ -8,8 +8,8 @@ beta-ELBO or the importance-weighted bound; its terms are sums over pixels and m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Final, final
 
 import torch
 from jaxtyping import Float, Int64
@@ -26,7 +26,10 @@ from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights
-from ganvas.types import Batch, Decoder, Encoder, Posterior, Prior, Shape
+from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, Shape
+
+_FITTING: Final = {"reals": "write prior=normal or mixture"}
+"""Priors by the space of a posterior's draws."""
 
 
 @final
@@ -34,7 +37,7 @@ class VAE(Model):
     """A variational autoencoder: encoder, decoder, likelihood and bound.
 
     Args:
-        prior: distribution of the latents; if the KL has no closed form, the bound estimates it.
+        prior: distribution of the latents; if the KL has no closed form, the bound estimates it. A module is learned.
         encoder: maps examples to the approximate posterior.
         decoder: maps latents to the location of the likelihood.
         likelihood: Bernoulli, Gaussian or discretised logistic.
@@ -105,7 +108,7 @@ class VAE(Model):
         for span in spans(len(batch), self.accumulate):
             part = batch[span]
             share = len(part) / len(batch)
-            terms = self.objective(self._draws(part, self.encoder, self.decoder, self.objective.samples))
+            terms = self.objective(self._draws(part, self.trained, self.objective.samples))
             yield share * terms.total
             said.append((share, terms.named()))
 
@@ -125,9 +128,8 @@ class VAE(Model):
 
     def evaluate(self, batch: Batch) -> BoundTerms:
         """Compute the objective's terms in nats, with the averaged weights if there are any."""
-        parts = (self.part("encoder"), self.part("decoder"))
         with torch.no_grad(), evaluating(self):
-            return self.objective(self._draws(batch, *parts, self.objective.samples))
+            return self.objective(self._draws(batch, self.part, self.objective.samples))
 
     def posterior(self, batch: Batch) -> Posterior:
         r"""Compute the approximate posterior :math:`q(z \mid x)`, with the averaged weights if there are any."""
@@ -159,7 +161,7 @@ class VAE(Model):
             Nats.
         """
         with torch.no_grad(), evaluating(self):
-            draws = self._draws(batch, self.part("encoder"), self.part("decoder"), k)
+            draws = self._draws(batch, self.part, k)
         return log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)
 
     def own_evidence(
@@ -173,14 +175,15 @@ class VAE(Model):
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
         return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
 
-    def _draws(self, batch: Batch, encoder: Any, decoder: Any, k: int) -> Draws:
-        """Draw k latents for each example and compute their log densities."""
-        posterior: Posterior = self.call(encoder, batch.x, batch.y)
-        kl = self.prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
+    def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
+        """Draw k latents for each example, by the networks of these names, and compute their log densities."""
+        prior = self.prior_by(network)
+        posterior: Posterior = self.call(network("encoder"), batch.x, batch.y)
+        kl = prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
         z = posterior.rsample((k,))
-        location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
+        location = self.call(network("decoder"), z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
-        log_pz, log_qz_x = self.prior.log_prob(z), posterior.log_prob(z)
+        log_pz, log_qz_x = prior.log_prob(z), posterior.log_prob(z)
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train)
 
 
@@ -204,10 +207,12 @@ def _bound(objective: Bound | AdversarialObjective) -> Bound:
 def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
     require_part("encoder", encoder, "latent_dim", "shape")
     require_part("decoder", decoder, "latent_dim", "shape")
-    if not prior.everywhere:
+    posteriors = encoder.posterior.space if isinstance(encoder, NamesPosterior) else "reals"
+    if prior.space != posteriors:
         raise ValueError(
-            f"VAE needs a prior whose density is positive everywhere, got {type(prior).__name__}: the KL of a "
-            "posterior that reaches beyond the prior is infinite; write prior=normal or mixture"
+            f"VAE needs a prior whose density is positive where the posterior's draws lie ({posteriors}), got "
+            f"{type(prior).__name__} ({prior.space}): the KL of a posterior that reaches beyond the prior is infinite; "
+            f"{_FITTING.get(posteriors, 'change prior or posterior')}"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

@@ -11,18 +11,18 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent
 
-from ganvas.latents.posteriors import diagonal_normal
+from ganvas.latents.posteriors import DiagonalNormal
 from ganvas.networks.activations import activation as activation_named
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import doubling_paddings, halvings, image_shape
+from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "conv"
 
 
 class Encoder(nn.Module):
-    """Encoder of images into Gaussian posteriors over latents.
+    """Encoder of images into posteriors over latents.
 
     Args:
         shape: channels, height and width of one image; each side at least ``2 ** len(channels)`` pixels.
@@ -31,6 +31,7 @@ class Encoder(nn.Module):
         hidden: width of the dense layer.
         activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
         init: fills each weight in place; biases start at 0.
+        posterior: family of the posterior; absent in configs that were recorded before it existed.
 
     Raises:
         ValueError: the data are points, the image is too small for the stages, or the activation is unknown.
@@ -44,6 +45,7 @@ class Encoder(nn.Module):
         hidden: int,
         activation: str,
         init: Initialiser,
+        posterior: PosteriorFamily = DiagonalNormal(),  # noqa: B008  (a frozen value)
     ) -> None:
         super().__init__()
         height, width = halvings(NAME, shape, len(channels))[-1]
@@ -54,12 +56,13 @@ class Encoder(nn.Module):
             stack += [nn.Conv2d(inputs, outputs, 4, 2, 1), activation_named(activation)]
         stack += [nn.Flatten(), nn.Linear(channels[-1] * height * width, hidden), activation_named(activation)]
         self.body = nn.Sequential(*stack)
-        self.output = nn.Linear(hidden, 2 * latent_dim)
+        self.output = nn.Linear(hidden, posterior.outputs(latent_dim))
         initialise(self, init)
+        self.posterior = posterior  # after it, because a family initialises its own weights
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Independent:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Posterior:
         """Compute the posterior of each image."""
-        return diagonal_normal(self.output(self.body(x)))
+        return self.posterior(self.output(self.body(x)))
 
 
 class Decoder(nn.Module):

@@ -17,12 +17,12 @@ from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent
 
-from ganvas.latents.posteriors import diagonal_normal
+from ganvas.latents.posteriors import DiagonalNormal
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise
 from ganvas.networks.shapes import image_shape, refusal
+from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "infogan"
 LEAK = 0.2
@@ -114,28 +114,37 @@ class Critic(FeatureCritic):
 
 
 class Encoder(nn.Module):
-    """Encoder of images into Gaussian posteriors over latents, with the critic's body.
+    """Encoder of images into posteriors over latents, with the critic's body.
 
     Args:
         shape: channels, height and width of one image; sides are multiples of 4.
         latent_dim: number of latent dimensions d, at least 1.
         batch_norm: whether the second convolution and the dense layer are normalised.
         init: fills each weight in place; biases start at 0.
+        posterior: family of the posterior; absent in configs that were recorded before it existed.
 
     Raises:
         ValueError: the data are points, or a side is not a multiple of 4.
     """
 
-    def __init__(self, shape: Sequence[int], latent_dim: int, batch_norm: bool, init: Initialiser) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        batch_norm: bool,
+        init: Initialiser,
+        posterior: PosteriorFamily = DiagonalNormal(),  # noqa: B008  (a frozen value)
+    ) -> None:
         super().__init__()
-        self.body = _from_image(shape, 2 * latent_dim, batch_norm)
+        self.body = _from_image(shape, posterior.outputs(latent_dim), batch_norm)
         self.shape = image_shape(NAME, shape)
         self.latent_dim = latent_dim
         initialise(self, init)
+        self.posterior = posterior  # after it, because a family initialises its own weights
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Independent:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Posterior:
         """Compute the posterior of each image."""
-        return diagonal_normal(self.body(x))
+        return self.posterior(self.body(x))
 
 
 class Decoder(nn.Module):

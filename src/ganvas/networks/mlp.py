@@ -12,15 +12,15 @@ from math import prod
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.distributions import Independent
 
-from ganvas.latents.posteriors import diagonal_normal
+from ganvas.latents.posteriors import DiagonalNormal
 from ganvas.networks.activations import activation as activation_named
 from ganvas.networks.conditional_norm import batch_norm as normalisation
 from ganvas.networks.conditional_norm import sequential
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise, start_at_
 from ganvas.networks.shapes import any_shape, is_points
+from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "mlp"
 
@@ -166,7 +166,7 @@ class Critic(FeatureCritic):
 
 
 class Encoder(nn.Module):
-    """Encoder of examples into Gaussian posteriors over latents.
+    """Encoder of examples into posteriors over latents.
 
     Args:
         shape: shape of one example: points ``(d,)`` or images ``(c, h, w)``.
@@ -174,25 +174,33 @@ class Encoder(nn.Module):
         hidden: widths of the hidden layers, example side first.
         activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
         init: fills each weight in place; biases start at 0.
+        posterior: family of the posterior; absent in configs that were recorded before it existed.
 
     Raises:
         ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(
-        self, shape: Sequence[int], latent_dim: int, hidden: Sequence[int], activation: str, init: Initialiser
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        init: Initialiser,
+        posterior: PosteriorFamily = DiagonalNormal(),  # noqa: B008  (a frozen value)
     ) -> None:
         super().__init__()
         self.shape = any_shape(NAME, shape)
         self.latent_dim = latent_dim
         widths = [prod(self.shape), *hidden]
         self.body = layers(widths, activation, batch_norm=False)
-        self.output = nn.Linear(widths[-1], 2 * latent_dim)
+        self.output = nn.Linear(widths[-1], posterior.outputs(latent_dim))
         initialise(self, init)
+        self.posterior = posterior  # after it, because a family initialises its own weights
 
-    def forward(self, x: Float[Tensor, "n ..."]) -> Independent:
+    def forward(self, x: Float[Tensor, "n ..."]) -> Posterior:
         """Compute the posterior of each example."""
-        return diagonal_normal(self.output(self.body(x.flatten(1))))
+        return self.posterior(self.output(self.body(x.flatten(1))))
 
 
 class Decoder(nn.Module):

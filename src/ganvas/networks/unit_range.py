@@ -13,11 +13,10 @@ from typing import ClassVar, cast
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.distributions import Independent
 
 from ganvas.networks.critic import FeatureCritic, judged
 from ganvas.networks.shapes import image_shape
-from ganvas.types import Conditional, Critic, Encoder, Judged
+from ganvas.types import Conditional, Critic, Encoder, Judged, NamesPosterior, Posterior, PosteriorFamily
 
 NAME = "unit_range"
 
@@ -49,9 +48,14 @@ class UnitRange(nn.Module):
         """Last layer of the network."""
         return cast(FeatureCritic, self.network).output
 
+    @property
+    def posterior(self) -> PosteriorFamily:
+        """Family of the posteriors of an encoder that names one."""
+        return cast(NamesPosterior, self.network).posterior
+
     def forward(
         self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None
-    ) -> Independent | Float[Tensor, " n"]:
+    ) -> Posterior | Float[Tensor, " n"]:
         """Compute the network's posteriors or scores of images in [-1, 1]; ``y`` is for a conditional network."""
         unit = (x + 1) / 2
         return self.network(unit, y) if isinstance(self.network, Conditional) else self.network(unit)

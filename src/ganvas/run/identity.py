@@ -31,6 +31,9 @@ _ABSENT: Final[Mapping[str, Any]] = {
 }
 """Keys of a config, or of its model, that are younger than the first hashes, and the value that changes nothing."""
 
+_NORMAL: Final = {"posterior": {"_target_": "ganvas.latents.DiagonalNormal"}}
+"""The same for the family of the posterior, which stands in encoders at any depth."""
+
 
 def job_hash(cfg: DictConfig) -> str:
     """Hash one training: its config without paths, study, tracking, the checkpoint that it resumes and its trust.
@@ -54,6 +57,7 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     shape = OmegaConf.select(cfg, "data.shape")  # of data=npz it is read from a file, which may lie below paths.data
     known = {} if shape is None else {"data": {"shape": shape}}
     values: Any = OmegaConf.to_container(OmegaConf.merge(cfg, known, _PLACELESS), resolve=True)
+    values = _without_normal(values)
     values = {**values, "model": _present(values.get("model")), "score": _present(values.get("score"))}
     return {**without_classes(_present({**values, "tracking": None, "trust": []})), "tracking": None}
 
@@ -63,6 +67,13 @@ def _present(node: Any) -> Any:
     if not isinstance(node, Mapping):
         return node
     return {key: value for key, value in node.items() if key not in _ABSENT or not _is_absent(value, _ABSENT[key])}
+
+
+def _without_normal(node: Any) -> Any:
+    """Leave out the family of a posterior, at any depth, where it is the one that all encoders had before."""
+    if not isinstance(node, Mapping):
+        return node
+    return {key: _without_normal(value) for key, value in node.items() if (key, value) not in _NORMAL.items()}
 
 
 def _is_absent(value: Any, absent: Any) -> bool:

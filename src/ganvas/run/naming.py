@@ -13,7 +13,7 @@ GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
 _WORDS: Final = (*GROUPS, "experiment")
 """Keys whose values say in a name what they are."""
-_PARTS: Final = ("objective", "constraint", "likelihood", "prior", "optimizer", "schedule")
+_PARTS: Final = ("objective", "constraint", "likelihood", "prior", "posterior", "optimizer", "schedule")
 """Config groups that the model may use."""
 _MADE_BY: Final = ("transform", "extractor", "augment", "experiment")
 _PLACES: Final = frozenset("checkpoint grid hydra log paths resume study tracking trust workers".split())
@@ -30,7 +30,7 @@ def params(cfg: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]
         choices: choice of each config group.
         overrides: arguments of the command line; what they set can be logged though it has its usual value.
     """
-    used = OmegaConf.to_yaml(cfg.model)
+    used = _used(cfg)
     asked = {override.partition("=")[0].lstrip("+") for override in overrides}
     asked = {key for key in asked if _first(key) not in _PLACES}
     chosen = {group: choices[group] for group in (*GROUPS, *_MADE_BY) if choices.get(group, "None") != "None"}
@@ -55,6 +55,13 @@ def flat(cfg: DictConfig, prefix: str = "", pointers: AbstractSet[str] = frozens
         value = cfg[name]
         values |= flat(value, f"{key}.", pointers) if isinstance(value, DictConfig) else {key: value}
     return values
+
+
+def _used(cfg: DictConfig) -> str:
+    """Config of the model and of the networks that it points to, in which other parts are pointed to."""
+    model = OmegaConf.to_yaml(cfg.model)
+    networks = [OmegaConf.to_yaml(node) for part, node in cfg.network.items() if f"${{network.{part}}}" in model]
+    return "\n".join([model, *networks])
 
 
 def _is_used(key: str, model: str) -> bool:

@@ -38,7 +38,7 @@ from ganvas.testing.conditional import (  # noqa: E402
 )
 from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
-from ganvas.testing.latents import PriorContract  # noqa: E402
+from ganvas.testing.latents import PosteriorContract, PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
     CriticContract,
@@ -67,6 +67,7 @@ __all__ = [
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",
+    "PosteriorContract",
     "PriorContract",
     "RegulariserContract",
     "SourceContract",

@@ -1,4 +1,4 @@
-"""Contract of priors."""
+"""Contracts of priors and of families of posteriors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Independent, Normal
 
-from ganvas.types import Prior
+from ganvas.types import Posterior, PosteriorFamily, Prior
 
 
 class PriorContract:
@@ -57,3 +58,70 @@ class PriorContract:
         drawn = (posterior.log_prob(z) - prior.log_prob(z)).squeeze(1).double()
         error = drawn.std().item() / math.sqrt(len(drawn))
         assert known.sum().item() == pytest.approx(drawn.mean().item(), abs=5 * error + 1e-3)
+
+
+class PosteriorContract:
+    """Contract of a family of posteriors. Derive a class with the fixtures ``family`` and ``dim``."""
+
+    @pytest.fixture
+    def family(self) -> PosteriorFamily:
+        """Return the family under test."""
+        raise NotImplementedError("override the fixture `family`")
+
+    @pytest.fixture
+    def dim(self) -> int:
+        """Return the dimension of the latents."""
+        raise NotImplementedError("override the fixture `dim`")
+
+    def made(self, family: PosteriorFamily, dim: int, n: int = 5) -> tuple[torch.Tensor, Posterior]:
+        """Make posteriors of n examples from random parameters."""
+        generator = torch.Generator().manual_seed(0)
+        parameters = torch.randn(n, family.outputs(dim), generator=generator).requires_grad_()
+        return parameters, family(parameters)
+
+    def test_draws_and_densities(self, family: PosteriorFamily, dim: int) -> None:
+        """There are k draws for each example, float32, with finite densities and means."""
+        assert isinstance(family, PosteriorFamily) and family.space
+        _, posterior = self.made(family, dim)
+        assert isinstance(posterior, Posterior)
+        torch.manual_seed(0)
+        z = posterior.rsample((3,))
+        assert z.shape == (3, 5, dim) and z.dtype == torch.float32
+        log_prob = posterior.log_prob(z)
+        assert log_prob.shape == (3, 5) and log_prob.isfinite().all()
+        assert posterior.mean.shape == (5, dim) and posterior.mean.isfinite().all()
+
+    def test_draws_differ_and_follow_the_global_generator(self, family: PosteriorFamily, dim: int) -> None:
+        """The same state of the global generator gives the same draws, the next state others."""
+        _, posterior = self.made(family, dim)
+        torch.manual_seed(0)
+        first, second = posterior.rsample((2,)), posterior.rsample((2,))
+        torch.manual_seed(0)
+        assert torch.equal(first, posterior.rsample((2,))) and not torch.equal(first, second)
+        assert not torch.equal(first[0], first[1])
+
+    def test_gradients_reach_the_parameters(self, family: PosteriorFamily, dim: int) -> None:
+        """The draws and their densities have finite gradients with respect to all that is learned."""
+        parameters, posterior = self.made(family, dim)
+        torch.manual_seed(0)
+        z = posterior.rsample((3,))
+        learned = [parameters, *(family.parameters() if isinstance(family, nn.Module) else ())]
+        weight = torch.linspace(-1, 1, z.numel()).view(z.shape)
+        for value in ((z * weight).sum(), posterior.log_prob(z.detach()).sum()):
+            gradients = torch.autograd.grad(value, learned, retain_graph=True, allow_unused=True)
+            found = [gradient for gradient in gradients if gradient is not None]
+            assert found and all(gradient.isfinite().all() for gradient in found)
+            assert gradients[0] is not None and gradients[0].any()
+
+    def test_an_example_does_not_depend_on_its_neighbours(self, family: PosteriorFamily, dim: int) -> None:
+        """The density of an example's draw does not depend on the other examples of the batch."""
+        parameters, posterior = self.made(family, dim)
+        z = posterior.rsample((3,)).detach()
+        alone = [family(parameters[[i]]).log_prob(z[:, [i]]) for i in range(5)]
+        torch.testing.assert_close(posterior.log_prob(z), torch.cat(alone, 1), rtol=1e-4, atol=1e-4)
+
+    def test_half_precision_is_widened(self, family: PosteriorFamily, dim: int) -> None:
+        """Parameters of half precision give draws and densities in float32."""
+        posterior = family(torch.zeros(2, family.outputs(dim), dtype=torch.bfloat16))
+        z = posterior.rsample(())
+        assert z.dtype == posterior.log_prob(z).dtype == torch.float32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
-from ganvas.types.latents import Posterior, Prior, Truncates
+from ganvas.types.latents import NamesPosterior, Posterior, PosteriorFamily, Prior, ReadsEncoder, Truncates
 from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
 from ganvas.types.networks import (
     Conditional,
@@ -33,11 +33,14 @@ __all__ = [
     "Featured",
     "Generator",
     "Judged",
+    "NamesPosterior",
     "Packs",
     "Posterior",
+    "PosteriorFamily",
     "Prior",
     "Ranged",
     "Reads",
+    "ReadsEncoder",
     "Recognises",
     "Reconstructs",
     "Shape",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -14,8 +15,8 @@ class Prior(Protocol):
     """A distribution over latents."""
 
     dim: int
-    everywhere: bool
-    """Whether the density is positive everywhere, so that every normal is at a finite divergence from it."""
+    space: str
+    """Where the density is positive: "reals" everywhere, "cube", "sphere", or a word of your own."""
 
     def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
         """Compute the divergence of a posterior from this prior, nats; None without a closed form."""
@@ -36,6 +37,15 @@ class Prior(Protocol):
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
         """Interpolate from ``a`` (t = 0) to ``b`` (t = 1) by latents that the prior could have drawn."""
+        ...
+
+
+@runtime_checkable
+class ReadsEncoder(Protocol):
+    """A learned distribution over latents that is made from posteriors of the encoder."""
+
+    def given(self, encode: Callable[[Float[Tensor, "n ..."]], Posterior]) -> Prior:
+        """Return the prior that an encoder makes."""
         ...
 
 
@@ -64,3 +74,28 @@ class Posterior(Protocol):
     def log_prob(self, value: Float[Tensor, "*shape n d"]) -> Float[Tensor, "*shape n"]:
         """Compute the log density of draws, nats."""
         ...
+
+
+@runtime_checkable
+class PosteriorFamily(Protocol):
+    """A family of posteriors, whose parameters are the last layer of an encoder; a module if it has weights."""
+
+    @property
+    def space(self) -> str:
+        """Where its draws lie, in the words of :attr:`Prior.space`."""
+        ...
+
+    def outputs(self, dim: int) -> int:
+        """Return the number of parameters of an example's posterior over ``dim`` latents."""
+        ...
+
+    def __call__(self, parameters: Float[Tensor, "n p"]) -> Posterior:
+        """Make the posterior of each example from unbounded parameters."""
+        ...
+
+
+@runtime_checkable
+class NamesPosterior(Protocol):
+    """An encoder whose posteriors are of a family of choice; those of another encoder lie anywhere."""
+
+    posterior: PosteriorFamily

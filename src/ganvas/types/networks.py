@@ -7,9 +7,9 @@ from typing import Any, Protocol, final, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.distributions import Independent
 
 from ganvas.types.batches import Shape
+from ganvas.types.latents import Posterior
 
 
 @final
@@ -114,12 +114,12 @@ class Ranged(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    r"""A network from examples to :math:`q(z \mid x)`, an ``Independent`` normal with event shape ``(latent_dim,)``."""
+    r"""A network from examples to :math:`q(z \mid x)` over ``latent_dim`` latents."""
 
     shape: Shape
     latent_dim: int
 
-    def __call__(self, x: Float[Tensor, " n *shape"]) -> Independent:
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Posterior:
         """Encode each example."""
         ...
 
