@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-# Processes of the unit suite, each with one thread: trainings with a thread for every core would slow each other.
+# Processes of a suite, each with one thread: trainings with a thread for every core would slow each other.
 WORKERS ?= 2
 
 # Ray's launcher wants an older cloudpickle than joblib: an environment of its own, over .venv's packages.
@@ -30,7 +30,7 @@ unit: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile
 
 test-slow: .venv/installed-slow
-	$(BIN)/pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses $(WORKERS) --dist loadfile
 
 test-ray: $(RAY)/installed
 	$(RAY)/bin/python -m pytest -m slow tests/sweeps/test_launchers.py -k ray

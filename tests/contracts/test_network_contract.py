@@ -23,15 +23,17 @@ NAMES = sorted(path.stem for path in (CONF / "network").glob("[!_]*.yaml"))
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 64, 64), (2,)]
 LATENT = 6
 CLASSES = 3
-# Networks that serve 128 pixels too, as narrow as their configs allow: the contract asks nothing of the width.
+# The contract asks nothing of the width: wide networks are built as narrow as their configs allow.
 NARROW = {
+    "resnet": ["generator.channels=8", "critic.channels=8"],
     "biggan": ["generator.channels=1", "conditional_generator.embedding=2", "critic.channels=1"],
     "r3gan": ["generator.channels=8", "critic.channels=8"],
     "sagan": ["generator.channels=1", "critic.channels=1"],
     "sngan_resnet": ["generator.channels=4", "critic.channels=4"],
     "stylegan2": ["generator.channels=4", "generator.style_dim=4", "critic.channels=4"],
 }
-LARGE = (3, 128, 128)
+TODAYS = [name for name in NARROW if name != "resnet"]
+LARGE = (3, 128, 128)  # which these serve too
 # The slots and shapes that a network states it cannot serve; everything else must be served.
 REFUSED = {
     ("article", "critic", (2,)),
@@ -49,7 +51,7 @@ REFUSED = {
         for slot in ("generator", "conditional_generator", "critic")
         for shape in ((2,), (1, 28, 28))
     ),
-    *((network, slot, (2,)) for network in NARROW for slot in ("generator", "critic")),
+    *((network, slot, (2,)) for network in TODAYS for slot in ("generator", "critic")),
     *((network, "conditional_generator", (2,)) for network in ("biggan", "sagan", "stylegan2")),
     ("stylegan2", "conditional_critic", (2,)),
     *(("dirac", slot, shape) for slot in ("generator", "critic") for shape in SHAPES[:3]),
@@ -66,7 +68,8 @@ def composed(name):
 # A slot that is another one by reference is not listed.
 SLOTS = [(name, slot) for name in NAMES for slot, node in composed(name).items() if isinstance(node, dict)]
 CASES = [(name, slot, shape) for name, slot in SLOTS for shape in SHAPES]
-SERVED = [case for case in CASES if case not in REFUSED]
+# The paper states the widths of infogan, so at 64 pixels each of its networks has 33 million weights.
+SERVED = [case for case in CASES if case not in REFUSED and (case[0], case[2]) != ("infogan", (1, 64, 64))]
 
 
 def build(name, slot, shape):
@@ -162,7 +165,7 @@ def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     assert slot.endswith("critic") or net.latent_dim == LATENT
 
 
-@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("name", TODAYS)
 def test_serves_large_images(name):
     slots = [slot for slot in composed(name) if slot != "name"]
     networks = {slot: build(name, slot, LARGE) for slot in slots}
