@@ -18,7 +18,7 @@ from ganvas.objectives.auxiliary.classifier import Classifier
 from ganvas.objectives.auxiliary.feature_matching import FeatureMatching
 from ganvas.objectives.auxiliary.mutual_information import MutualInformation
 from ganvas.objectives.auxiliary.none import NoAuxiliary
-from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws
+from ganvas.objectives.bounds.base import Bound, BoundTerms
 from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.iwae import IWAE
@@ -36,6 +36,7 @@ from ganvas.objectives.constraints.spectral_norm import SpectralNorm
 from ganvas.objectives.constraints.sum import Sum
 from ganvas.objectives.constraints.unconstrained import Unconstrained
 from ganvas.objectives.constraints.weight_clipping import WeightClipping
+from ganvas.objectives.draws import Draws
 from ganvas.objectives.judge import Judge, network_of
 from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli

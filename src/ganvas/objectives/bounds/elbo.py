@@ -16,7 +16,8 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws, require_samples
+from ganvas.objectives.bounds.base import Bound, BoundTerms, require_samples
+from ganvas.objectives.draws import Draws
 from ganvas.objectives.validation import require
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from ganvas.objectives.bounds.base import Bound, BoundTerms, Draws, require_samples
+from ganvas.objectives.bounds.base import Bound, BoundTerms, require_samples
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
+from ganvas.objectives.draws import Draws
 
 
 @final
