@@ -9,7 +9,7 @@ from ganvas.latents.activity import LatentActivity, latent_activity
 from ganvas.latents.codes import Codes
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
-from ganvas.latents.posteriors import DiagonalNormal, diagonal_normal
+from ganvas.latents.posteriors import DiagonalNormal, detached, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
 from ganvas.latents.truncated import TruncatedNormal
 
@@ -21,6 +21,7 @@ __all__ = [
     "Normal",
     "TruncatedNormal",
     "Uniform",
+    "detached",
     "diagonal_normal",
     "latent_activity",
     "normal_kl",

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal, Transform
 
-from ganvas.types import Posterior
+from ganvas.types import Detaches, Posterior
 
 
 def diagonal_normal(parameters: Float[Tensor, "n two_d"]) -> Independent:
@@ -74,3 +74,68 @@ def moments(posterior: Any) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]
     normal = as_normal(posterior)
     # Independent.stddev squares the scale and takes the root again, which adds a rounding error.
     return (posterior.mean, posterior.stddev) if normal is None else (normal.loc, normal.scale)
+
+
+def require_normal(posterior: Posterior, why: str) -> Normal:
+    """Return the normals of the coordinates.
+
+    Args:
+        posterior: a diagonal normal.
+        why: what needs one, for the message.
+
+    Raises:
+        ValueError: the posterior is not a diagonal normal.
+    """
+    normal = as_normal(posterior)
+    if normal is None:
+        raise ValueError(
+            f"posterior: got {type(posterior).__name__}, expected a diagonal normal, because {why}; take an encoder "
+            "that returns one, or another objective"
+        )
+    return normal
+
+
+def detached(posterior: Posterior) -> Posterior:
+    r"""Return the posterior with its parameters :math:`\varphi` held constant.
+
+    The gradient of :math:`\log q_{\bar\varphi}(z)` at a draw :math:`z = z(\varphi)` goes through the draw alone.
+
+    Args:
+        posterior: from ``torch.distributions``, or one of your own with a method ``detached``.
+
+    Raises:
+        ValueError: a posterior without this method that is no distribution of torch, or has a network inside.
+    """
+    if isinstance(posterior, Detaches):
+        return posterior.detached()
+    if isinstance(posterior, Distribution):
+        return _constant(posterior, {})
+    raise _refusal(posterior)
+
+
+def _constant(value: Any, known: dict[int, Any]) -> Any:
+    """Copy a distribution, with its tensors and those of its parts detached; other values stay as they are.
+
+    Args:
+        value: a distribution, or a value inside one.
+        known: copies by the identity of the original, because a transform and its inverse hold each other.
+    """
+    if isinstance(value, nn.Module):
+        raise _refusal(value)
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, list | tuple):
+        return type(value)(_constant(each, known) for each in value)
+    if not isinstance(value, Distribution | Transform):
+        return value
+    if id(value) not in known:
+        held = known[id(value)] = object.__new__(type(value))
+        held.__dict__.update({name: _constant(inner, known) for name, inner in vars(value).items()})
+    return known[id(value)]
+
+
+def _refusal(value: Any) -> ValueError:
+    return ValueError(
+        f"posterior: got {type(value).__name__}, expected a distribution of torch without a network inside, or a "
+        "posterior that can hold its parameters constant; give it a method detached(), see ganvas.types.Detaches"
+    )

@@ -77,6 +77,15 @@ class Posterior(Protocol):
 
 
 @runtime_checkable
+class Detaches(Protocol):
+    """A posterior of your own that can hold its parameters constant; those of ``torch.distributions`` need not."""
+
+    def detached(self) -> Posterior:
+        """Return the same distribution, through whose density no gradient reaches the parameters."""
+        ...
+
+
+@runtime_checkable
 class PosteriorFamily(Protocol):
     """A family of posteriors, whose parameters are the last layer of an encoder; a module if it has weights."""
 
