@@ -13,9 +13,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import ELBO, Adversarial, Auxiliary, Bound, Constraint, Likelihood, Regulariser
+from ganvas.objectives import ELBO, Adversarial, Autoencoding, Auxiliary, Bound, Constraint, Likelihood, Regulariser
 from ganvas.testing import (
     AdversarialContract,
+    AutoencodingContract,
     AuxiliaryContract,
     BoundContract,
     ConstraintContract,
@@ -42,7 +43,7 @@ def composed(name):
 NODES = {name: composed(name) for name in PATHS}
 CONFIGS = {name: instantiate(node, _convert_="all") for name, node in NODES.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
-INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound, Regulariser)
+INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound, Autoencoding, Regulariser)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
 IMPLEMENTATIONS = [cls for cls in CLASSES if not inspect.isabstract(cls)]
 
@@ -64,7 +65,7 @@ def test_every_implementation_has_a_config():
 
 def test_every_config_is_of_one_interface_and_in_its_group():
     groups = {
-        "objective": (Adversarial, Bound),
+        "objective": (Adversarial, Bound, Autoencoding),
         "constraint": Constraint,
         "auxiliary": Auxiliary,
         "likelihood": Likelihood,
@@ -141,6 +142,12 @@ class TestLikelihood(LikelihoodContract):
 
 class TestBound(BoundContract):
     @every(Bound)
+    def bound(self, request):
+        return request.param
+
+
+class TestAutoencoding(AutoencodingContract):
+    @every(Autoencoding)
     def bound(self, request):
         return request.param
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import torch
+from hydra.utils import instantiate
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Independent, Normal, kl_divergence
 
+from ganvas.config import compose
+from ganvas.latents import GaussianKernel, InverseMultiquadratic
 from ganvas.latents.priors import Uniform
-from ganvas.objectives import IWAE, DiscretisedLogistic, Gaussian, Wasserstein
-from ganvas.types import Batch
+from ganvas.models import Ramp
+from ganvas.objectives import IWAE, WAEMMD, Capacity, DiscretisedLogistic, FromDraws, Gaussian, InfoVAE, Wasserstein
+from ganvas.types import Batch, BoundsEvidence, Encodes, Reconstructs
 
 SHAPE = (1, 8, 8)
 
@@ -85,3 +92,66 @@ def test_log_weights_are_those_written_by_hand(variational, x):
     assert found.shape == (6, 5) and not found.requires_grad
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(model.posterior(batch(x)).mean, posterior.mean)
+
+
+# Objectives that bound no evidence, and those that read more than densities
+
+WAE = WAEMMD(samples=1, weight=10.0, kernel=InverseMultiquadratic([1.0]), random_encoder=False)
+
+
+def test_a_model_without_a_bound_does_not_claim_one(variational, x):
+    model = variational(objective=WAE)
+    assert not isinstance(model, BoundsEvidence)
+    assert isinstance(model, Reconstructs) and isinstance(model, Encodes)
+    assert isinstance(variational(), BoundsEvidence)
+    assert model.reconstruct(batch(x)).shape == x.shape
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_a_deterministic_encoder_decodes_the_mean(variational, x, random):
+    model = variational(objective=dataclasses.replace(WAE, random_encoder=random))
+    torch.manual_seed(3)
+    draws = model._draws(batch(x), model.encoder, model.decoder, 1)
+    means = torch.equal(draws.z[0], model.encoder(x).mean)
+    assert means is not random
+    torch.testing.assert_close(draws.location, model.decoder(draws.z[0])[None])
+    assert draws.decoder is model.decoder and draws.prior_z.shape == (5, 4)
+
+
+def test_draws_of_the_prior_change_no_latent_and_are_made_on_demand(variational, x):
+    found = []
+    for model in (variational(), variational(objective=InfoVAE(2, 1.0, 10.0, GaussianKernel(1.0)))):
+        torch.manual_seed(3)
+        found.append((model._draws(batch(x), model.encoder, model.decoder, 2), torch.rand(1)))
+    (plain, after), (compared, later) = found
+    assert plain.prior_z is None and compared.prior_z.shape == (10, 4)
+    assert torch.equal(plain.z, compared.z) and not torch.equal(after, later)
+
+
+def test_capacity_is_moved_by_a_schedule(variational, fit):
+    moved = {"objective": {"capacity": Ramp(start=0.0, end=25.0, images=64)}}
+    model = variational(objective=Capacity(1, weight=10.0, capacity=25.0), schedules=moved)
+    fit(model, 3)  # of 16 images: the third batch sees the value after 32
+    assert model.objective.capacity == pytest.approx(12.5)
+    kl, distance = (float(model.terms[name]) for name in ("kl", "capacity_distance"))
+    assert distance == pytest.approx(abs(kl - 12.5), rel=1e-5)
+
+
+OBJECTIVES = {
+    path.stem: objective
+    for path in sorted((Path(__file__).parents[2] / "conf" / "objective").glob("*.yaml"))
+    if isinstance(objective := instantiate(compose(f"objective/{path.stem}", []).objective), FromDraws)
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_trains_encoder_and_decoder_and_logs_its_terms(name, variational, fit):
+    objective = OBJECTIVES[name]
+    model = variational(objective=objective, accumulate=2)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    fit(model, 2)
+    moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert {key.split(".")[0] for key in moved} == {"encoder", "decoder"}
+    assert all(value.isfinite() for value in model.terms.values())
+    assert ("elbo" in model.terms) is objective.bounds_evidence is isinstance(model, BoundsEvidence)
+    assert len(OBJECTIVES) >= 18

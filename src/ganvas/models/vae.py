@@ -2,8 +2,9 @@ r"""The variational autoencoder: an encoder :math:`q(z \mid x)` and a decoder :m
 
 .. math:: \log p(x) \ge E_{q(z \mid x)}[\log p(x \mid z)] - KL(q(z \mid x) \,\|\, p(z))
 
-Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114. The objective is the ELBO, the
-beta-ELBO or the importance-weighted bound; its terms are sums over pixels and means over images, in nats.
+Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114. The objective is a bound on the evidence
+(:mod:`ganvas.objectives.bounds`), whose terms are sums over pixels and means over images, in nats; or one that bounds
+none (:mod:`ganvas.objectives.autoencoding`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ganvas.models.parts import require_part
 from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights
+from ganvas.objectives import Draws, FromDraws, Likelihood, Terms
 from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, Shape
 
 _FITTING: Final = {"reals": "write prior=normal or mixture"}
@@ -34,14 +35,17 @@ _FITTING: Final = {"reals": "write prior=normal or mixture"}
 
 @final
 class VAE(Model):
-    """A variational autoencoder: encoder, decoder, likelihood and bound.
+    """A variational autoencoder: encoder, decoder, likelihood and objective.
+
+    Without a bound on the evidence, :meth:`evaluate` and :meth:`log_weights` are None: the model is then no
+    :class:`~ganvas.types.BoundsEvidence`.
 
     Args:
         prior: distribution of the latents; if the KL has no closed form, the bound estimates it. A module is learned.
         encoder: maps examples to the approximate posterior.
         decoder: maps latents to the location of the likelihood.
         likelihood: Bernoulli, Gaussian or discretised logistic.
-        objective: the bound to maximise, with its number of latent samples.
+        objective: the bound to maximise, with its number of latent samples; or an objective that bounds no evidence.
         optimizer: makes the optimiser from the parameters of encoder, decoder and, if learned, the scale.
         ema_halflife: half-life of the averaged weights of encoder and decoder, images; None keeps no average.
         gradient_clip: largest L2 norm of the gradient; None clips nothing.
@@ -66,7 +70,7 @@ class VAE(Model):
         encoder: Encoder,
         decoder: Decoder,
         likelihood: Likelihood,
-        objective: Bound | AdversarialObjective,
+        objective: FromDraws | AdversarialObjective,
         optimizer: OptimizerFactory,
         ema_halflife: int | None,
         gradient_clip: float | None,
@@ -80,7 +84,10 @@ class VAE(Model):
             prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule, schedules, accumulate
         )
         self.likelihood = likelihood
-        self.objective = _bound(objective)
+        self.objective = _from_draws(objective)
+        if not self.objective.bounds_evidence:
+            # None is Python's word for a method that an object has not; isinstance with a protocol heeds it.
+            self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
         self._stated = {"objective": self.objective}
         self.log_scale = _scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
@@ -126,7 +133,7 @@ class VAE(Model):
         with torch.no_grad(), evaluating(self):
             return self.decode(self.call(self.part("encoder"), batch.x, batch.y).mean, batch.y)
 
-    def evaluate(self, batch: Batch) -> BoundTerms:
+    def evaluate(self, batch: Batch) -> Terms:
         """Compute the objective's terms in nats, with the averaged weights if there are any."""
         with torch.no_grad(), evaluating(self):
             return self.objective(self._draws(batch, self.part, self.objective.samples))
@@ -161,8 +168,7 @@ class VAE(Model):
             Nats.
         """
         with torch.no_grad(), evaluating(self):
-            draws = self._draws(batch, self.part, k)
-        return log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)
+            return self._draws(batch, self.part, k).log_w
 
     def own_evidence(
         self,
@@ -176,15 +182,18 @@ class VAE(Model):
         return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
 
     def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
-        """Draw k latents for each example, by the networks of these names, and compute their log densities."""
-        prior = self.prior_by(network)
+        """Draw k latents for each example, by the networks of these names, and compute what objectives read."""
+        prior, decoder = self.prior_by(network), network("decoder")
         posterior: Posterior = self.call(network("encoder"), batch.x, batch.y)
         kl = prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
-        z = posterior.rsample((k,))
-        location = self.call(network("decoder"), z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
-        log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
+        z = posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
+        location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
+        location = location.unflatten(0, z.shape[:2])
+        log_px_z = self.likelihood.log_prob(batch.x, location, self.log_scale)
         log_pz, log_qz_x = prior.log_prob(z), posterior.log_prob(z)
-        return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train)
+        # The last of the random draws, so that objectives without it see the same latents.
+        prior_z = prior.sample(k * len(batch), device=z.device) if self.objective.compares_with_prior else None
+        return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train, location, decoder, prior_z)
 
 
 def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
@@ -195,10 +204,10 @@ def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
     return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
 
-def _bound(objective: Bound | AdversarialObjective) -> Bound:
-    if not isinstance(objective, Bound):
+def _from_draws(objective: FromDraws | AdversarialObjective) -> FromDraws:
+    if not isinstance(objective, FromDraws):
         raise ValueError(
-            f"VAE needs a variational bound as its objective, got {type(objective).__name__}; "
+            f"VAE needs an objective of draws of its latents, got {type(objective).__name__}; "
             "write objective=elbo, beta_elbo or iwae"
         )
     return objective

@@ -13,15 +13,27 @@ from ganvas.objectives.adversarial.relativistic_average import RelativisticAvera
 from ganvas.objectives.adversarial.smoothed import Smoothed
 from ganvas.objectives.adversarial.top_k import TopK
 from ganvas.objectives.adversarial.wasserstein import Wasserstein, WassersteinTerms
+from ganvas.objectives.autoencoding.base import Autoencoding, AutoencodingTerms
+from ganvas.objectives.autoencoding.rae import RAE, RAEL2, RAEGradientPenalty
+from ganvas.objectives.autoencoding.wae import WAEMMD, SlicedWAE
 from ganvas.objectives.auxiliary.base import Auxiliary, Scene
 from ganvas.objectives.auxiliary.classifier import Classifier
 from ganvas.objectives.auxiliary.feature_matching import FeatureMatching
 from ganvas.objectives.auxiliary.mutual_information import MutualInformation
 from ganvas.objectives.auxiliary.none import NoAuxiliary
 from ganvas.objectives.bounds.base import Bound, BoundTerms
+from ganvas.objectives.bounds.beta_tc import BetaTC
+from ganvas.objectives.bounds.capacity import Capacity
+from ganvas.objectives.bounds.ciwae import CIWAE
+from ganvas.objectives.bounds.dip import DIP, DIPI, DIPII
+from ganvas.objectives.bounds.dreg import DReG
 from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
+from ganvas.objectives.bounds.info import InfoVAE
 from ganvas.objectives.bounds.iwae import IWAE
+from ganvas.objectives.bounds.miwae import MIWAE
+from ganvas.objectives.bounds.piwae import PIWAE
+from ganvas.objectives.bounds.stl import STL
 from ganvas.objectives.constraints import lecam
 from ganvas.objectives.constraints.base import Constraint, CriticSlopes, Penalty, Projection, Reparametrisation
 from ganvas.objectives.constraints.consistency import BalancedConsistency, Consistency, ConsistencyPenalty
@@ -36,7 +48,7 @@ from ganvas.objectives.constraints.spectral_norm import SpectralNorm
 from ganvas.objectives.constraints.sum import Sum
 from ganvas.objectives.constraints.unconstrained import Unconstrained
 from ganvas.objectives.constraints.weight_clipping import WeightClipping
-from ganvas.objectives.draws import Draws
+from ganvas.objectives.draws import Draws, FromDraws
 from ganvas.objectives.judge import Judge, network_of
 from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
@@ -65,9 +77,28 @@ __all__ = [
     "ConsistencyPenalty",
     "Consistency",
     "BalancedConsistency",
+    "Autoencoding",
+    "AutoencodingTerms",
+    "BetaTC",
+    "CIWAE",
+    "Capacity",
+    "DIP",
+    "DIPI",
+    "DIPII",
     "DPSGD",
+    "DReG",
     "ELBO",
+    "FromDraws",
+    "InfoVAE",
     "IWAE",
+    "MIWAE",
+    "PIWAE",
+    "RAE",
+    "RAEGradientPenalty",
+    "RAEL2",
+    "STL",
+    "SlicedWAE",
+    "WAEMMD",
     "R1",
     "R2",
     "Adversarial",

@@ -19,6 +19,8 @@ from torch import Tensor
 class Terms(ABC):
     """Abstract: scalars by name. Only ``total`` is differentiated; the other fields are logged.
 
+    A field may be a mapping of further scalars, whose names stand beside those of the fields.
+
     Args:
         total: scalar to minimise.
     """
@@ -26,8 +28,11 @@ class Terms(ABC):
     total: Float[Tensor, ""]
 
     def named(self) -> dict[str, Tensor]:
-        """Return every term under its field's name, detached, for logging."""
-        return {field.name: getattr(self, field.name).detach() for field in fields(self)}
+        """Return every term under its field's name, or under its name in a mapping, detached, for logging."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        further = [value for value in values.values() if isinstance(value, Mapping)]
+        single = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+        return {name: value.detach() for terms in (single, *further) for name, value in terms.items()}
 
 
 @final

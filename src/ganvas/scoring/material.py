@@ -152,7 +152,10 @@ class Gathered(Material):
         """See :meth:`Material.bound_model`."""
         model = self.bounds_evidence()
         if model is None:
-            raise ValueError(f"metrics: {metric} needs a VAE, and {self.subject} is not one; leave {metric} out")
+            raise ValueError(
+                f"metrics: {metric} needs a VAE with a bound on the evidence, and {self.subject} is none; "
+                f"leave {metric} out"
+            )
         if not self._reference.own:
             raise ValueError(
                 f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"

@@ -48,11 +48,12 @@ from ganvas.testing.networks import (  # noqa: E402
     NetworkContract,
 )
 from ganvas.testing.regularisers import RegulariserContract  # noqa: E402
-from ganvas.testing.variational import BoundContract, LikelihoodContract  # noqa: E402
+from ganvas.testing.variational import AutoencodingContract, BoundContract, LikelihoodContract  # noqa: E402
 
 __all__ = [
     "AdversarialContract",
     "AugmentationContract",
+    "AutoencodingContract",
     "AuxiliaryContract",
     "BoundContract",
     "ConditionalContract",

@@ -1,4 +1,4 @@
-"""Contracts of likelihoods and of bounds on the evidence."""
+"""Contracts of likelihoods, of bounds on the evidence, and of autoencoders that bound none."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import dataclasses
 
 import pytest
 import torch
-from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from ganvas.latents import normal_kl
-from ganvas.objectives import (
-    Bound,
-    Draws,
-    Likelihood,
-)
+from ganvas.objectives import Autoencoding, Bound, Draws, FromDraws, Likelihood
 from ganvas.testing.values import SHAPES, Seeded, assert_terms, assert_value
 
 
@@ -68,7 +63,32 @@ class LikelihoodContract(Seeded):
         torch.testing.assert_close(likelihood.mean(best), x[0].expand_as(best), atol=0.05, rtol=0)
 
 
-class BoundContract(Seeded):
+class _FromDrawsContract(Seeded):
+    """What both kinds of objectives of a VAE promise."""
+
+    @pytest.fixture
+    def bound(self) -> FromDraws:
+        """Return the objective under test."""
+        raise NotImplementedError("override the fixture `bound`")
+
+    def test_is_a_frozen_value(self, bound: FromDraws) -> None:
+        """The part is a frozen dataclass and equals its copy, and it needs at least one draw."""
+        assert_value(bound)
+        assert bound.samples >= 1
+
+    def test_asked_twice_it_has_the_same_gradient(self, bound: FromDraws) -> None:
+        """The objective leaves the draws and their graph as they are."""
+        draws = _decoded_draws(bound.samples, 5)
+        wanted = [draws.posterior.base_dist.loc, *draws.of_decoder().parameters()]
+        torch.manual_seed(1)
+        first = torch.autograd.grad(bound(draws).total, wanted, retain_graph=True, allow_unused=True)
+        torch.manual_seed(1)
+        second = torch.autograd.grad(bound(draws).total, wanted, allow_unused=True)
+        assert first[0] is not None and first[0].abs().sum() > 0
+        torch.testing.assert_close(first, second)
+
+
+class BoundContract(_FromDrawsContract):
     """Contract of a bound on the evidence. Derive a class with a fixture ``bound``."""
 
     @pytest.fixture
@@ -76,14 +96,10 @@ class BoundContract(Seeded):
         """Return the bound under test."""
         raise NotImplementedError("override the fixture `bound`")
 
-    def test_is_a_frozen_value(self, bound: Bound) -> None:
-        """The part is a frozen dataclass and equals its copy."""
-        assert_value(bound)
-
-    @pytest.mark.parametrize("k", [1, 4])
-    def test_terms(self, bound: Bound, k: int) -> None:
+    @pytest.mark.parametrize("times", [1, 4])
+    def test_terms(self, bound: Bound, times: int) -> None:
         """Terms are finite, and ELBO, reconstruction and KL agree with the draws."""
-        batch = _random_draws(k, 5)
+        batch = _random_draws(times * bound.samples, 5)
         log_px_z, kl = batch.log_px_z, batch.divergence
         terms = bound(batch)
         assert_terms(terms)
@@ -91,11 +107,11 @@ class BoundContract(Seeded):
         assert (gradient <= 0).all() and gradient.sum().item() == pytest.approx(-1)
         torch.testing.assert_close(terms.elbo, terms.reconstruction - terms.kl)
         torch.testing.assert_close(terms.elbo, log_px_z.mean() - kl.sum(1).mean())
-        assert bound.samples >= 1
+        assert bound.bounds_evidence
 
     def test_a_divergence_without_a_closed_form_is_estimated(self, bound: Bound) -> None:
         """The KL is the estimate from the draws, which may be negative, if it has no closed form."""
-        draws = dataclasses.replace(_random_draws(4, 5), kl=None)
+        draws = dataclasses.replace(_random_draws(2 * bound.samples, 5), kl=None)
         terms = bound(draws)
         assert_terms(terms)
         estimate = (draws.log_qz_x - draws.log_pz).mean()
@@ -103,26 +119,78 @@ class BoundContract(Seeded):
         torch.testing.assert_close(terms.elbo, draws.log_px_z.mean() - estimate)
 
     def test_is_a_mean_over_images(self, bound: Bound) -> None:
-        """Each reported term of a batch is the mean of that term over parts of equal size.
+        """Reconstruction, KL, ELBO and bound of a batch are the means of those of parts of equal size.
 
-        The objective itself need not be: free bits act on the mean over the batch.
+        The objective itself and its penalties need not be: free bits act on the mean over the batch.
         """
-        batch = _random_draws(4, 6)
+        batch = _random_draws(4 * bound.samples, 6)
         whole = bound(batch).named()
-        a, b, c = batch.log_px_z, batch.log_pz, batch.log_qz_x
-        pairs = [slice(i, i + 2) for i in (0, 2, 4)]
-        cut = [_draws(a[:, pair], b[:, pair], c[:, pair], batch.divergence[pair]) for pair in pairs]
-        parts = [bound(part).named() for part in cut]
-        for name in whole.keys() - {"total"}:
+        parts = [bound(_some(batch, slice(i, i + 2))).named() for i in (0, 2, 4)]
+        for name in ("reconstruction", "kl", "elbo", "bound"):
             torch.testing.assert_close(whole[name], torch.stack([part[name] for part in parts]).mean(), msg=name)
+
+    def test_it_is_evaluated_without_gradients(self, bound: Bound) -> None:
+        """Without gradients the terms are those with them."""
+        draws = _decoded_draws(bound.samples, 5)
+        with torch.no_grad():
+            held = dataclasses.replace(draws, z=draws.z.detach())
+            torch.manual_seed(1)
+            terms = bound(held).named()
+        torch.manual_seed(1)
+        torch.testing.assert_close(terms, bound(draws).named())
+
+
+class AutoencodingContract(_FromDrawsContract):
+    """Contract of an autoencoder's objective that bounds no evidence. Derive a class with a fixture ``bound``."""
+
+    @pytest.fixture
+    def bound(self) -> Autoencoding:
+        """Return the objective under test."""
+        raise NotImplementedError("override the fixture `bound`")
+
+    def test_terms(self, bound: Autoencoding) -> None:
+        """Terms are finite; they hold the reconstruction and a penalty, and nothing that would pass for a bound."""
+        draws = _decoded_draws(bound.samples, 5)
+        terms = bound(draws)
+        assert_terms(terms)
+        assert not bound.bounds_evidence
+        assert not {"elbo", "bound", "kl"} & terms.named().keys()
+        assert len(terms.named()) > 2
+        torch.testing.assert_close(terms.reconstruction, draws.log_px_z.mean())
+
+    def test_the_likelihood_has_weight_one(self, bound: Autoencoding) -> None:
+        """The loss falls by what the log-likelihood of an image gains, divided by the number of images."""
+        draws = _decoded_draws(bound.samples, 5)
+        log_px_z = draws.log_px_z.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(bound(dataclasses.replace(draws, log_px_z=log_px_z)).total, log_px_z)
+        torch.testing.assert_close(gradient, torch.full_like(gradient, -1 / gradient.numel()))
 
 
 def _random_draws(k: int, n: int, d: int = 3) -> Draws:
+    """Make draws whose densities do not depend on each other."""
     log_px_z, log_pz, log_qz_x = (torch.randn(k, n).requires_grad_() for _ in range(3))
     kl = normal_kl(torch.randn(n, d), torch.rand(n, d) + 0.1).requires_grad_()
-    return _draws(log_px_z, log_pz, log_qz_x, kl)
-
-
-def _draws(log_px_z: Tensor, log_pz: Tensor, log_qz_x: Tensor, kl: Tensor) -> Draws:
     posterior = Independent(Normal(torch.zeros_like(kl), 1.0), 1)
-    return Draws(log_px_z, log_pz, log_qz_x, kl, torch.zeros(len(log_px_z), *kl.shape), posterior, n_train=100)
+    z = torch.zeros(k, n, d)
+    return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, n_train=100, prior_z=torch.randn(k * n, d))
+
+
+def _some(draws: Draws, part: slice) -> Draws:
+    """Take some of the images of :func:`_random_draws`."""
+    assert draws.kl is not None
+    densities = (draws.log_px_z[:, part], draws.log_pz[:, part], draws.log_qz_x[:, part])
+    kl, z = draws.kl[part], draws.z[:, part]
+    posterior = Independent(Normal(torch.zeros_like(kl), 1.0), 1)
+    return Draws(*densities, kl, z, posterior, draws.n_train, prior_z=draws.of_prior()[: len(z) * len(kl)])
+
+
+def _decoded_draws(k: int, n: int, d: int = 3) -> Draws:
+    """Make draws of a small model, whose graph reaches encoder and decoder."""
+    loc, scale = torch.randn(n, d).requires_grad_(), (torch.rand(n, d) + 0.1).requires_grad_()
+    posterior, prior = Independent(Normal(loc, scale), 1), Independent(Normal(torch.zeros(d), 1.0), 1)
+    z, decoder = posterior.rsample(torch.Size([k])), torch.nn.Linear(d, 4)
+    location = decoder(z)
+    log_px_z = -(torch.randn(n, 4) - location).square().sum(-1)
+    densities = (log_px_z, prior.log_prob(z), posterior.log_prob(z), normal_kl(loc, scale))
+    prior_z = prior.sample(torch.Size([k * n]))
+    return Draws(*densities, z, posterior, 100, location, decoder, prior_z)

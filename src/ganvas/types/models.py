@@ -89,7 +89,10 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class BoundsEvidence(Encodes, Protocol):
-    """A model with a lower bound on the evidence of an example."""
+    """A model with a lower bound on the evidence of an example.
+
+    A model whose objective decides it sets the methods to None if there is no bound.
+    """
 
     objective: Any
     """The bound; ``samples`` is its number of draws for each image."""

@@ -9,14 +9,15 @@ ELBO above, so that models with different losses can be compared.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import final
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, final
 
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.objectives.draws import Draws
+from ganvas.objectives.draws import Draws, FromDraws
 from ganvas.objectives.terms import Terms
 from ganvas.objectives.validation import require
 
@@ -32,27 +33,48 @@ class BoundTerms(Terms):
         kl: divergence of the posterior from the prior, summed over latent coordinates, without ``beta`` or free bits.
         elbo: ``reconstruction - kl``.
         bound: lower bound on the log evidence: the ELBO, or the tighter k-sample bound.
+        penalties: further terms by name, without their weights.
     """
 
     reconstruction: Float[Tensor, ""]
     kl: Float[Tensor, ""]
     elbo: Float[Tensor, ""]
     bound: Float[Tensor, ""]
+    penalties: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Bound(ABC):
-    """Abstract: an objective computed from k draws of the latents of each image.
+class Bound(FromDraws):
+    """Abstract: an objective whose terms hold a lower bound on the log evidence.
 
     Args:
         samples: k, the number of draws for each image in training, at least 1.
     """
 
-    samples: int
+    bounds_evidence: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, draws: Draws) -> BoundTerms:
         """Compute the terms of a batch of n images with k draws each, as means over the batch."""
+
+
+def bound_terms(
+    draws: Draws,
+    total: Float[Tensor, ""],
+    bound: Float[Tensor, ""] | None = None,
+    penalties: Mapping[str, Float[Tensor, ""]] | None = None,
+) -> BoundTerms:
+    """Put the terms together for an objective that does not descend the ELBO alone.
+
+    Args:
+        draws: the draws that it was computed from.
+        total: scalar to minimise.
+        bound: lower bound on the log evidence; None if it is the ELBO.
+        penalties: further terms by name; None without any.
+    """
+    reconstruction, divergence = draws.log_px_z.mean(), draws.divergence.sum(dim=1).mean()
+    elbo = reconstruction - divergence
+    return BoundTerms(total, reconstruction, divergence, elbo, elbo if bound is None else bound, penalties or {})
 
 
 def require_samples(samples: int) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from ganvas.objectives.bounds.base import Bound, BoundTerms, require_samples
-from ganvas.objectives.bounds.importance import iwae_bound, log_weights
+from ganvas.objectives.bounds.base import Bound, BoundTerms, bound_terms, require_samples
+from ganvas.objectives.bounds.importance import iwae_bound
 from ganvas.objectives.draws import Draws
 
 
@@ -36,6 +36,5 @@ class IWAE(Bound):
 
     def __call__(self, draws: Draws) -> BoundTerms:
         """Compute the terms; the KL divergence is logged and does not enter the loss."""
-        bound = iwae_bound(log_weights(draws.log_px_z, draws.log_pz, draws.log_qz_x)).mean()
-        reconstruction, divergence = draws.log_px_z.mean(), draws.divergence.sum(dim=1).mean()
-        return BoundTerms(-bound, reconstruction, kl=divergence, elbo=reconstruction - divergence, bound=bound)
+        bound = iwae_bound(draws.log_w).mean()
+        return bound_terms(draws, total=-bound, bound=bound)

@@ -1,0 +1,1 @@
+"""Objectives of autoencoders that bound no evidence, one idea in each file."""
