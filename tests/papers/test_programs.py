@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from scipy.integrate import quad
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import norm
+from sklearn.decomposition import PCA
 
+from ganvas.networks import init, mlp
+from ganvas.objectives import ELBO, IWAE, Draws, DReG, Gaussian
 from ganvas.papers.cifar10 import FILE, cifar10
 from ganvas.papers.infogan_codes import matched
 from ganvas.papers.iwae_table1 import epochs_of_stages, linear_gaussian
+from ganvas.papers.linear_vae import PPCA, LinearVAE, angle, evidence, ppca
 from ganvas.papers.little_data import Outcome, copies_with_quality
 from ganvas.papers.lucic_table import MODELS, drawn
 from ganvas.papers.program import Desk
+from ganvas.papers.tighter_bounds import World, leading_ratio, ratios, slope
 from ganvas.papers.wgan_figures import between, jensen_shannon, line
 
 
@@ -74,3 +81,112 @@ def test_cifar_10_is_the_array_file_where_there_is_one(tmp_path):
     (tmp_path / FILE).parent.mkdir()
     (tmp_path / FILE).touch()
     assert cifar10(desk) == ["data=npz", f"data.path='{tmp_path / FILE}'", "data.test=10000"]
+
+
+# tighter_bounds
+
+
+def test_the_leading_ratio_is_that_of_integrals():
+    """One dimension, two points: moments of the squared weight by quadrature, its derivative by differences."""
+    x, mu, a, b, k = np.array([0.7, -0.4]), 0.2, 0.6, 0.1, 50
+    delta = a * x + b - (x + mu) / 2
+
+    def moment(d, power):
+        weighed = lambda z: norm.pdf(z, 0, 0.5**0.5) ** 2 / norm.pdf(z, d, (2 / 3) ** 0.5) * (2 * z) ** power  # noqa: E731
+        return quad(weighed, -8, 8)[0]
+
+    gradient = np.mean([(moment(d + 1e-4, 0) - moment(d - 1e-4, 0)) / 2e-4 for d in delta]) / (2 * k)
+    noise = (np.mean([moment(d, 2) for d in delta]) / k / len(x)) ** 0.5
+    world = World(
+        torch.tensor(x)[:, None], *(torch.tensor([v]) for v in (mu,)), torch.tensor([[a]]), torch.tensor([b]), 0
+    )
+    assert leading_ratio(world, k) == pytest.approx(abs(gradient) / noise, rel=1e-4)
+
+
+def test_a_power_law_has_its_exponent_as_slope():
+    assert slope({k: 3 * k**-0.5 for k in (4, 8, 16)}) == pytest.approx(-0.5)
+
+
+def test_the_measured_ratio_does_not_count_noise_as_signal():
+    """At the optimum the gradient has the expectation 0, and only noise is left of it."""
+    world = World.drawn(3)
+    mean = world.x.mean(0)
+    exact = World(world.x, mean, torch.eye(20) / 2, mean / 2, 3)
+    found = ratios(exact, IWAE, (2,), 24)[2]
+    assert found < 0.3 < 1 < ratios(world, IWAE, (2,), 24)[2] < ratios(world, DReG, (2,), 24)[2]
+
+
+# linear_vae
+
+
+@pytest.fixture
+def points():
+    generator = torch.Generator().manual_seed(0)
+    mixed = torch.randn(300, 6, generator=generator).double() @ torch.randn(6, 6, generator=generator).double()
+    return mixed + torch.arange(6.0)
+
+
+def test_the_evidence_is_scikit_learns(points):
+    pca = PCA(2).fit(points.numpy())
+    scale = torch.tensor(pca.explained_variance_ - pca.noise_variance_).sqrt()
+    decoder, mean = torch.tensor(pca.components_.T) * scale, torch.tensor(pca.mean_)
+    found = evidence(points, decoder, mean, float(pca.noise_variance_))
+    np.testing.assert_allclose(found.numpy(), pca.score_samples(points.numpy()))
+    ours, correction = ppca(points, 2, None), 300 / 299  # scikit-learn divides by n - 1
+    np.testing.assert_allclose(ours.values * correction, pca.explained_variance_)
+    assert ours.variance * correction == pytest.approx(pca.noise_variance_)
+    np.testing.assert_allclose(((ours.decoder @ ours.decoder.T) * correction), decoder @ decoder.T, atol=1e-9)
+    assert ours.evidence(points).mean().item() == pytest.approx(pca.score(points.numpy()), abs=1e-4)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_closed_form_is_a_maximum(points, fixed):
+    variance = float(ppca(points, 4, None).values[1:3].mean()) if fixed else None
+    best = ppca(points, 4, variance)
+    decoder, mean = best.decoder.clone().requires_grad_(), best.mean.clone().requires_grad_()
+    log_variance = torch.tensor(math.log(best.variance), dtype=torch.float64, requires_grad=True)
+    covariance = decoder @ decoder.T + log_variance.exp() * torch.eye(6)
+    total = torch.distributions.MultivariateNormal(mean, covariance).log_prob(points).mean()
+    gradients = torch.autograd.grad(total, [decoder, mean, log_variance])
+    assert max(float(g.abs().max()) for g in gradients[:2]) < 1e-7
+    assert fixed or abs(float(gradients[2])) < 1e-7
+    dropped = best.values <= best.variance
+    assert int(dropped.sum()) == (2 if fixed else 0) and not best.decoder[:, dropped].any()
+
+
+def test_terms_without_draws_are_those_of_many_draws(points):
+    torch.manual_seed(0)
+    common = {"shape": (6,), "latent_dim": 3, "hidden": [], "activation": "ReLU"}
+    start = lambda weight: init.glorot_uniform_(weight, gain=0.5)  # noqa: E731
+    encoder, decoder = mlp.Encoder(**common, init=start).double(), mlp.Decoder(**common, init=start).double()
+    x, k = points[:4], 40_000
+    with torch.no_grad():
+        q = encoder(x)
+        z = q.rsample((k,))
+        log_px_z = Gaussian(2.0).log_prob(x, decoder(z.flatten(0, 1)).unflatten(0, (k, 4)), None)
+        kl = torch.distributions.kl_divergence(q.base_dist, torch.distributions.Normal(0.0, 1.0))
+        terms = ELBO(k, 1.0, 0.0)(Draws(log_px_z, log_px_z, log_px_z, kl, z, q, 4))
+        parts = [p for network in (encoder, decoder) for p in (network.output.weight, network.output.bias)]
+        ours = LinearVAE(*parts, 4.0)
+        assert ours.elbo(x).mean().item() == pytest.approx(terms.elbo.item(), abs=5 * log_px_z.std().item() / k**0.5)
+        torch.testing.assert_close(ours.kl(x), kl.mean(0))
+        assert (ours.evidence(x) > ours.elbo(x)).all()
+
+
+def test_with_the_closed_form_in_its_weights_the_elbo_is_the_evidence(points):
+    best = ppca(points, 4, 3.0)
+    state = {name: value.double() for name, value in best.state().items()}
+    ours = LinearVAE(
+        *(state[f"{part}.output.{kind}"] for part in ("encoder", "decoder") for kind in ("weight", "bias")), 3.0
+    )
+    torch.testing.assert_close(ours.elbo(points), best.evidence(points), atol=1e-4, rtol=0)
+
+
+def test_angles_of_spaces_not_of_bases():
+    basis = torch.eye(5, 2).double()
+    turned = basis @ torch.tensor([[0.6, -0.8], [0.8, 0.6]]).double() * 3
+    assert angle(torch.cat([turned, 0.01 * torch.eye(5).double()[:, 3:]], 1), basis, 2) == pytest.approx(0, abs=1e-6)
+    tilted = basis.clone()
+    tilted[:, 1] = torch.tensor([0, 0.8, 0.6, 0, 0])
+    assert angle(tilted, basis, 2) == pytest.approx(0.6)
+    assert isinstance(ppca(torch.randn(20, 3).double(), 1, None), PPCA)

@@ -177,13 +177,13 @@ def leading_ratio(world: World, k: int) -> float:
         world: points and parameters.
         k: number of draws.
     """
-    world_x, d = world.x.double(), DIMENSIONS
-    exact = (world_x + world.mu) / 2
-    delta = world_x @ world.a.T.double() + world.b - exact
-    constant = (math.sqrt(COVARIANCE) / 0.5 * math.sqrt(0.4)) ** d
+    x, mu, a, b = (tensor.double() for tensor in (world.x, world.mu, world.a, world.b))
+    points, dimensions = x.shape
+    delta = x @ a.T + b - (x + mu) / 2
+    constant = (math.sqrt(COVARIANCE) / 0.5 * math.sqrt(0.4)) ** dimensions
     second = constant * torch.exp(1.2 * delta.square().sum(dim=1, keepdim=True))
     expectation = (1.2 * second * delta / k).mean(dim=0)
-    variance = (second * 4 * (0.4 + (0.6 * delta).square()) / k).mean(dim=0) / POINTS
+    variance = (second * 4 * (0.4 + (0.6 * delta).square()) / k).mean(dim=0) / points
     return float((expectation.square().sum() / variance.sum()).sqrt())
 
 
