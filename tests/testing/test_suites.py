@@ -15,7 +15,17 @@ from ganvas.data import SPLITS, Source, TensorExamples
 from ganvas.latents import Normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
-from ganvas.objectives import ELBO, Bernoulli, CriticTerms, Divergence, GeneratorTerms, Hinge, Penalty
+from ganvas.objectives import (
+    ELBO,
+    Autoencoding,
+    Bernoulli,
+    CriticTerms,
+    Divergence,
+    GeneratorTerms,
+    Hinge,
+    Penalty,
+)
+from ganvas.objectives.autoencoding.base import AutoencodingTerms
 from ganvas.testing.values import assert_value
 
 
@@ -164,6 +174,32 @@ class Summing(ELBO):
         return dataclasses.replace(terms, total=terms.total * draws.log_px_z.shape[1])
 
 
+class Hooked(ELBO):
+    """Leaves a hook on the draws, so that a second call doubles what the first one does to the gradient."""
+
+    def __call__(self, draws):
+        if draws.z.requires_grad:
+            draws.z.register_hook(lambda gradient: 2 * gradient)
+        return super().__call__(draws)
+
+
+class Graphic(ELBO):
+    """Is another number without gradients."""
+
+    def __call__(self, draws):
+        terms = super().__call__(draws)
+        return terms if draws.z.requires_grad else dataclasses.replace(terms, bound=terms.bound + 1)
+
+
+@dataclass(frozen=True)
+class Claiming(Autoencoding):
+    """Passes its reconstruction for an ELBO, and halves it in the loss."""
+
+    def __call__(self, draws):
+        reconstruction = draws.log_px_z.mean()
+        return AutoencodingTerms(-reconstruction / 2, reconstruction, {"elbo": reconstruction})
+
+
 A, C, G, D = testing.AdversarialContract, testing.ConstraintContract, testing.GeneratorContract, testing.SourceContract
 BROKEN = {
     "changeable": lambda: assert_value(Mutable(1.0)),
@@ -195,6 +231,10 @@ BROKEN = {
     "refusal without classes": lambda: K().test_without_classes_there_is_no_score(CLASSLESS, SETTINGS),
     "mode": lambda: testing.LikelihoodContract().test_is_highest_where_its_mean_is_the_example(Wrong()),
     "neighbours": lambda: testing.LikelihoodContract().test_an_example_does_not_depend_on_its_neighbours(Wrong()),
+    "one call": lambda: testing.BoundContract().test_asked_twice_it_has_the_same_gradient(Hooked(1, 1.0, 0.0)),
+    "no gradients": lambda: testing.BoundContract().test_it_is_evaluated_without_gradients(Graphic(1, 1.0, 0.0)),
+    "no bound": lambda: testing.AutoencodingContract().test_terms(Claiming(samples=1)),
+    "likelihood's weight": lambda: testing.AutoencodingContract().test_the_likelihood_has_weight_one(Claiming(1)),
     "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
 }
 M, K, SETTINGS = testing.MetricContract, testing.ClassMetricContract, settings_of({})
