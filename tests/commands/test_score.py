@@ -245,6 +245,20 @@ def test_stacked_digits_are_scored_by_their_modes():
     assert found["scores"]["score/stacked/kl"]["value"] == pytest.approx(floor, abs=0.1)
 
 
+def test_an_autoencoder_without_a_bound_has_samples_and_no_likelihood(capsys):
+    trained = train("model=vae", "objective=wae_mmd")
+    assert trained["scores"] and not any("likelihood" in key for key in trained["scores"])
+    run = MlflowClient(tracking_uri()).get_run(trained["run_id"])
+    logged = {key.removeprefix("train/") for key in run.data.metrics if key.startswith("train/")}
+    assert {"total", "reconstruction", "mmd"} <= logged and not {"elbo", "kl", "bound"} & logged
+    code, found = score("run")
+    assert code == 0 and found["scores"].keys() == trained["scores"].keys()
+    for metric in ("elbo", "nll", "active_units"):
+        capsys.readouterr()
+        assert score("run", f"metrics=[{metric}]")[0] == 2
+        assert f"{metric} needs a VAE with a bound on the evidence, and " in capsys.readouterr().err
+
+
 BAD = {
     "fakes.npz extractor=mnist": "no reference for the images fakes.npz; write reference=DATASET",
     "fakes.npz reference=photos": "no extractor for fakes.npz; write extractor=inception",
