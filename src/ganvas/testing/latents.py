@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.distributions import Independent, Normal
 
+from ganvas.latents import detached
 from ganvas.types import Posterior, PosteriorFamily, Prior
 
 
@@ -112,6 +113,17 @@ class PosteriorContract:
             found = [gradient for gradient in gradients if gradient is not None]
             assert found and all(gradient.isfinite().all() for gradient in found)
             assert gradients[0] is not None and gradients[0].any()
+
+    def test_it_can_be_held_constant(self, family: PosteriorFamily, dim: int) -> None:
+        """Held constant, it has the same density and the same gradient to a draw, and none to all that is learned."""
+        parameters, posterior = self.made(family, dim)
+        learned = [parameters, *(family.parameters() if isinstance(family, nn.Module) else ())]
+        z = posterior.rsample((3,)).detach().requires_grad_()
+        held, plain = detached(posterior).log_prob(z), posterior.log_prob(z)
+        torch.testing.assert_close(held, plain, rtol=1e-4, atol=1e-4)
+        found = torch.autograd.grad(held.sum(), [z, *learned], allow_unused=True)
+        torch.testing.assert_close(found[0], torch.autograd.grad(plain.sum(), z)[0], rtol=1e-4, atol=1e-4)
+        assert all(gradient is None for gradient in found[1:])
 
     def test_an_example_does_not_depend_on_its_neighbours(self, family: PosteriorFamily, dim: int) -> None:
         """The density of an example's draw does not depend on the other examples of the batch."""
