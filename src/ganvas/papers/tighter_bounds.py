@@ -31,7 +31,8 @@ from ganvas.papers.program import Desk
 DIMENSIONS, POINTS, PERTURBATION = 20, 1024, 0.01
 COVARIANCE = 2 / 3
 """Variance of the encoder in each dimension; that of the exact posterior is 1/2."""
-NUMBERS, REPEATS, SEEDS = (4, 8, 16, 32, 64), 256, 5
+NUMBERS, REPEATS, SEEDS = (4, 8, 16, 32, 64), 128, 5
+LARGE_NUMBERS, LARGE_REPEATS = (64, 128, 256, 512), 32
 NUMBERS_SMOKE, REPEATS_SMOKE = (4, 16), 32
 
 
@@ -52,14 +53,17 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
 def _cpu(desk: Desk) -> dict[str, Measured]:
     worlds = [World.drawn(seed) for seed in desk.seeds(SEEDS)]
     iwae, dreg = ([ratios(world, kind, NUMBERS, REPEATS) for world in worlds] for kind in (IWAE, DReG))
+    large = [ratios(world, DReG, LARGE_NUMBERS, LARGE_REPEATS) for world in worlds]
     theory = [leading_ratio(world, NUMBERS[-1]) for world in worlds]
-    desk.figure("ratios", _drawn({"IWAE": iwae, "DReG": dreg}))
-    for name, found in {"iwae": iwae, "dreg": dreg}.items():
-        for k in NUMBERS:
+    curves = {"IWAE": iwae, "DReG": dreg, "DReG, large K": large}
+    desk.figure("ratios", _drawn(curves))
+    for name, found in curves.items():
+        for k in found[0]:
             desk.report[f"ratio/{name}/{k}"] = sum(each[k] for each in found) / len(found)
     return {
         "iwae_slope": Measured([slope(found) for found in iwae]),
         "dreg_slope": Measured([slope(found) for found in dreg]),
+        "dreg_slope_large": Measured([slope(found) for found in large]),
         "iwae_leading_term": Measured([found[NUMBERS[-1]] / known for found, known in zip(iwae, theory, strict=True)]),
         "dreg_is_unbiased": Measured([squared_bias(world, 4, REPEATS) for world in worlds]),
     }
@@ -214,7 +218,7 @@ def difference_for_the_prior(world: World, k: int) -> float:
 def _drawn(found: dict[str, list[dict[int, float]]]) -> Figure:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for color, (name, curves) in zip(("C0", "C1"), found.items(), strict=True):
+    for color, (name, curves) in zip(("C0", "C1", "C2"), found.items(), strict=True):
         for i, curve in enumerate(curves):
             axes.loglog(list(curve), list(curve.values()), color=color, marker=".", label=None if i else name)
     axes.set(xlabel="draws K", ylabel="signal-to-noise ratio of the gradient in b")
