@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ganvas.metrics.base import Measured as Measured
     from ganvas.metrics.base import Metric as Metric
     from ganvas.metrics.base import Score as Score
-    from ganvas.metrics.base import Setting as Setting
-    from ganvas.metrics.base import Settings as Settings
     from ganvas.metrics.base import feature_metric as feature_metric
     from ganvas.metrics.comparison import Comparison as Comparison
     from ganvas.metrics.registry import register as register
     from ganvas.metrics.registry import settings_of as settings_of
+    from ganvas.metrics.settings import Setting as Setting
+    from ganvas.metrics.settings import Settings as Settings
 
 _BASE = (
     "FEATURES",
@@ -35,14 +35,14 @@ _BASE = (
     "Measured",
     "Metric",
     "Score",
-    "Setting",
-    "Settings",
     "feature_metric",
 )
 _PLACES = dict.fromkeys(_BASE, "ganvas.metrics.base") | {
     "Comparison": "ganvas.metrics.comparison",
     "register": "ganvas.metrics.registry",
     "settings_of": "ganvas.metrics.registry",
+    "Setting": "ganvas.metrics.settings",
+    "Settings": "ganvas.metrics.settings",
 }
 __all__ = [*_PLACES]  # noqa: PLE0604
 
