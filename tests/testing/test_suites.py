@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from ganvas import testing
-from ganvas.data import SPLITS, Factor, Source, TensorExamples
+from ganvas.data import SPLITS, KnownFactor, Source, TensorExamples
 from ganvas.latents import Normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
@@ -124,7 +124,7 @@ class Leaks(Source):
 class Misnumbers(Source):
     """A factor of two values, one of which no example has."""
 
-    factors, splits = (Factor("size", 2, ordered=True),), SPLITS
+    factors, splits = (KnownFactor("size", 2, ordered=True),), SPLITS
 
     def _load(self, split):
         return TensorExamples(torch.rand(10, 2), factors=torch.zeros(10, 1, dtype=torch.int64))

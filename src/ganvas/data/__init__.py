@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ganvas.data.batches import Batches
-from ganvas.data.source import SPLITS, DataError, Examples, Factor, Source, TensorExamples
+from ganvas.data.source import SPLITS, DataError, Examples, KnownFactor, Source, TensorExamples
 from ganvas.data.transforms import DynamicBinarisation, FixedBinarisation, Identity, Transform
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ __all__ = [
     "DensitySource",
     "DynamicBinarisation",
     "Examples",
-    "Factor",
     "FashionMnist",
     "Few",
     "FixedBinarisation",
     "Identity",
     "ImageFolder",
     "Kmnist",
+    "KnownFactor",
     "Mnist",
     "Mnist5k",
     "NpzImages",

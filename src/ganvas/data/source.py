@@ -31,7 +31,7 @@ class DataError(ValueError):
 
 @final
 @dataclass(frozen=True)
-class Factor:
+class KnownFactor:
     """A known factor of variation of a data set, such as the size of the object that its images show.
 
     Args:
@@ -142,7 +142,7 @@ class Source(ABC):
 
     classes: tuple[str, ...] | None = None
     """Names of the classes in the order of their labels; None if the examples have no labels."""
-    factors: tuple[Factor, ...] | None = None
+    factors: tuple[KnownFactor, ...] | None = None
     """Known factors of variation, in the order of the columns of :attr:`Examples.factors`; None if none is known."""
     place: Path | None = None
     """File or folder that the examples are read from; None if they are drawn, or come with a package."""

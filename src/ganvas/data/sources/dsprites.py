@@ -21,7 +21,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from ganvas.data.hold_out import three_splits
-from ganvas.data.source import DataError, Examples, Factor, Source, require_file, require_shape
+from ganvas.data.source import DataError, Examples, KnownFactor, Source, require_file, require_shape
 from ganvas.data.sources.npz import read_header
 
 IMAGES, VALUES = "imgs.npy", "latents_classes.npy"
@@ -101,7 +101,7 @@ class DSprites(Source):
         self._values = _read_values(self.path, n)
         self._varying = [column for column in range(len(NAMES)) if int(self._values[:, column].max())]
         counts = (self._values.max(0).values + 1).tolist()
-        self.factors = tuple(Factor(NAMES[i], counts[i], NAMES[i] not in KINDS) for i in self._varying)
+        self.factors = tuple(KnownFactor(NAMES[i], counts[i], NAMES[i] not in KINDS) for i in self._varying)
         self._places = three_splits(n, val, test)
 
     @property

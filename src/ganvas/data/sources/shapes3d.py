@@ -21,7 +21,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from ganvas.data.hold_out import three_splits
-from ganvas.data.source import DataError, Examples, Factor, Source, TensorExamples, require_file, require_shape
+from ganvas.data.source import DataError, Examples, KnownFactor, Source, TensorExamples, require_file, require_shape
 
 NAMES: Final = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
 SHAPES: Final = ("cube", "cylinder", "sphere", "capsule")
@@ -102,7 +102,7 @@ class Shapes3D(Source):
         require_shape(name, shape, (3, *sides))
         self._kinds, self._values, counts = _numbered(self.path, labels, n)
         self._varying = [column for column, count in enumerate(counts) if count > 1]
-        self.factors = tuple(Factor(NAMES[i], counts[i], NAMES[i] != "shape") for i in self._varying)
+        self.factors = tuple(KnownFactor(NAMES[i], counts[i], NAMES[i] != "shape") for i in self._varying)
         self._places = three_splits(n, val, test)
 
     @property

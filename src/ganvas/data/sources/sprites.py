@@ -27,7 +27,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from ganvas.data.hold_out import three_splits
-from ganvas.data.source import DataError, Examples, Factor, Source, require_shape
+from ganvas.data.source import DataError, Examples, KnownFactor, Source, require_shape
 from ganvas.data.sources.silhouettes import SILHOUETTES
 
 REVISION: Final = 1
@@ -180,7 +180,7 @@ class Sprites(Source):
         self.drawing = Drawing(tuple(shapes), *tables, size, radius, smooth)
         self.classes = self.drawing.shapes
         named = zip(("shape", "scale", "rotation", "x", "y"), self.drawing.counts, strict=True)
-        self.factors = tuple(Factor(factor, n, ordered=factor != "shape") for factor, n in named if n > 1) or None
+        self.factors = tuple(KnownFactor(factor, n, ordered=factor != "shape") for factor, n in named if n > 1) or None
         self._places = three_splits(math.prod(self.drawing.counts), val, test)
 
     @property
