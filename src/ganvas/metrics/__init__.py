@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganvas.metrics.base import FACTORS as FACTORS
     from ganvas.metrics.base import FEATURES as FEATURES
     from ganvas.metrics.base import LOGITS as LOGITS
     from ganvas.metrics.base import MODEL as MODEL
     from ganvas.metrics.base import MOMENTS as MOMENTS
+    from ganvas.metrics.base import RECONSTRUCTIONS as RECONSTRUCTIONS
     from ganvas.metrics.base import SAMPLES as SAMPLES
     from ganvas.metrics.base import Material as Material
     from ganvas.metrics.base import Measured as Measured
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from ganvas.metrics.settings import Settings as Settings
 
 _BASE = (
+    "FACTORS",
     "FEATURES",
     "LOGITS",
     "MODEL",
     "MOMENTS",
+    "RECONSTRUCTIONS",
     "SAMPLES",
     "Material",
     "Measured",

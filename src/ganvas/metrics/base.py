@@ -20,10 +20,11 @@ from ganvas.data.source import Examples, Source
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.metrics.settings import Setting, Settings
-from ganvas.types import Batch, BoundsEvidence, Shape
+from ganvas.types import Batch, BoundsEvidence, Reconstructs, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
+    from ganvas.metrics.factors import Codes
     from ganvas.metrics.labels import Labels
 
 MOMENTS: Final = "moments of the reference's features, and features of the samples"
@@ -32,6 +33,10 @@ LOGITS: Final = "class logits of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
 LABELS: Final = "the class that each sample was asked for, and images of the reference with classes"
+FACTORS: Final = "a model that encodes, and data whose factors are known"
+RECONSTRUCTIONS: Final = "a model that reconstructs images"
+OF_MODEL: Final = (MODEL, FACTORS, RECONSTRUCTIONS)
+"""Values of ``needs`` for metrics of a model on its own data, without samples."""
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
 SEED: Final = Setting("seed", 2020, "seed of shuffles and subsets, not of the samples (torch-fidelity: 2020)", least=0)
@@ -159,6 +164,17 @@ class Material(ABC):
     @abstractmethod
     def bound_model(self, metric: str) -> BoundsEvidence:
         """Return the model; ValueError, with the metric's name, if it has no bound on the evidence."""
+
+    @abstractmethod
+    def codes(self, metric: str) -> Codes:
+        """Return codes and factors of ``factors.n`` held-out examples, or ValueError with the metric's name.
+
+        The error says that the model does not encode, or that its data state no factors.
+        """
+
+    @abstractmethod
+    def reconstructor(self, metric: str) -> Reconstructs:
+        """Return the model; ValueError, with the metric's name, if it does not reconstruct images."""
 
     @abstractmethod
     def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:
