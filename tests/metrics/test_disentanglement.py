@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, entropy
+from scipy.special import logsumexp
+from scipy.stats import chi2, entropy, norm
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import balanced_accuracy_score, mutual_info_score
@@ -13,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ganvas.data.source import KnownFactor
 from ganvas.metrics.dci import concentration, dci, disentanglement
 from ganvas.metrics.factor_vae_score import draw, factor_vae_score
-from ganvas.metrics.factors import Codes, gap, intervals
+from ganvas.metrics.factors import Codes, gap, shares, table
 from ganvas.metrics.mig import mig
 from ganvas.metrics.sap import sap
 
@@ -38,22 +39,26 @@ def truth(n, seed, factors=FACTORS):
     return np.stack([random.randint(factor.values, size=n) for factor in factors], axis=1).astype(np.int64)
 
 
+def coded(codes, values, factors=FACTORS, spread=0.0):
+    return Codes(codes, np.full_like(codes, spread), values, factors)
+
+
 def world(n, seed, mixing=0.4, noise=0.3, latents=6):
     """Codes that mix standardised factors, with noise; the same mixing for each seed."""
     values = truth(n, seed)
     matrix = np.random.RandomState(99).standard_normal((len(FACTORS), latents)) * mixing
     matrix[:, : len(FACTORS)] += np.eye(len(FACTORS))
     drawn = np.random.RandomState(seed + 1000).standard_normal((n, latents))
-    return Codes((values - values.mean(0)) / values.std(0) @ matrix + noise * drawn, values, FACTORS)
+    return coded((values - values.mean(0)) / values.std(0) @ matrix + noise * drawn, values)
 
 
 def factors_themselves(n=3000, factors=FACTORS):
     values = truth(n, 1, factors)
-    return Codes(values.astype(np.float64), values, factors)
+    return coded(values.astype(np.float64), values, factors)
 
 
 def independent(n=3000):
-    return Codes(np.random.RandomState(5).standard_normal((n, 6)), truth(n, 1), FACTORS)
+    return coded(np.random.RandomState(5).standard_normal((n, 6)), truth(n, 1))
 
 
 # References: straight from the papers.
@@ -78,10 +83,10 @@ def sap_of_the_paper(known):
             if factor.ordered:
                 found.append(LinearRegression().fit(z[:, None], v).score(z[:, None], v))
                 continue
-            cut, guess = intervals(z[:, None], BINS)[:, 0], np.zeros(len(v), dtype=int)
+            cut, guess = np.digitize(z, np.histogram(z, BINS)[1][1:-1]), np.zeros(len(v), dtype=int)
             for b in np.unique(cut):
-                shares = [((v == c) & (cut == b)).sum() / (v == c).sum() for c in range(factor.values)]
-                guess[cut == b] = int(np.argmax(shares))
+                rates = [((v == c) & (cut == b)).sum() / (v == c).sum() for c in range(factor.values)]
+                guess[cut == b] = int(np.argmax(rates))
             found.append(balanced_accuracy_score(v, guess))
         gaps.append(sorted(found)[-1] - sorted(found)[-2])
     return np.mean(gaps)
@@ -222,7 +227,7 @@ def test_turned_latents_have_lower_scores(name):
     turned = codes.copy()
     for a, b in ((0, 1), (2, 3), (0, 2), (1, 3)):
         turned[:, a], turned[:, b] = c * (turned[:, a] - turned[:, b]), c * (turned[:, a] + turned[:, b])
-    apart, mixed = (SCORES[name](Codes(z, values, FACTORS)) for z in (codes, turned))
+    apart, mixed = (SCORES[name](coded(z, values)) for z in (codes, turned))
     assert mixed < apart - 0.1
 
 
@@ -254,10 +259,70 @@ def test_parts_are_disjoint_and_a_function_of_the_seed():
     assert not (parts[0].codes == next(known.parts(4, 4)).codes).all()
 
 
-def test_gap_and_intervals_on_paper():
+def test_gaps_and_intervals_on_paper():
     assert gap(np.array([[1.0, 4.0], [3.0, 4.0], [2.0, 0.0]])).tolist() == [1.0, 0.0]
-    cut = intervals(np.array([[0.0, 7.0], [0.49, 7.0], [0.51, 7.0], [1.0, 7.0]]), 2)
-    assert cut[:, 0].tolist() == [0, 0, 1, 1] and len(set(cut[:, 1])) == 1
+    means, values = np.array([0.0, 0.49, 0.51, 1.0]), np.array([2, 0, 2, 2])
+    cut = shares(means, np.zeros(4), 2)
+    assert cut.tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]] and table(cut, values).tolist() == [[1, 1], [0, 2]]
+    # Of N(0, 1) and N(1, 1) from -3 to 4: four intervals with edges at -1.25, .5 and 2.25.
+    spread = shares(np.array([0.0, 1.0]), np.ones(2), 4)
+    edges = np.array([-np.inf, -1.25, 0.5, 2.25, np.inf])
+    assert spread == pytest.approx(np.stack([np.diff(norm.cdf(edges, mean)) for mean in (0, 1)]))
+    assert shares(np.full(3, 7.0), np.zeros(3), 5).sum(1).tolist() == [1, 1, 1]
+
+
+def information_by_draws(means, spreads, values, draws, seed):
+    """Chen et al. 2018, appendix C: entropies of mixtures of posteriors, for all examples and each value, by draws."""
+    random = np.random.default_rng(seed)
+
+    def entropy_of(members):
+        chosen = random.choice(members, draws)
+        z = means[chosen] + spreads[chosen] * random.standard_normal(draws)
+        densities = norm.logpdf(z[:, None], means[members], spreads[members])
+        return -(logsumexp(densities, axis=1) - math.log(len(members))).mean()
+
+    rates = np.bincount(values) / len(values)
+    conditional = sum(rate * entropy_of(np.flatnonzero(values == v)) for v, rate in enumerate(rates))
+    return entropy_of(np.arange(len(values))) - conditional
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.3, 1.0])
+def test_information_is_that_of_draws_from_the_posterior(spread):
+    """The estimator of the authors, on the same means and deviations."""
+    known = world(1000, 0, noise=0.2)
+    deviations = spread * (1 + 0.5 * np.random.RandomState(0).random_sample(known.codes.shape))
+    ours = mig(Codes(known.codes, deviations, known.values, FACTORS), 200).matrix
+    for latent, factor in ((0, 0), (1, 1), (2, 3), (5, 2)):
+        theirs = information_by_draws(known.codes[:, latent], deviations[:, latent], known.values[:, factor], 2000, 1)
+        assert ours[latent, factor] == pytest.approx(theirs, abs=0.08)
+
+
+def unused(known, scale=1e-3):
+    """Replace the last two latents by faint copies of the first two, lost in posteriors of deviation 1."""
+    codes, spreads = known.codes.copy(), np.full_like(known.codes, 0.05)
+    codes[:, -2:], spreads[:, -2:] = scale * codes[:, :2], 1.0
+    return Codes(codes, spreads, known.values, FACTORS)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_latent_that_is_not_used_does_not_count(name):
+    """Its means say as much as those of a used latent, for whoever ignores that its posterior hides them."""
+    values = truth(3000, 1)
+    codes = np.concatenate([(values - values.mean(0)) / values.std(0), np.zeros((3000, 2))], axis=1)
+    alone, beside = coded(codes, values, spread=0.05), unused(coded(codes, values))
+    assert SCORES[name](beside) == pytest.approx(SCORES[name](alone), abs=0.03)
+    ignorant = SCORES[name](Codes(beside.codes, np.zeros_like(codes), values, FACTORS))
+    # A copy takes nothing from a latent that serves one factor, nor from the votes for it.
+    assert ignorant < SCORES[name](beside) - 0.1 or name in ("factor_vae_score", "dci_disentanglement")
+
+
+def test_a_latent_is_used_if_a_hundredth_of_its_variance_lies_between_examples():
+    random = np.random.RandomState(0)
+    codes = random.standard_normal((4000, 4)) * [0.09, 0.12, 9.0, 1.2] + [0, 0, 5, 0]
+    spreads = np.array([1.0, 1.0, 100.0, 0.0]) * np.ones((4000, 1))
+    known = Codes(codes, spreads, truth(4000, 0), FACTORS)
+    assert (known.used.var(0) > 0).tolist() == [False, True, False, True]
+    assert not Codes(np.ones((4000, 2)), np.zeros((4000, 2)), known.values, FACTORS).used.any()
 
 
 @pytest.mark.parametrize(
@@ -271,7 +336,7 @@ def test_gap_and_intervals_on_paper():
 def test_codes_that_cannot_be_judged_are_refused(change, message):
     known = world(50, 0)
     with pytest.raises(ValueError, match=message):
-        Codes(*change(known.codes, known.values), FACTORS)
+        coded(*change(known.codes, known.values))
 
 
 def test_too_small_parts_are_refused():

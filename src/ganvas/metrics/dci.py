@@ -11,7 +11,7 @@ With :math:`R_{jk} \ge 0` the importance of latent j to the predictor of factor 
 where :math:`H_b` is the entropy, to base b, of the numbers as shares of their sum. The predictor is a random forest
 (scikit-learn; every split may use every latent) with importances by impurity; :math:`S_k` is its score on examples that
 it was not grown on, a fifth of all: the share of explained variance of an ordered factor, at least 0, the accuracy for
-kinds.
+kinds. A latent that is not used counts as constant (:mod:`ganvas.metrics.factors`).
 
 Reference: Eastwood and Williams 2018, section 2, https://openreview.net/forum?id=By-7dz-AZ, whose predictors are the
 lasso and a random forest; libraries with boosted trees, which take every factor for kinds, report other values.
@@ -60,12 +60,12 @@ def dci(known: Codes, trees: int, seed: int) -> Judged:
 
     order = np.random.RandomState(seed).permutation(len(known))
     train, test = order[len(order) // TESTED :], order[: len(order) // TESTED]
-    columns, scores = [], []
+    codes, columns, scores = known.used, [], []
     for factor, values in zip(known.factors, known.values.T, strict=True):
         kind = RandomForestRegressor if factor.ordered else RandomForestClassifier
-        forest = kind(trees, max_features=None, random_state=seed).fit(known.codes[train], values[train])
+        forest = kind(trees, max_features=None, random_state=seed).fit(codes[train], values[train])
         columns.append(forest.feature_importances_)
-        scores.append(max(0.0, float(forest.score(known.codes[test], values[test]))))
+        scores.append(max(0.0, float(forest.score(codes[test], values[test]))))
     matrix = np.stack(columns, axis=1)
     found = {
         "dci_disentanglement": disentanglement(matrix) if len(known.factors) > 1 else 1.0,

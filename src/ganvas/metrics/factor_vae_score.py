@@ -6,7 +6,7 @@ latent that varies least among them, each latent in units of its variance over a
 .. math:: j = \arg\min_j \frac{\operatorname{Var}_\text{fixed}(z_j)}{\operatorname{Var}(z_j)}.
 
 A classifier maps each latent to the factor with the most votes :math:`V_{jk}` for it. The score is its accuracy on new
-votes; a guess of the factor has about 1 / K. A latent that never changes gets no vote.
+votes; a guess of the factor has about 1 / K. A latent that is not used (:mod:`ganvas.metrics.factors`) gets no vote.
 
 Reference: Kim and Mnih 2018, section 4, https://arxiv.org/abs/1802.05983
 """
@@ -49,10 +49,11 @@ def draw(
 def cast(known: Codes, votes: int, size: int, random: np.random.RandomState) -> Float64[np.ndarray, "d f"]:
     """Count the votes for each latent and factor; see :func:`draw`."""
     factors, rows = draw(known.values, votes, size, random)
-    spread = known.codes.var(0)
-    within = known.codes[rows].var(1) / np.where(spread > 0, spread, 1)
+    codes = known.used
+    spread = codes.var(0)
+    within = codes[rows].var(1) / np.where(spread > 0, spread, 1)
     least = np.where(spread > 0, within, np.inf).argmin(1)
-    counts = np.zeros((known.codes.shape[1], known.values.shape[1]))
+    counts = np.zeros((codes.shape[1], known.values.shape[1]))
     np.add.at(counts, (least, factors), 1)
     return counts
 

@@ -1,12 +1,21 @@
 r"""Codes of examples whose factors of variation are known, and what the metrics of disentanglement share.
 
-The code of an example is the mean of its posterior. Each metric makes one matrix, a number for each latent and factor,
-and its scores from it. The standard error of a score follows from the same score of :math:`m` disjoint parts,
+The code of an example is the mean :math:`\mu` of its posterior. Even a latent that the model does not use has means
+that differ a little, and whatever adapts to its scale could tell examples apart by them. So a latent counts as constant
+unless a hundredth of its variance lies between examples:
+
+.. math:: \frac{\operatorname{Var} \mu_j}{\operatorname{Var} \mu_j + \mathbb{E} \sigma_j^2} > 0.01.
+
+Each metric makes one matrix, a number for each latent and factor, and its scores from it. The standard error of a score
+follows from the same score of :math:`m` disjoint parts of the examples,
 
 .. math:: \mathrm{SE} = \frac{1}{\sqrt m} \sqrt{\frac{1}{m - 1} \sum_{i=1}^{m} (s_i - \bar s)^2},
 
 and holds the model fixed: it does not say how much another seed of the training changes the score. The floor is the
 score of the factors themselves in place of codes, the best that a model can reach; the ceiling is that of noise.
+
+Reference: Burda et al. 2016, section 5.3 (active units, where the posterior's variance is near 1),
+https://arxiv.org/abs/1509.00519
 """
 
 from __future__ import annotations
@@ -19,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from scipy.special import ndtr
 
 from ganvas.data.source import KnownFactor
 from ganvas.metrics.settings import Setting
@@ -33,7 +43,9 @@ COUNT: Final = Setting(
 PARTS: Final = Setting(
     "factors.parts", 5, "number of disjoint parts that the standard error is computed over", least=2, decides=False
 )
-BINS: Final = Setting("factors.bins", 20, "number of intervals of a code (Locatello et al.: 20)", least=2)
+BINS: Final = Setting("factors.bins", 50, "number of intervals of a latent in mig and sap", least=2)
+USED: Final = 0.01
+"""Share of a latent's variance that must be between examples."""
 _LEAST: Final = 20
 """Smallest number of examples in a part."""
 
@@ -44,7 +56,8 @@ class Codes:
     """Codes of some examples, and the values of their factors.
 
     Args:
-        codes: one row for each example, one column for each latent.
+        codes: mean of the posterior, one row for each example, one column for each latent.
+        spreads: standard deviation of the posterior; 0 for an encoder without one.
         values: value of each example in each factor, by its number.
         factors: the factors, in the order of the columns of ``values``.
 
@@ -53,6 +66,7 @@ class Codes:
     """
 
     codes: Float64[np.ndarray, "n d"]
+    spreads: Float64[np.ndarray, "n d"]
     values: Int64[np.ndarray, "n f"]
     factors: tuple[KnownFactor, ...]
 
@@ -60,7 +74,7 @@ class Codes:
         n, d = self.codes.shape
         if d < 2:
             raise ValueError(f"codes: expected at least 2 latents, got {d}; a gap needs two to compare")
-        if bad := int((~np.isfinite(self.codes)).any(1).sum()):
+        if bad := int((~np.isfinite(self.codes + self.spreads)).any(1).sum()):
             raise ValueError(f"codes: {bad} of {n} examples have codes that are not finite; the model has diverged")
         for factor, column in zip(self.factors, self.values.T, strict=True):
             if not n or (column == column[0]).all():
@@ -72,13 +86,19 @@ class Codes:
     def __len__(self) -> int:
         return len(self.codes)
 
+    @property
+    def used(self) -> Float64[np.ndarray, "n d"]:
+        """The codes, with 0 for every latent that the model does not use."""
+        between, within = self.codes.var(0), np.square(self.spreads).mean(0)
+        return np.where(between > USED * (between + within), self.codes, 0.0)
+
     def with_codes(self, codes: Float64[np.ndarray, "n d"]) -> Codes:
-        """Return the same examples with other codes."""
-        return Codes(codes, self.values, self.factors)
+        """Return the same examples with other codes, of an encoder without spread."""
+        return Codes(codes, np.zeros_like(codes), self.values, self.factors)
 
     def at(self, index: Int64[np.ndarray, " m"]) -> Codes:
         """Return some of the examples."""
-        return Codes(self.codes[index], self.values[index], self.factors)
+        return Codes(self.codes[index], self.spreads[index], self.values[index], self.factors)
 
     def parts(self, m: int, seed: int) -> Iterator[Codes]:
         """Yield ``m`` disjoint parts of nearly equal size.
@@ -126,22 +146,34 @@ def gap(matrix: Float64[np.ndarray, "d f"]) -> Float64[np.ndarray, " f"]:
     return first - second
 
 
-def intervals(codes: Float64[np.ndarray, "n d"], bins: int) -> Int64[np.ndarray, "n d"]:
-    """Cut the range of each latent into equal intervals, and number the interval of each code.
+def shares(
+    means: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], bins: int
+) -> Float64[np.ndarray, "n bins"]:
+    """Compute how much of each example's normal posterior lies in each of equal intervals of a latent.
+
+    The intervals cut the range of all means, three standard deviations wider; the outer ones are open.
 
     Args:
-        codes: finite codes.
-        bins: number of intervals, at least 1; a latent that never changes has one.
+        means: mean of each example.
+        spreads: standard deviation of each example; 0 puts all of it into one interval.
+        bins: number of intervals, at least 2.
     """
-    inner = (np.linspace(column.min(), column.max(), bins + 1)[1:-1] for column in codes.T)
-    found = [np.searchsorted(edges, column, side="right") for edges, column in zip(inner, codes.T, strict=True)]
-    return np.stack(found, axis=1).astype(np.int64)
+    low, high = (means - 3 * spreads).min(), (means + 3 * spreads).max()
+    distance = np.linspace(low, high, bins + 1)[1:-1] - means[:, None]
+    sides = np.where(distance > 0, np.inf, -np.inf)
+    scaled = np.divide(distance, spreads[:, None], out=sides, where=spreads[:, None] > 0)
+    ends = np.zeros((len(means), 1)), np.ones((len(means), 1))
+    return np.diff(np.concatenate([ends[0], ndtr(scaled), ends[1]], axis=1), axis=1)
 
 
-def table(a: Int64[np.ndarray, " n"], b: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "k l"]:
-    """Count how often each pair of numbers occurs."""
-    rows, columns = int(a.max()) + 1, int(b.max()) + 1
-    return np.bincount(a * columns + b, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
+def table(part: Float64[np.ndarray, "n bins"], values: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "bins values"]:
+    """Add up how much of the examples with each value lies in each interval; a value that no example has is left out.
+
+    Args:
+        part: how much of each example lies in each interval.
+        values: value of each example.
+    """
+    return part.T @ (values[:, None] == np.unique(values)).astype(np.float64)
 
 
 def measured(material: Material, metric: str, judge: Callable[[Codes], Judged]) -> Measured:

@@ -9,8 +9,8 @@ explains, for kinds the balanced accuracy of the best thresholds among the edges
     \qquad \text{or} \qquad S_{jk} = \frac1C \sum_b \max_c \hat p(b \mid v_k = c).
 
 Chance is 0 for an ordered factor and 1 / C for C kinds, so that the factors themselves have less than 1 if some are
-kinds: the floor says how much. Libraries that take every factor for kinds, and separate them by one linear classifier,
-report other values.
+kinds: the floor says how much. A latent that is not used counts as constant (:mod:`ganvas.metrics.factors`). Libraries
+that take every factor for kinds, and separate them by one linear classifier, report other values.
 
 Reference: Kumar et al. 2018, section 3, https://arxiv.org/abs/1711.00848
 """
@@ -21,21 +21,21 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ganvas.metrics.base import FACTORS, SEED, Material, Measured, Metric
-from ganvas.metrics.factors import BINS, COUNT, KIND, PARTS, Codes, Judged, gap, intervals, measured, table
+from ganvas.metrics.factors import BINS, COUNT, KIND, PARTS, Codes, Judged, gap, measured, shares, table
 
 
 def explained(codes: Float64[np.ndarray, "n d"], values: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
     """Compute the share of a factor's variance that a line in each latent explains; 0 for a constant latent."""
     z, v = codes - codes.mean(0), values - values.mean()
     spread = (z * z).mean(0)
-    shares = (z * v[:, None]).mean(0) ** 2 / np.where(spread > 0, spread, 1) / (v * v).mean()
-    return np.where(spread > 0, shares, 0.0)
+    return (z * v[:, None]).mean(0) ** 2 / np.where(spread > 0, spread, 1) / (v * v).mean()
 
 
-def separated(cut: Int64[np.ndarray, "n d"], values: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
+def separated(
+    codes: Float64[np.ndarray, "n d"], values: Int64[np.ndarray, " n"], bins: int
+) -> Float64[np.ndarray, " d"]:
     """Compute the balanced accuracy of guessing, in each interval of a latent, the kind that most often falls there."""
-    _, kinds = np.unique(values, return_inverse=True)
-    tables = [table(z, kinds) for z in cut.T]
+    tables = [table(shares(z, np.zeros_like(z), bins), values) for z in codes.T]
     return np.array([(counts / counts.sum(0)).max(1).sum() / counts.shape[1] for counts in tables])
 
 
@@ -46,9 +46,9 @@ def sap(known: Codes, bins: int) -> Judged:
         known: codes and factors.
         bins: number of intervals whose edges are thresholds for kinds.
     """
-    cut = intervals(known.codes, bins)
+    codes = known.used
     columns = [
-        explained(known.codes, values) if factor.ordered else separated(cut, values)
+        explained(codes, values) if factor.ordered else separated(codes, values, bins)
         for factor, values in zip(known.factors, known.values.T, strict=True)
     ]
     matrix = np.stack(columns, axis=1)

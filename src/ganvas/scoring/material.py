@@ -243,13 +243,12 @@ class Gathered(Material):
         assert isinstance(subject, ModelSubject) and isinstance(subject.model, Encodes)
         source, examples = subject.data.source, subject.data.examples(self.split)
         assert source.factors is not None and examples.factors is not None
-        index, means = [], []
+        index, moments = [], []
         for batch in self.held_out(min(self.settings["factors.n"], len(examples)), BATCH):
-            ((mean, _),) = subject.model.posterior_moments([batch])
             index.append(batch.index.cpu())
-            means.append(mean.cpu().double())
-        values = examples.factors[torch.cat(index)]
-        return Codes(torch.cat(means).numpy(), values.numpy(), source.factors)
+            moments += [[x.cpu().double() for x in found] for found in subject.model.posterior_moments([batch])]
+        means, deviations = (torch.cat(parts).numpy() for parts in zip(*moments, strict=True))
+        return Codes(means, deviations, examples.factors[torch.cat(index)].numpy(), source.factors)
 
     @cached_property
     def _real(self) -> Features | Statistics:

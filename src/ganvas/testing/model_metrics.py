@@ -187,7 +187,8 @@ def vae_of_points() -> VAE:
 def _vae(encoder: Any, decoder: Any, **parts: Any) -> VAE:
     adam = partial(torch.optim.Adam, lr=1e-3)
     none: dict[str, Any] = {"ema_halflife": None, "gradient_clip": None}
-    return VAE(Normal(LATENTS), encoder, decoder, optimizer=adam, schedule=Constant(), schedules={}, **none, **parts)
+    prior: Any = Normal(LATENTS)
+    return VAE(prior, encoder, decoder, optimizer=adam, schedule=Constant(), schedules={}, **none, **parts)
 
 
 def _turned(turn: float) -> Float[Tensor, "d d"]:

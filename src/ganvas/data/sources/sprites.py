@@ -173,11 +173,16 @@ class Sprites(Source):
         super().__init__(name, shape)
         require_shape(name, shape, (1, size, size))
         _check(size, shapes, smallest, turn, radius, {"scales": scales, "rotations": rotations, "xs": xs, "ys": ys})
-        angles = np.arange(rotations) * math.radians(turn) / rotations
-        ways = (radius + (1 - 2 * radius) * (np.arange(n) + 0.5) / n for n in (xs, ys))
-        sizes = np.linspace(1, smallest, scales)[::-1]
-        tables = (tuple(table.tolist()) for table in (sizes, angles, *ways))
-        self.drawing = Drawing(tuple(shapes), *tables, size, radius, smooth)
+        self.drawing = Drawing(
+            shapes=tuple(shapes),
+            scales=tuple(np.linspace(1, smallest, scales)[::-1].tolist()),
+            angles=tuple((np.arange(rotations) * math.radians(turn) / rotations).tolist()),
+            xs=_way(xs, radius),
+            ys=_way(ys, radius),
+            size=size,
+            radius=radius,
+            smooth=smooth,
+        )
         self.classes = self.drawing.shapes
         named = zip(("shape", "scale", "rotation", "x", "y"), self.drawing.counts, strict=True)
         self.factors = tuple(KnownFactor(factor, n, ordered=factor != "shape") for factor, n in named if n > 1) or None
@@ -190,6 +195,11 @@ class Sprites(Source):
 
     def _load(self, split: str) -> Examples:
         return SpriteExamples(self.drawing, self._places[split])
+
+
+def _way(n: int, radius: float) -> tuple[float, ...]:
+    """Return the middles of ``n`` equal parts of the side without the margins that the largest shape needs."""
+    return tuple((radius + (1 - 2 * radius) * (np.arange(n) + 0.5) / n).tolist())
 
 
 def _check(
