@@ -24,12 +24,12 @@ OPTIONS = {
     if group.is_dir() and any(group.glob("*.yaml"))
 }
 # What cannot be built here: no such file, or weights to download.
-UNBUILT = {("data", "folder"), ("data", "npz")} | {
+UNBUILT = {("data", name) for name in ("dsprites", "folder", "npz", "shapes3d")} | {
     ("extractor", name) for name in ("inception", "dinov2", "clip", "vgg16", "custom")
 }
 # What an option cannot stand without.
 EXTRA = {
-    ("data", "folder"): ["data.path=nowhere"],
+    **{("data", name): ["data.path=nowhere"] for name in ("dsprites", "folder", "shapes3d")},
     ("data", "npz"): ["data.path=nowhere", "data.shape=[1,28,28]"],
     ("extractor", "custom"): [
         f"extractor.{leaf}" for leaf in ("module=net.pt", "size=28", "channels=1", "mean=[0.5]", "std=[0.5]")

@@ -12,9 +12,12 @@ from ganvas.data.sources.few import Few
 from ganvas.data.sources.folder import ImageFolder
 from ganvas.data.sources.mnist5k import Mnist5k
 from ganvas.data.sources.npz import NpzImages
+from ganvas.data.sources.sprites import Sprites
 from ganvas.data.sources.stacked_mnist import StackedMnist
 from ganvas.data.sources.torchvision import Mnist
 from ganvas.testing import SourceContract
+
+from ..factor_files import dsprites, shapes3d
 
 
 def _pictures(n, seed=0):
@@ -59,6 +62,12 @@ def _npz(path, **arrays):
     return NpzImages("npz", [3, 12, 12], str(path / "images.npz"), val=7, test=9)
 
 
+def _sprites(smooth):
+    counts = {"scales": 2, "rotations": 3, "xs": 4, "ys": 1}
+    fixed = {"size": 24, "smallest": 0.5, "turn": 90.0, "radius": 0.25, "val": 9, "test": 10}
+    return lambda _: Sprites("sprites", [1, 24, 24], shapes=["square", "heart"], smooth=smooth, **counts, **fixed)
+
+
 def _mnist(path):
     raw = path / "MNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
@@ -86,6 +95,12 @@ BUILD = {
     "npz_labelled": lambda path: _npz(path, labels=np.arange(50) % 7),
     "mnist": _mnist,
     "few": lambda path: Few("few", [3, 12, 12], _npz(path, labels=np.arange(50) % 7), train=14),
+    "sprites": _sprites(smooth=False),
+    "sprites_smooth": _sprites(smooth=True),
+    "sprites_few": lambda path: Few("few", [1, 24, 24], _sprites(smooth=True)(path), train=20),
+    "dsprites": dsprites,
+    "shapes3d": lambda path: shapes3d(path, memory_limit_gb=1.0),
+    "shapes3d_streamed": lambda path: shapes3d(path, memory_limit_gb=0.0),
 }
 CLASSES = {
     "mnist5k": 10,
@@ -97,6 +112,14 @@ CLASSES = {
     "npz_labelled": 7,
     "mnist": 10,
     "few": 7,
+    **dict.fromkeys(("sprites", "sprites_smooth", "sprites_few"), 2),
+    "dsprites": 3,
+    **dict.fromkeys(("shapes3d", "shapes3d_streamed"), 4),
+}
+FACTORS = {
+    **dict.fromkeys(("sprites", "sprites_smooth", "sprites_few"), {"shape": 2, "scale": 2, "rotation": 3, "x": 4}),
+    "dsprites": {"shape": 3, "scale": 2, "orientation": 4, "posX": 2, "posY": 3},
+    **dict.fromkeys(("shapes3d", "shapes3d_streamed"), {"floor_hue": 3, "scale": 2, "shape": 4, "orientation": 5}),
 }
 
 
@@ -112,6 +135,12 @@ class TestSource(SourceContract):
     def test_names_as_many_classes_as_there_are(self, name, tmp_path):
         source = BUILD[name](tmp_path)
         assert (None if source.classes is None else len(set(source.classes))) == CLASSES.get(name)
+
+    @pytest.mark.parametrize("name", BUILD)
+    def test_states_the_factors_that_are_known(self, name, tmp_path):
+        stated = BUILD[name](tmp_path).factors
+        assert (None if stated is None else {f.name: f.values for f in stated}) == FACTORS.get(name)
+        assert all(f.ordered == (f.name != "shape") for f in stated or ())
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from ganvas import testing
-from ganvas.data import SPLITS, Source, TensorExamples
+from ganvas.data import SPLITS, KnownFactor, Source, TensorExamples
 from ganvas.latents import Normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
@@ -131,6 +131,15 @@ class Leaks(Source):
         return TensorExamples(torch.arange(10, dtype=torch.float32)[:, None].repeat(1, 2), torch.full((10,), 2))
 
 
+class Misnumbers(Source):
+    """A factor of two values, one of which no example has."""
+
+    factors, splits = (KnownFactor("size", 2, ordered=True),), SPLITS
+
+    def _load(self, split):
+        return TensorExamples(torch.rand(10, 2), factors=torch.zeros(10, 1, dtype=torch.int64))
+
+
 class Forgets(Leaks):
     """Another content at each call."""
 
@@ -214,6 +223,7 @@ BROKEN = {
     "seed": lambda: testing.CriticContract().test_seed_decides_the_start_and_a_state_dict_restores_it(Flat),
     "leak": lambda: D().test_splits_differ_and_share_no_example(lambda: Leaks("leaks", (2,))),
     "class": lambda: D().test_labels_are_indices_of_its_classes(lambda: Leaks("leaks", (2,))),
+    "factor": lambda: D().test_factors_are_numbers_of_their_values(lambda: Misnumbers("misnumbers", (2,))),
     "content": lambda: D().test_building_twice_gives_the_same_content(lambda: Forgets("forgets", (2,))),
     "random state": lambda: testing.PriorContract().test_draws_are_a_function_of_the_generator(GlobalRandom(3)),
     "divergence": lambda: testing.PriorContract().test_divergence_in_closed_form_is_that_of_the_densities(

@@ -41,6 +41,7 @@ EXTRAS: Final = {
     "huggingface_hub": ("hub", "ganvas export --push"),
     "tensorboard": ("tensorboard", "tracking.also=[tensorboard]"),
     "wandb": ("wandb", "tracking.also=[wandb]"),
+    "h5py": ("shapes3d", "data=shapes3d"),
     "psycopg": ("postgres", "sweeps of several machines on PostgreSQL"),
     "pymysql": ("mysql", "sweeps of several machines on MySQL"),
     "codecarbon": ("codecarbon", "energy of each run"),
@@ -112,10 +113,11 @@ def _folder(path: Path) -> str:
 
 
 def _data(root: Path) -> Iterator[Row]:
-    yield "mnist5k", "comes with the packages; so do ring, grid, swiss_roll"
+    yield "mnist5k", "comes with the packages; so do sprites, ring, grid, swiss_roll"
     for name, path in DATA.items():
         yield name, "here" if (root / path).exists() else f"not here: data={name} downloads it"
     yield "folder, npz", "your own: data=folder data.path=DIR data.size=64, or data=npz data.path=FILE"
+    yield "dsprites, shapes3d", "the published files: data=dsprites data.path=FILE"
 
 
 def _weights() -> Iterator[Row]:

@@ -10,13 +10,15 @@ from typing import Final
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from ganvas.commands.classes import refuse_classes
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images
 from ganvas.config import ConfigError, require_counts
 from ganvas.data import pictures
 from ganvas.data.corruptions import Coarse, Corruption, Hole, Noise, Nothing
+from ganvas.metrics.psnr import psnr
+from ganvas.metrics.reconstruction import unit_range
+from ganvas.metrics.ssim import LEAST, ssim
 from ganvas.models.inversion import most_probable
 from ganvas.models.modes import evaluating, frozen
 from ganvas.scoring.subjects import ModelSubject
@@ -25,9 +27,6 @@ from ganvas.types import Batch, Encodes
 MISFIT: Final = 0.1
 """Standard deviation of what the model cannot show of an image, in units of an image in [-1, 1]: ours, and the least
 noise that a restoration counts with."""
-_RANGE: Final = 2.0
-_SMALLEST: Final = 6
-"""Smallest side of an image that SSIM's window of 11 pixels can be reflected into."""
 
 CORRUPTIONS: Final[Mapping[str, Callable[[DictConfig], Corruption]]] = MappingProxyType(
     {
@@ -51,10 +50,10 @@ def restore(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     require_images(subject, cfg)
     refuse_classes(cfg)
     require_counts(cfg, ("restore.steps", "restore.starts"))
-    if min(subject.shape[1:]) < _SMALLEST or not cfg.restore.lr > 0:
+    if min(subject.shape[1:]) < LEAST or not cfg.restore.lr > 0:
         raise ConfigError(
             f"kind={cfg.kind}: images of shape {subject.shape} and restore.lr={cfg.restore.lr}, expected sides of at "
-            f"least {_SMALLEST} pixels and a step size above 0"
+            f"least {LEAST} pixels and a step size above 0"
         )
     try:
         corruption = CORRUPTIONS[cfg.kind](cfg.restore)
@@ -116,13 +115,11 @@ def quality(made: Tensor, true: Tensor) -> dict[str, Tensor]:
     """Compute PSNR (dB) and SSIM of each image, with values outside [-1, 1] clipped as in a file.
 
     Args:
-        made: images, ``(n, c, h, w)``.
+        made: images in [-1, 1], ``(n, c, h, w)``.
         true: the images that they should be.
     """
-    made = made.clamp(-1, 1)
-    ssim = structural_similarity_index_measure(made, true, reduction="none", data_range=_RANGE)
-    assert isinstance(ssim, Tensor)  # it returns two tensors on request
-    return {"psnr": peak_signal_noise_ratio(made, true, _RANGE, reduction="none", dim=(1, 2, 3)), "ssim": ssim}
+    pair = unit_range(made), unit_range(true)
+    return {"psnr": psnr(*pair), "ssim": ssim(*pair)}
 
 
 def _finite(value: Tensor) -> float | None:

@@ -179,6 +179,8 @@ class ScoreCommand:
     likelihood: Any = MISSING
     memorisation: Any = MISSING
     parzen: Any = MISSING
+    factors: Any = MISSING
+    reconstruction: Any = MISSING
     paths: Paths = field(default_factory=Paths)
 
 

@@ -44,6 +44,26 @@ def hold_out(
     return torch.from_numpy(np.flatnonzero(~mask)), torch.from_numpy(np.flatnonzero(mask))
 
 
+def three_splits(n: int, val: int, test: int, labels: Int64[Tensor, " n"] | None = None) -> dict[str, Tensor]:
+    """Choose train, val and test split of ``n`` examples; the test split does not depend on ``val``.
+
+    Args:
+        n: number of examples.
+        val: number of validation examples.
+        test: number of test examples.
+        labels: classes to stratify by; None ignores classes.
+
+    Returns:
+        Positions of each split, ascending.
+
+    Raises:
+        DataError: see :func:`hold_out`.
+    """
+    rest, held = hold_out(n, test, labels, argument="test")
+    train, validation = hold_out(len(rest), val, None if labels is None else labels[rest], argument="val")
+    return {"train": rest[train], "val": rest[validation], "test": held}
+
+
 def _quotas(classes: np.ndarray, held: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Find the members of each class and how many of them to take: by largest remainder, ties to the lower class."""
     members = [np.flatnonzero(classes == c) for c in np.unique(classes)]

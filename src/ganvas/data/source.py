@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -28,17 +29,35 @@ class DataError(ValueError):
     exit_code = 2
 
 
+@final
+@dataclass(frozen=True)
+class KnownFactor:
+    """A known factor of variation of a data set, such as the size of the object that its images show.
+
+    Args:
+        name: name of the factor, unique in the data set.
+        values: number of its values, at least 2; they are numbered from 0.
+        ordered: whether the numbers follow an order, as sizes and positions do; False for kinds, such as shapes.
+    """
+
+    name: str
+    values: int
+    ordered: bool
+
+
 class Examples(ABC):
     """The examples of one split, in a fixed order.
 
     Attributes:
         shape: of one example: ``(c, h, w)`` of an image, ``(2,)`` of a point.
         labels: class of each example, an index of :attr:`Source.classes`; None without classes.
+        factors: value of each example in each of :attr:`Source.factors`, by its number; None if no factor is known.
         in_memory: whether :meth:`batch` only copies, so that worker processes would cost more time than they save.
     """
 
     shape: Shape
     labels: Int64[Tensor, " n"] | None
+    factors: Int64[Tensor, "n f"] | None = None
     in_memory: bool
 
     @abstractmethod
@@ -57,7 +76,7 @@ class Examples(ABC):
     def fingerprint(self) -> str:
         """Hash the content: SHA-256, 64 hexadecimal digits, the same on every machine and file system.
 
-        Labels are not part of the content.
+        Labels and factors are not part of the content.
         """
 
 
@@ -69,6 +88,7 @@ class TensorExamples(Examples):
         data: ``uint8`` images ``(n, c, h, w)`` in [0, 255], or ``float32`` points ``(n, d)``.
         labels: class of each example, or None.
         digest: fingerprint of the files that were read; None computes it from the tensor.
+        factors: value of each example in each factor, or None.
     """
 
     def __init__(
@@ -76,10 +96,11 @@ class TensorExamples(Examples):
         data: UInt8[Tensor, "n c h w"] | Float32[Tensor, "n d"],
         labels: Int64[Tensor, " n"] | None = None,
         digest: str | None = None,
+        factors: Int64[Tensor, "n f"] | None = None,
     ) -> None:
         self.shape = tuple(data.shape[1:])
         self.data = data.contiguous()
-        self.labels = labels
+        self.labels, self.factors = labels, factors
         self.in_memory = True
         self._digest = digest
 
@@ -121,6 +142,8 @@ class Source(ABC):
 
     classes: tuple[str, ...] | None = None
     """Names of the classes in the order of their labels; None if the examples have no labels."""
+    factors: tuple[KnownFactor, ...] | None = None
+    """Known factors of variation, in the order of the columns of :attr:`Examples.factors`; None if none is known."""
     place: Path | None = None
     """File or folder that the examples are read from; None if they are drawn, or come with a package."""
 

@@ -9,40 +9,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganvas.metrics.base import FACTORS as FACTORS
     from ganvas.metrics.base import FEATURES as FEATURES
     from ganvas.metrics.base import LOGITS as LOGITS
     from ganvas.metrics.base import MODEL as MODEL
     from ganvas.metrics.base import MOMENTS as MOMENTS
+    from ganvas.metrics.base import RECONSTRUCTIONS as RECONSTRUCTIONS
     from ganvas.metrics.base import SAMPLES as SAMPLES
     from ganvas.metrics.base import Material as Material
     from ganvas.metrics.base import Measured as Measured
     from ganvas.metrics.base import Metric as Metric
     from ganvas.metrics.base import Score as Score
-    from ganvas.metrics.base import Setting as Setting
-    from ganvas.metrics.base import Settings as Settings
     from ganvas.metrics.base import feature_metric as feature_metric
     from ganvas.metrics.comparison import Comparison as Comparison
     from ganvas.metrics.registry import register as register
     from ganvas.metrics.registry import settings_of as settings_of
+    from ganvas.metrics.settings import Setting as Setting
+    from ganvas.metrics.settings import Settings as Settings
 
 _BASE = (
+    "FACTORS",
     "FEATURES",
     "LOGITS",
     "MODEL",
     "MOMENTS",
+    "RECONSTRUCTIONS",
     "SAMPLES",
     "Material",
     "Measured",
     "Metric",
     "Score",
-    "Setting",
-    "Settings",
     "feature_metric",
 )
 _PLACES = dict.fromkeys(_BASE, "ganvas.metrics.base") | {
     "Comparison": "ganvas.metrics.comparison",
     "register": "ganvas.metrics.registry",
     "settings_of": "ganvas.metrics.registry",
+    "Setting": "ganvas.metrics.settings",
+    "Settings": "ganvas.metrics.settings",
 }
 __all__ = [*_PLACES]  # noqa: PLE0604
 

@@ -24,19 +24,26 @@ from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
     cas,
+    dci,
     density_coverage,
     elbo,
+    factor_vae_score,
     fd_infinity,
     frechet,
     inception_score,
     intra_fd,
     kid,
     label_accuracy,
+    lpips,
     memorisation,
+    mig,
     modes,
     nll,
     parzen,
     precision_recall,
+    psnr,
+    sap,
+    ssim,
     stacked_modes,
 )
 from ganvas.metrics.base import LOGITS, SEED, Metric, Score, Setting, Settings
@@ -59,6 +66,13 @@ _SHIPPED = (
     label_accuracy.METRIC,
     intra_fd.METRIC,
     cas.METRIC,
+    mig.METRIC,
+    dci.METRIC,
+    sap.METRIC,
+    factor_vae_score.METRIC,
+    psnr.METRIC,
+    ssim.METRIC,
+    lpips.METRIC,
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}

@@ -15,8 +15,9 @@ from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
-from ganvas.metrics.base import Material, Settings
+from ganvas.metrics.base import FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
+from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
 from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.classes import common_labels
@@ -24,7 +25,7 @@ from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.storage.store import Store
-from ganvas.types import Batch, BoundsEvidence
+from ganvas.types import Batch, BoundsEvidence, Encodes, Reconstructs
 
 BATCH = 250
 """Default number of images in one forward pass of the extractor."""
@@ -156,11 +157,57 @@ class Gathered(Material):
                 f"metrics: {metric} needs a VAE with a bound on the evidence, and {self.subject} is none; "
                 f"leave {metric} out"
             )
+        self._require_own_data(metric)
+        return model
+
+    def encoder(self, metric: str) -> Encodes:
+        """Return the model; ValueError, with the metric's name, if it does not encode, or its data state no factors."""
+        subject = self._subject
+        model = subject.model if isinstance(subject, ModelSubject) else None
+        if not isinstance(model, Encodes):
+            raise ValueError(
+                f"metrics: {metric} needs a model that encodes, and {self.subject} does not; leave {metric} out"
+            )
+        self._require_own_data(metric)
+        assert isinstance(subject, ModelSubject)
+        if (source := subject.data.source).factors is None:
+            raise ValueError(
+                f"metrics: {metric} needs data whose factors are known, and those of {source.name} are not; train on "
+                f"data=sprites, dsprites or shapes3d, or leave {metric} out"
+            )
+        return model
+
+    def codes(self, metric: str) -> Codes:
+        """See :meth:`Material.codes`; they are computed once."""
+        self.encoder(metric)
+        return self._codes
+
+    def reconstructor(self, metric: str) -> Reconstructs:
+        """See :meth:`Material.reconstructor`."""
+        model = self._subject.model if isinstance(self._subject, ModelSubject) else None
+        if not isinstance(model, Reconstructs):
+            raise ValueError(
+                f"metrics: {metric} needs a model that reconstructs, and {self.subject} does not; leave {metric} out"
+            )
+        if len(self.shape) != 3:
+            raise ValueError(
+                f"metrics: {metric} compares images, and {self.subject} makes points of shape {self.shape}; leave "
+                f"{metric} out"
+            )
+        self._require_own_data(metric)
+        return model
+
+    def require(self, metric: Metric) -> None:
+        """Raise ValueError if a metric of a model does not apply; nothing is computed."""
+        check = {MODEL: self.bound_model, FACTORS: self.encoder, RECONSTRUCTIONS: self.reconstructor}.get(metric.needs)
+        if check is not None:
+            check(metric.name)
+
+    def _require_own_data(self, metric: str) -> None:
         if not self._reference.own:
             raise ValueError(
                 f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"
             )
-        return model
 
     def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:
         """See :meth:`Material.held_out`."""
@@ -192,6 +239,19 @@ class Gathered(Material):
         size = self._asked.batch_size
         batches = self._subject.batches(self._asked.n, self.seed, size)
         return extract(self.extractor(), counted("samples looked at", batches, self.n), size)
+
+    @cached_property
+    def _codes(self) -> Codes:
+        subject = self._subject
+        assert isinstance(subject, ModelSubject) and isinstance(subject.model, Encodes)
+        source, examples = subject.data.source, subject.data.examples(self.split)
+        assert source.factors is not None and examples.factors is not None
+        index, moments = [], []
+        for batch in self.held_out(min(self.settings["factors.n"], len(examples)), BATCH):
+            index.append(batch.index.cpu())
+            moments += [[x.cpu().double() for x in found] for found in subject.model.posterior_moments([batch])]
+        means, deviations = (torch.cat(parts).numpy() for parts in zip(*moments, strict=True))
+        return Codes(means, deviations, examples.factors[torch.cat(index)].numpy(), source.factors)
 
     @cached_property
     def _real(self) -> Features | Statistics:

@@ -19,7 +19,7 @@ from PIL import Image
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.health.findings import finding_on_classes, findings_on
-from ganvas.metrics.base import MODEL, Measured, Metric
+from ganvas.metrics.base import OF_MODEL, Measured, Metric
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
@@ -60,6 +60,9 @@ class Measurement:
 
     def _of(self, names: Sequence[str]) -> Found:
         known = metrics()
+        for name in names:
+            if name in known:
+                self._material.require(known[name])  # before the first long computation
         from_features = [name for name in names if name in GROUPS or name not in known or known[name].from_features]
         found = self._from_features(from_features) if from_features else Found()
         for name in names:
@@ -170,7 +173,7 @@ class Measurement:
             "reference_fingerprint": self._reference_fingerprint(),
             "split": self._material.split,
             "weights": self._subject.weights,
-            **self._subject.sampling.conditions(drawn=metric.needs != MODEL),
+            **self._subject.sampling.conditions(drawn=metric.needs not in OF_MODEL),
             **measured.conditions,
             "settings": metric.own(self._material.settings),
         }

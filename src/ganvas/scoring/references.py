@@ -17,7 +17,7 @@ from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
-NEED_PATH = frozenset({"folder", "npz"})
+NEED_PATH = frozenset({"dsprites", "folder", "npz", "shapes3d"})
 """Data sets that need ``data.path``."""
 
 

@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.data",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
+    "ganvas.testing.model_metrics",
     "ganvas.testing.networks",
     "ganvas.testing.regularisers",
     "ganvas.testing.values",
@@ -40,6 +41,7 @@ from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
 from ganvas.testing.latents import PosteriorContract, PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
+from ganvas.testing.model_metrics import FactorMetricContract, ReconstructionMetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
     CriticContract,
     DecoderContract,
@@ -64,12 +66,14 @@ __all__ = [
     "CriticContract",
     "DecoderContract",
     "EncoderContract",
+    "FactorMetricContract",
     "GeneratorContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",
     "PosteriorContract",
     "PriorContract",
+    "ReconstructionMetricContract",
     "RegulariserContract",
     "SourceContract",
 ]

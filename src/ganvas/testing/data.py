@@ -47,6 +47,21 @@ class SourceContract:
             assert labels is not None and labels.shape == (len(examples),) and labels.dtype == torch.int64
             assert int(labels.min()) >= 0 and int(labels.max()) < len(source.classes) == len(set(source.classes))
 
+    def test_factors_are_numbers_of_their_values(self, build: Build) -> None:
+        """If a source states factors, each example has a value of each, and each value occurs; else there are none."""
+        source = build()
+        for split in source.splits:
+            values = source.load(split).factors
+            if source.factors is None:
+                assert values is None
+                continue
+            assert values is not None and values.dtype == torch.int64
+            assert values.shape == (len(source.load(split)), len(source.factors))
+            assert len({factor.name for factor in source.factors}) == len(source.factors)
+            for factor, column in zip(source.factors, values.unbind(1), strict=True):
+                assert factor.values >= 2 and int(column.min()) >= 0 and int(column.max()) < factor.values
+                assert split != "train" or len(column.unique()) == factor.values
+
     def test_batches_follow_the_index(self, build: Build) -> None:
         """A batch holds the examples at the given positions, in the given order, with repetitions."""
         examples = build().load("train")

@@ -33,7 +33,7 @@ class Few(Source):
         if train < 1:
             raise DataError(f"train={train}: expected at least 1 example; set data.train.")
         self.source, self.train = source, train
-        self.classes, self.place = source.classes, source.place
+        self.classes, self.factors, self.place = source.classes, source.factors, source.place
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -49,4 +49,5 @@ class Few(Source):
         if split != "train":
             return examples
         _, index = hold_out(len(examples), self.train, examples.labels, argument="train")
-        return TensorExamples(examples.batch(index), None if examples.labels is None else examples.labels[index])
+        labels, factors = (None if known is None else known[index] for known in (examples.labels, examples.factors))
+        return TensorExamples(examples.batch(index), labels, factors=factors)

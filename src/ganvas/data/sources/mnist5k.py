@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.hold_out import hold_out
+from ganvas.data.hold_out import three_splits
 from ganvas.data.source import Examples, Source, TensorExamples, require_shape
 
 
@@ -37,21 +37,16 @@ class Mnist5k(Source):
         super().__init__(name, shape)
         require_shape(name, shape, (1, 28, 28))
         images, labels = _read()
-        rest, self._test = hold_out(len(images), test, labels, argument="test")
-        train, held = hold_out(len(rest), val, labels[rest], argument="val")
-        self._train, self._val = rest[train], rest[held]
+        self._index = three_splits(len(images), val, test, labels)
 
     @property
     def splits(self) -> tuple[str, ...]:
         """See :class:`~ganvas.data.source.Source`."""
-        return tuple(split for split, index in self._index().items() if len(index))
-
-    def _index(self) -> dict[str, Tensor]:
-        return {"train": self._train, "val": self._val, "test": self._test}
+        return tuple(split for split, index in self._index.items() if len(index))
 
     def _load(self, split: str) -> Examples:
         images, labels = _read()
-        index = self._index()[split]
+        index = self._index[split]
         return TensorExamples(images[index], labels[index])
 
 

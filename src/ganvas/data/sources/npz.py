@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from ganvas.data.hold_out import hold_out
+from ganvas.data.hold_out import three_splits
 from ganvas.data.source import DataError, Examples, Source, TensorExamples, require_file, require_shape
 from ganvas.types import to_uint8
 
@@ -53,9 +53,7 @@ class NpzImages(Source):
         n = _header(self.path)[0][0]
         self._labels = read_labels(self.path, n)
         self.classes = None if self._labels is None else tuple(map(str, range(int(self._labels.max()) + 1)))
-        rest, held = hold_out(n, test, None, argument="test")
-        train, validation = hold_out(len(rest), val, None, argument="val")
-        self._index = {"train": rest[train], "val": rest[validation], "test": held}
+        self._index = three_splits(n, val, test)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -156,14 +154,23 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
             with zipfile.ZipFile(path) as archive:
                 key = _key(path, [name[:-4] for name in archive.namelist() if name.endswith(".npy")])
                 with archive.open(f"{key}.npy") as member:
-                    return _images(path, *_read_header(path, member))
+                    return _images(path, *read_header(path, member))
         with path.open("rb") as file:
-            return _images(path, *_read_header(path, file))
+            return _images(path, *read_header(path, file))
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"path={path}: cannot be read ({error}); set data.path to an .npz or .npy file.") from error
 
 
-def _read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype]:
+def read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Read shape and type of an array from its first bytes; the file then stands at the values.
+
+    Args:
+        path: for the message.
+        file: an open ``.npy`` file, or such a member of an ``.npz`` file.
+
+    Raises:
+        DataError: it is no array of NumPy.
+    """
     try:
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
