@@ -65,15 +65,17 @@ def test_adas_probability_rises_is_logged_and_goes_on_after_a_stop(adversarial, 
     assert whole.terms["augment/p"].item() == pytest.approx(0.2 + 8 * 16 / 640)  # every fourth update moves it
 
 
-def test_the_strength_observes_the_scores_of_all_real_images_of_an_update(adversarial, fit, stream, monkeypatch):
-    model = adversarial(augment=ADA(p=0.0, target=0.6, images=640), critic_optimizer={"lr": 0.0}, accumulate=2)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_strength_observes_the_scores_of_all_real_images_of_an_update(adversarial, fit, stream, monkeypatch, parts):
+    model = adversarial(augment=ADA(p=0.0, target=0.6, images=640), critic_optimizer={"lr": 0.0}, accumulate=parts)
     observed = []
     monkeypatch.setattr(type(model.strength), "observe", lambda _, scores, images: observed.append((scores, images)))
     monkeypatch.setattr(pl.Trainer, "world_size", property(lambda _: 3))
     after(model, fit, 1)
     (batch,) = stream(1)
-    torch.testing.assert_close(torch.cat([scores for scores, _ in observed]), model.critic(batch.x))
-    assert [images for _, images in observed] == [24, 24]  # of each part, over three processes
+    ((scores, images),) = observed
+    torch.testing.assert_close(scores, model.critic(batch.x))
+    assert images == 48 and not scores.requires_grad  # over three processes
 
 
 def test_a_schedule_moves_the_strength(adversarial, fit):
