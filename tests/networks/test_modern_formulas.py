@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from ganvas.networks import biggan, r3gan, sagan, sngan_resnet, stylegan2
+from ganvas.networks.modulation import StyledLayer, ToImage
 from ganvas.networks.resampling import Enlarge, Filter, shrink
 
 GREY = (1, 16, 16)
@@ -222,6 +223,17 @@ def test_widths_of_r3gan_are_whole_groups():
     assert [block.branch[0].in_channels for block in blocks] == [40, 40, 40, 40, 16, 8]
     mixing = [layer[0] for layer in generator.body if isinstance(layer, torch.nn.Sequential) and len(layer) == 2]
     assert [layer.out_channels for layer in mixing] == [16, 8]
+
+
+def test_each_layer_of_stylegan2_has_its_style_and_an_image_that_of_the_next_layer():
+    generator = stylegan2.Generator(GREY, D, 4, 5, 2, False, 0.0).eval()
+    ws, seen = torch.randn(N, generator.styles, 5), []
+    for layer in generator.modules():
+        if isinstance(layer, (StyledLayer, ToImage)):
+            layer.register_forward_hook(lambda _, args, __: seen.append(args[1]))
+    generator.synthesise(ws)
+    places = [next(k for k in range(generator.styles) if torch.equal(w, ws[:, k])) for w in seen]
+    assert places == [0, 1, *(1, 2, 3), *(3, 4, 5)]  # the layers of a grid, and its contribution to the image
 
 
 def test_the_first_grid_of_stylegan2_starts_normal():
