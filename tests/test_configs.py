@@ -42,7 +42,8 @@ EXTRA = {
     ("network", "dirac"): ["data=ring"],
     ("auxiliary", "classifier"): ["classes=10"],
     ("auxiliary", "mutual_information"): ["prior=codes"],
-    **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "sagan", "stylegan2")},
+    **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "r3gan", "sagan")},
+    **{("network", name): ["classes=10"] for name in ("sngan_resnet", "stylegan2")},
     **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cwgan_gp", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
@@ -182,9 +183,9 @@ def test_a_pack_has_the_classes_of_each_example():
     assert list(cfg.network.critic.shape) == [10, 28, 28] and build(cfg.model).pack == 2
 
 
-@pytest.mark.parametrize("network", ["dcgan", "mlp", "resnet"])
+@pytest.mark.parametrize("network", ["dcgan", "mlp", "resnet", "sngan_resnet", "r3gan"])
 def test_an_override_of_the_generator_is_one_of_the_conditional_generator(network):
-    key, value = {"dcgan": ("channels", [8, 4]), "mlp": ("hidden", [8]), "resnet": ("channels", 8)}[network]
+    key, value = {"dcgan": ("channels", [8, 4]), "mlp": ("hidden", [8])}.get(network, ("channels", 8))
     cfg = compose_(f"network={network}", f"network.generator.{key}={value}", "data=cifar10")
     assert cfg.network.conditional_generator[key] == cfg.network.generator[key] == value
 

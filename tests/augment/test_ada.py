@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from scipy.stats import kstest
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import affine
 
@@ -13,6 +14,22 @@ from ganvas.augment.base import chosen
 
 def vectors(*values):
     return torch.tensor([values], dtype=torch.float64)
+
+
+MOVES = ["flip", "half of the flips", "quarters", "whole", "zoom", "stretch", "before", "after", "part"]
+HUES = ["brightness", "contrast", "flip", "half of the flips", "hue", "saturation"]
+"""Transformations in the order in which images are chosen for them; half of the flips are none."""
+
+
+def only(monkeypatch, module, *names):
+    """Let these transformations act on every image, and the others on none."""
+    asked = iter(MOVES if module is geometry else HUES)
+    acts = {"half of the flips": 0.5, **dict.fromkeys(names, 1.0)}
+    monkeypatch.setattr(module, "chosen", lambda x, p: chosen(x, acts.get(next(asked), 0.0)))
+
+
+def assert_uniform(angles):
+    assert kstest(angles.numpy() / (2 * math.pi) + 0.5, "uniform").pvalue > 1e-3
 
 
 def smooth(h, w):
@@ -85,17 +102,60 @@ def test_sizes_of_the_geometric_transformations(monkeypatch):
     x = torch.zeros(20000, 1, 16, 32)
     linear, offset = (part.double() for part in geometry.draw(x, 1.0).split([2, 1], dim=2))
     zoom = linear[:, :2].det().abs().log2() / 2
-    assert zoom.std().item() == pytest.approx(geometry.SCALE_STD, rel=0.03) and zoom.mean().abs() < 0.01
+    assert zoom.std().item() == pytest.approx(0.2, rel=0.03) and zoom.mean().abs() < 0.01
     ratio = torch.linalg.svdvals(linear[:, :2])
     stretch = (ratio[:, 0] / ratio[:, 1]).log2() / 2
-    assert stretch.square().mean().sqrt().item() == pytest.approx(geometry.SCALE_STD, rel=0.03)
+    assert stretch.square().mean().sqrt().item() == pytest.approx(0.2, rel=0.03)
     assert offset[:, :2].mean(0).abs().max() < 0.2
     # Only translations: by whole pixels, rounded from U(-4, 4) and U(-2, 2), and by N(0, 4^2) and N(0, 2^2).
-    allowed = iter([False, False, False, True, False, False, False, False, True])
-    monkeypatch.setattr(geometry, "chosen", lambda x, p: chosen(x, float(next(allowed))))
+    only(monkeypatch, geometry, "whole", "part")
     torch.manual_seed(1)
     found = -geometry.draw(x, 1.0)[:, :2, 2].double()
     assert found.var(0).tolist() == pytest.approx([5.5 + 16, 1.5 + 4], rel=0.04)
+
+
+def test_half_of_the_flips_mirror_left_to_right_and_the_others_do_nothing(monkeypatch):
+    only(monkeypatch, geometry, "flip")
+    found, counts = geometry.draw(torch.zeros(4000, 1, 5, 7), 1.0).unique(dim=0, return_counts=True)
+    assert torch.equal(found, torch.stack([torch.diag(torch.tensor([-1.0, 1, 1])), torch.eye(3)]))
+    assert counts[0].item() == pytest.approx(2000, abs=4 * 1000**0.5)
+
+
+def test_all_four_quarter_turns_are_equally_frequent(monkeypatch):
+    only(monkeypatch, geometry, "quarters")
+    found, counts = geometry.draw(torch.zeros(4000, 1, 5, 7), 1.0).unique(dim=0, return_counts=True)
+    turns = {(found[k, 0, 0].item(), found[k, 1, 0].item()) for k in range(len(found))}
+    assert turns == {(1, 0), (0, 1), (-1, 0), (0, -1)}
+    assert torch.equal(found @ found.mT, torch.eye(3).expand(4, -1, -1)) and (found.det() > 0).all()
+    assert (counts - 1000).abs().max() < 4 * 750**0.5
+
+
+@pytest.mark.parametrize("turn", ["before", "after"])
+def test_a_rotation_is_by_any_angle(monkeypatch, turn):
+    only(monkeypatch, geometry, turn)
+    found = geometry.draw(torch.zeros(4000, 1, 5, 7), 1.0)
+    assert_uniform(torch.atan2(found[:, 1, 0], found[:, 0, 0]))
+
+
+def test_directions_of_a_translation_are_independent(monkeypatch):
+    for kind in ("whole", "part"):
+        only(monkeypatch, geometry, kind)
+        offset = geometry.draw(torch.zeros(20000, 1, 16, 32), 1.0)[:, :2, 2]
+        assert torch.corrcoef(offset.T)[0, 1].abs() < 0.03, kind
+
+
+def test_an_image_is_moved_by_pixels_before_it_is_scaled_and_rotated(monkeypatch):
+    only(monkeypatch, geometry, *MOVES[:-1])
+    offset = geometry.draw(torch.zeros(500, 1, 16, 32), 1.0)[:, :2, 2]
+    assert torch.equal(offset, offset.round()) and offset.unique().numel() > 5
+
+
+def test_an_image_is_moved_by_fractions_after_it_was_scaled_and_rotated(monkeypatch):
+    only(monkeypatch, geometry, *MOVES[4:])
+    monkeypatch.setattr(geometry, "SCALE_STD", 2.0)  # large, so that it would be seen in the translations
+    inverse = geometry.draw(torch.zeros(20000, 1, 16, 32), 1.0).double()
+    by = torch.linalg.solve(inverse[:, :2, :2], inverse[:, :2, 2])
+    assert by.var(0).tolist() == pytest.approx([16, 4], rel=0.05)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -124,16 +184,33 @@ def test_brightness_comes_before_all_other_colours():
     matrix, offset = hues.draw(torch.zeros(500, 3, 2, 2), 1.0)
     brightness = torch.linalg.solve(matrix.double(), offset.double())
     torch.testing.assert_close(brightness, brightness[:, :1].expand(-1, 3))
-    assert brightness.std().item() == pytest.approx(hues.BRIGHTNESS_STD, rel=0.1)
+    assert brightness.std().item() == pytest.approx(0.2, rel=0.1)
 
 
 def test_sizes_of_contrast_and_saturation():
     matrix, _ = hues.draw(torch.zeros(20000, 3, 2, 2), 1.0)
     on_grey = (matrix.double().sum((1, 2)) / 3).abs()
-    assert on_grey.log2().std().item() == pytest.approx(hues.CONTRAST_STD, rel=0.03)
+    assert on_grey.log2().std().item() == pytest.approx(0.5, rel=0.03)
     factor = (torch.linalg.det(matrix.double()).abs() / on_grey**3).log2() / 2
-    assert factor.std().item() == pytest.approx(hues.SATURATION_STD, rel=0.03)
+    assert factor.std().item() == pytest.approx(1.0, rel=0.03)
     assert (matrix.sum((1, 2)) < 0).float().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_hue_is_turned_by_any_angle(monkeypatch):
+    only(monkeypatch, hues, "hue")
+    matrix, _ = hues.draw(torch.zeros(4000, 3, 1, 1), 1.0)
+    cos = (matrix.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2
+    assert_uniform(torch.atan2(math.sqrt(3) / 2 * (matrix[:, 1, 0] - matrix[:, 0, 1]), cos))
+
+
+def test_each_value_is_mapped_by_the_matrix_and_the_offset_of_its_image(monkeypatch):
+    matrix, offset = torch.randn(4, 3, 3), torch.randn(4, 3)
+    matrix[2:], offset[3] = torch.eye(3), 0  # brightness alone, and nothing
+    monkeypatch.setattr(geometry, "draw", lambda x, p: torch.eye(3).expand(len(x), -1, -1))
+    monkeypatch.setattr(hues, "draw", lambda x, p: (matrix, offset))
+    x = torch.randn(4, 3, 5, 6)
+    expected = torch.einsum("nij,njhw->nihw", matrix, x) + offset[:, :, None, None]
+    torch.testing.assert_close(ADA(1.0, None, 1)(x, 1.0), expected)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])

@@ -92,6 +92,8 @@ def test_ranges_of_the_colour_factors():
         assert low - 1e-5 <= factor.min() < low + 0.01 * (high - low)
         assert high - 0.01 * (high - low) < factor.max() <= high + 1e-5
         assert factor.var().item() == pytest.approx((high - low) ** 2 / 12, rel=0.05)
+    correlations = torch.corrcoef(torch.stack([brightness, contrast, saturation]))
+    assert (correlations - torch.eye(3)).abs().max() < 0.07
 
 
 @pytest.mark.parametrize("sides", [(8, 8), (7, 12), (9, 5)])
@@ -112,6 +114,15 @@ def test_cutout_takes_half_of_each_side_unless_it_reaches_beyond_the_image(sides
         )
 
 
+@pytest.mark.parametrize(("side", "places"), [(8, 9), (7, 8), (9, 9), (5, 5)])
+def test_all_places_of_a_cutout_are_equally_frequent(side, places):
+    """The middle of an even length is a border of a pixel, that of an odd one (5 of 9, 3 of 5) a pixel."""
+    holes = DiffAugment(1.0, ["cutout"])(torch.ones(9000, 1, side, side), 1.0) == 0
+    for inside in (holes[:, 0].any(2), holes[:, 0].any(1)):
+        _, counts = inside.unique(dim=0, return_counts=True)
+        assert len(counts) == places and (counts - 9000 / places).abs().max() < 5 * (9000 / places) ** 0.5
+
+
 @pytest.mark.parametrize("policy", ["colour", "translation", "cutout"])
 @pytest.mark.parametrize("p", [0.3, 1.0])
 def test_each_transformation_acts_with_probability_p(policy, p):
@@ -119,6 +130,13 @@ def test_each_transformation_acts_with_probability_p(policy, p):
     acted = (DiffAugment(p, [policy])(x, p) != x).flatten(1).any(1).float().mean().item()
     expected = p * (1 - 1 / 49 if policy == "translation" else 1)
     assert acted == pytest.approx(expected, abs=4 * (expected * (1 - expected) / 2000) ** 0.5 + 1e-6)
+
+
+def test_an_image_is_chosen_for_each_transformation_anew():
+    x = torch.rand(4000, 1, 9, 9) + 1
+    y = DiffAugment(0.5, ["colour", "cutout"])(x, 0.5)
+    same = (y == x).flatten(1).all(1).float().mean().item()
+    assert same == pytest.approx(1 / 4, abs=4 * (3 / 16 / 4000) ** 0.5)
 
 
 def test_policies_are_those_of_the_list_in_its_order():

@@ -25,6 +25,13 @@ def test_instance_noise_has_the_standard_deviation_p_on_every_coordinate():
     noise = InstanceNoise(p=0.3)(x, 0.3) - x
     torch.testing.assert_close(noise.std(0), torch.full((2,), 0.3), rtol=0.03, atol=0)
     assert noise.mean(0).abs().max() < 0.01 and torch.corrcoef(noise.T)[0, 1].abs() < 0.03
+    assert InstanceNoise(p=0.0).p == 0  # a schedule may end there
+
+
+@pytest.mark.parametrize("shape", [(2,), (4, 5), (1, 3, 4, 5)])
+def test_an_augmentation_of_images_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"Flip transforms images, got examples of shape \("):
+        Flip(p=1.0).check(shape)
 
 
 def test_no_augmentation_returns_the_examples_themselves_and_has_no_number_to_move():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from ganvas.augment import ADA, Augmentation, InstanceNoise
@@ -62,6 +63,19 @@ def test_adas_probability_rises_is_logged_and_goes_on_after_a_stop(adversarial, 
     for name, value in whole.strength.named_buffers():
         assert torch.equal(value, rest.strength.get_buffer(name)), name
     assert whole.terms["augment/p"].item() == pytest.approx(0.2 + 8 * 16 / 640)  # every fourth update moves it
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_strength_observes_the_scores_of_all_real_images_of_an_update(adversarial, fit, stream, monkeypatch, parts):
+    model = adversarial(augment=ADA(p=0.0, target=0.6, images=640), critic_optimizer={"lr": 0.0}, accumulate=parts)
+    observed = []
+    monkeypatch.setattr(type(model.strength), "observe", lambda _, scores, images: observed.append((scores, images)))
+    monkeypatch.setattr(pl.Trainer, "world_size", property(lambda _: 3))
+    after(model, fit, 1)
+    (batch,) = stream(1)
+    ((scores, images),) = observed
+    torch.testing.assert_close(scores, model.critic(batch.x))
+    assert images == 48 and not scores.requires_grad  # over three processes
 
 
 def test_a_schedule_moves_the_strength(adversarial, fit):

@@ -14,7 +14,8 @@ from ganvas.latents import Codes
 from ganvas.models.accumulation import require_parts, spans
 from ganvas.models.unrolling import unrolled
 from ganvas.networks import FeatureCritic, mlp
-from ganvas.objectives import R1, Classifier, FeatureMatching, MutualInformation, Relativistic
+from ganvas.objectives import R1, Classifier, FeatureMatching, LeCam, MutualInformation, PathLength, Relativistic
+from ganvas.objectives.regularisers import path_length
 from ganvas.types import Batch, Judged
 
 SGD = partial(torch.optim.SGD, lr=0.1)
@@ -51,6 +52,20 @@ def test_the_terms_of_the_parts_are_those_of_the_whole(adversarial, variational,
     model = variational(seed=3, accumulate=4)
     after(model, fit, 1)
     assert model.terms["elbo"].item() == pytest.approx((model.terms["reconstruction"] - model.terms["kl"]).item())
+
+
+def test_moving_means_of_lecam_and_path_length_move_with_each_part(adversarial, fit, stream, monkeypatch):
+    lengths = iter([1.0, 2.0, 3.0, 4.0])
+    monkeypatch.setattr(path_length, "path_lengths", lambda *_: torch.full((2,), next(lengths)))
+    means = {"constraint": LeCam(1.0, 0.5, every=1), "regulariser": PathLength(1.0, 0.5, every=1)}
+    model = adversarial(**means, critic_optimizer={"lr": 0.0}, accumulate=4)
+    after(model, fit, 1)
+    (batch,) = stream(1)
+    mean = 0.0
+    for part in spans(16, 4):
+        mean = (mean + model.critic(batch.x[part]).mean().item()) / 2
+    assert model.critic.lecam_count == 4 and model.critic.lecam_real.item() == pytest.approx(mean, rel=1e-5)
+    assert model.generator.path_length_mean == 1 / 16 + 2 / 8 + 3 / 4 + 4 / 2
 
 
 def test_parts_that_cannot_be_are_refused(adversarial, networks):

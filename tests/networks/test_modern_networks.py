@@ -50,6 +50,11 @@ def test_r3gan_has_the_parameters_of_the_authors_program():
     for size, generator, critic in ((32, 20_732_160, 20_683_776), (64, 22_429_824, 22_381_440)):
         assert count(lambda size=size: r3gan.Generator((3, size, size), 64, 768, 2)) == generator
         assert count(lambda size=size: r3gan.Critic((3, size, size), 768, 2)) == critic
+    # With classes, by their layers: a wider linear layer, and an embedding as wide as the latent; in the critic 768
+    # outputs instead of one, and an embedding as wide.
+    conditional = 20_732_160 + 64 * 768 + 10 * 64
+    assert count(lambda: r3gan.ConditionalGenerator(COLOUR, 64, 10, 64, 768, 2)) == conditional
+    assert count(lambda: r3gan.ConditionalCritic(COLOUR, 10, 768, 2)) == 20_683_776 + 767 * 768 + 10 * 768
 
 
 def test_sngan_has_the_parameters_of_the_papers_table():
@@ -57,6 +62,8 @@ def test_sngan_has_the_parameters_of_the_papers_table():
     up = (512 + wide) + (512 + wide + 256) + (256 * 256 + 256)  # without the bias before a normalisation
     generator = (128 * 4096 + 4096) + 3 * up + 512 + (256 * 3 * 9 + 3)
     assert count(lambda: sngan_resnet.Generator(COLOUR, 128, 256)) == generator
+    # Ten classes have scales and shifts of their own in the blocks' six normalisations, and not in the last one.
+    assert count(lambda: sngan_resnet.ConditionalGenerator(COLOUR, 128, 256, 10)) == generator + 6 * 9 * 512
     wide = 128 * 128 * 9 + 128
     critic = (3 * 128 * 9 + 128 + wide + 3 * 128 + 128) + (2 * wide + 128 * 128 + 128) + 2 * (2 * wide) + 129
     assert count(lambda: sngan_resnet.Critic(COLOUR, 128)) == critic == 1_053_825
@@ -212,6 +219,56 @@ def test_r3gan_starts_with_blocks_that_are_the_identity():
     assert grouped.groups == 8 and grouped.weight.shape == (128, 16, 3, 3)
     with pytest.raises(ValueError, match="`channels` is 12; expected a multiple of 8"):
         r3gan.Generator((1, 28, 28), 6, 12, 1)
+
+
+def test_r3gan_reads_the_embedding_of_a_class_beside_the_latent():
+    torch.manual_seed(0)
+    generator = r3gan.ConditionalGenerator(COLOUR, 6, 3, 4, 8, 1)
+    plain = r3gan.Generator(COLOUR, 10, 8, 1)
+    state = generator.state_dict()
+    table = state.pop("embedding.weight")
+    plain.load_state_dict(state)
+    z, y = torch.randn(3, 6), torch.tensor([2, 0, 1])
+    beside = torch.stack([torch.cat([latent, table[y[i]]]) for i, latent in enumerate(z)])
+    torch.testing.assert_close(generator(z, y), plain(beside))
+
+
+def test_r3gan_compares_features_of_an_image_with_the_embedding_of_its_class():
+    torch.manual_seed(0)
+    critic = r3gan.ConditionalCritic(COLOUR, 3, 8, 1).double()
+    x, y = torch.randn(4, *COLOUR, dtype=torch.float64), torch.tensor([2, 0, 1, 1])
+    said = critic.read(x, y)
+    features, weight, table = critic.body(x), critic.output.weight, critic.embedding.weight
+    torch.testing.assert_close(said.features, features)
+    torch.testing.assert_close(said.scores, torch.einsum("nj,ij,ni->n", features, weight, table[y]))
+
+
+def test_embeddings_of_r3gan_start_as_the_authors_do():
+    """They are linear layers of one-hot vectors: N(0, 1 / classes), and a further 1 / width in the critic."""
+    torch.manual_seed(0)
+    generator = r3gan.ConditionalGenerator(COLOUR, 6, 50, 200, 8, 1)
+    assert generator.embedding.weight.std().item() == pytest.approx(50**-0.5, rel=0.03)
+    assert generator.scales.weight.std().item() == pytest.approx(206**-0.5, rel=0.1)
+    critic = r3gan.ConditionalCritic((1, 28, 28), 50, 64, 1)
+    assert critic.embedding.weight.std().item() == pytest.approx((50 * 64) ** -0.5, rel=0.05)
+    assert critic.output.weight.std().item() == pytest.approx(64**-0.5, rel=0.05)
+
+
+def test_sngan_normalises_by_class_in_its_blocks_and_not_at_the_end():
+    generator = sngan_resnet.ConditionalGenerator((1, 28, 28), 6, 4, 3)
+    plain = sngan_resnet.Generator((1, 28, 28), 6, 4)
+    kinds = [type(layer).__name__ for layer in generator.body]
+    assert kinds == ["ConditionalResidual", "ConditionalResidual", "BatchNorm2d", "ReLU"]
+    # With the scales and shifts of a class it is the plain generator for examples of that class.
+    state = generator.state_dict()
+    for value in state.values():
+        if value.shape == (3, 4):
+            nn.init.normal_(value)
+    for y in range(3):
+        own = {key: value[y] if value.shape == (3, 4) else value for key, value in state.items()}
+        plain.load_state_dict({key.replace("norm.", ""): value for key, value in own.items()})
+        z = torch.randn(5, 6)
+        torch.testing.assert_close(generator(z, torch.full((5,), y)), plain(z))
 
 
 @pytest.mark.parametrize(

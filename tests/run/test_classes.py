@@ -91,9 +91,12 @@ def test_a_hash_still_tells_conditional_trainings_apart():
     assert len(hashes) == 5
 
 
-def test_the_conditional_generator_is_not_part_of_a_plain_training():
-    plain = composed("model=gan")
-    other = composed("model=gan", "network.conditional_generator.channels=[1,1]")
+@pytest.mark.parametrize(
+    "changed", ["dcgan network.conditional_generator.channels=[1,1]", "r3gan network.conditional_critic.blocks=3"]
+)
+def test_conditional_networks_are_not_part_of_a_plain_training(changed):
+    network, number = changed.split()
+    plain, other = (composed("model=gan", f"network={network}", *more) for more in ([], [number]))
     assert job_hash(plain) == job_hash(other)
 
 

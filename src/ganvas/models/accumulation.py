@@ -3,7 +3,9 @@ r"""Gradient accumulation: a batch is worked through in parts, whose gradients a
 .. math:: \nabla L = \sum_i \frac{n_i}{n} \nabla L_i,
 
 which is the gradient of the whole batch for every loss that is a mean over examples. Batch statistics (batch
-normalisation, the mean of a relativistic average) are those of a part.
+normalisation, minibatch standard deviation, the mean of a relativistic average, the best examples of top-k) are those
+of a part. The moving means of LeCam and of path length move with each part, as in their authors' programs: they stand
+in the loss of the same examples, so that to move them once a batch, every part would have to be computed twice.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ were generated before the generator's update.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -216,7 +216,7 @@ class Adversarial(Model):
             y = None if self.classes is None else torch.multinomial(self.label_marginal, n, replacement=True)
             yield from self._deals(batch.x, y, self.prior.sample(n, device=self.device))
 
-    def _update_critic(self, deals: Iterable[Deal]) -> dict[str, Tensor]:
+    def _update_critic(self, deals: Sequence[Deal]) -> dict[str, Tensor]:
         private = self._private_gradients()
         if private is not None:
             private.watch()
@@ -226,7 +226,8 @@ class Adversarial(Model):
         moved = {} if self.strength is None else {"augment/p": self.strength.p.clone()}
         return {**{f"critic/{name}": value for name, value in sum_of(said).items()}, **moved}
 
-    def _critic_losses(self, deals: Iterable[Deal], said: Shares) -> Iterator[Tensor]:
+    def _critic_losses(self, deals: Sequence[Deal], said: Shares) -> Iterator[Tensor]:
+        real = []
         for deal in deals:
             judge, fake = self.judge(deal.y), deal.fake.detach()
             terms = self.objective.critic_terms(judge(deal.x), judge(fake))
@@ -237,8 +238,10 @@ class Adversarial(Model):
             }
             yield _total(terms.total, added, deal.share)
             said.append((deal.share, {**terms.named(), **_logged(added)}))
-            if self.strength is not None:
-                self.strength.observe(judge(deal.x), len(deal.x) * self.trainer.world_size)
+            real.append(judge(deal.x).detach())
+        if self.strength is not None:
+            images = sum(len(deal.x) for deal in deals)
+            self.strength.observe(torch.cat(real), images * self.trainer.world_size)
 
     def _update_generator(self, deals: Iterable[Deal]) -> dict[str, Tensor]:
         said: Shares = []

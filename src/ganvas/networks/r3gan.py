@@ -11,6 +11,11 @@ bilinear filter, with a 1x1 convolution where the width changes. The generator s
 pixels, whose channels the latent scales; the critic ends with the same, transposed. Widths are ``channels`` on grids of
 up to 32 pixels and halve with each doubling beyond.
 
+With classes, the embedding of the class stands beside the latent, and the critic compares another embedding with as
+many outputs as the coarsest grid is wide, with the features :math:`h(x)` of the image:
+
+.. math:: G(z, y) = g([z, E_y]), \qquad D(x, y) = F_y \cdot W h(x).
+
 The last layer of the generator is linear. In training an image may leave [-1, 1], so that its gradient never vanishes;
 in evaluation it is clipped, as the authors' program does when it writes images.
 
@@ -25,12 +30,13 @@ from math import sqrt
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.resampling import Enlarge, shrink
 from ganvas.networks.shapes import doublings, image_shape
+from ganvas.types import Judged
 
 NAME: Final = "r3gan"
 LEAK: Final = 0.2
@@ -104,7 +110,29 @@ def _resampled(inputs: int, outputs: int, filtered: nn.Module, last: bool) -> nn
     return nn.Sequential(*([*mix, filtered] if last else [filtered, *mix]))
 
 
-class Generator(nn.Module):
+class _Generator(nn.Module):
+    """Base of :class:`Generator` and :class:`ConditionalGenerator`: the generator from latents and embeddings."""
+
+    def __init__(self, shape: Sequence[int], latent_dim: int, embedding: int, channels: int, blocks: int) -> None:
+        super().__init__()
+        sides, widths = _grids(shape, channels)
+        self.shape = image_shape(NAME, shape)
+        self.latent_dim = latent_dim
+        self.basis = nn.Parameter(torch.randn(widths[0], sides[0], sides[0]))
+        self.scales = nn.Linear(latent_dim + embedding, widths[0], bias=False)
+        nn.init.normal_(self.scales.weight, 0.0, (latent_dim + embedding) ** -0.5)
+        stack = list(_blocks(widths[0], blocks, len(sides)))
+        for inputs, outputs in pairwise(widths):
+            stack += [_resampled(inputs, outputs, Enlarge(), last=True), *_blocks(outputs, blocks, len(sides))]
+        self.body = nn.Sequential(*stack)
+        self.output = _convolution(widths[-1], self.shape[0])
+
+    def _generate(self, given: Tensor) -> Tensor:
+        images = self.output(self.body(self.basis * self.scales(given)[:, :, None, None]))
+        return images if self.training else images.clamp(-1, 1)
+
+
+class Generator(_Generator):
     """Generator of images from latents.
 
     Args:
@@ -118,23 +146,38 @@ class Generator(nn.Module):
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int, channels: int, blocks: int) -> None:
-        super().__init__()
-        sides, widths = _grids(shape, channels)
-        self.shape = image_shape(NAME, shape)
-        self.latent_dim = latent_dim
-        self.basis = nn.Parameter(torch.randn(widths[0], sides[0], sides[0]))
-        self.scales = nn.Linear(latent_dim, widths[0], bias=False)
-        nn.init.normal_(self.scales.weight, 0.0, latent_dim**-0.5)
-        stack = list(_blocks(widths[0], blocks, len(sides)))
-        for inputs, outputs in pairwise(widths):
-            stack += [_resampled(inputs, outputs, Enlarge(), last=True), *_blocks(outputs, blocks, len(sides))]
-        self.body = nn.Sequential(*stack)
-        self.output = _convolution(widths[-1], self.shape[0])
+        super().__init__(shape, latent_dim, 0, channels, blocks)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         """Generate images from latents."""
-        images = self.output(self.body(self.basis * self.scales(z)[:, :, None, None]))
-        return images if self.training else images.clamp(-1, 1)
+        return self._generate(z)
+
+
+class ConditionalGenerator(_Generator):
+    """Generator of images from latents and classes.
+
+    Args:
+        shape: see :class:`Generator`, as ``latent_dim``, ``channels`` and ``blocks``.
+        latent_dim: number of latent dimensions d.
+        classes: number of classes, at least 1.
+        embedding: dimension of the embedding of a class; as many as latents in the authors' configs.
+        channels: width of grids of up to 32 pixels, a multiple of 8.
+        blocks: residual blocks on each grid.
+
+    Raises:
+        ValueError: a size that the network does not serve, or a width that is no multiple of 8.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], latent_dim: int, classes: int, embedding: int, channels: int, blocks: int
+    ) -> None:
+        super().__init__(shape, latent_dim, embedding, channels, blocks)
+        self.classes = classes
+        self.embedding = _embedding(classes, embedding, gain=1.0)
+
+    def forward(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+        """Generate an image of class ``y`` from each latent."""
+        return self._generate(torch.cat([z, self.embedding(y)], dim=1))
 
 
 class Critic(FeatureCritic):
@@ -165,6 +208,46 @@ class Critic(FeatureCritic):
     def features(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """Compute one number for each channel of the coarsest grid."""
         return self.body(x)
+
+
+class ConditionalCritic(nn.Module):
+    """Critic of images and classes, as in the authors' program; :class:`~ganvas.networks.ProjectionCritic` is another.
+
+    Args:
+        shape: see :class:`Critic`, as ``channels`` and ``blocks``.
+        classes: number of classes, at least 1.
+        channels: width of grids of up to 32 pixels, a multiple of 8, and dimension of the embedding of a class.
+        blocks: residual blocks on each grid.
+
+    Raises:
+        ValueError: a size that the network does not serve, or a width that is no multiple of 8.
+    """
+
+    def __init__(self, shape: Sequence[int], classes: int, channels: int, blocks: int) -> None:
+        super().__init__()
+        plain = Critic(shape, channels, blocks)
+        self.shape, self.classes, self.body = plain.shape, classes, plain.body
+        width = plain.output.in_features
+        self.output = nn.Linear(width, width, bias=False)
+        nn.init.normal_(self.output.weight, 0.0, width**-0.5)
+        self.embedding = _embedding(classes, width, gain=width**-0.5)
+
+    def forward(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Score images of classes."""
+        return self.read(x, y).scores
+
+    def read(self, x: Float[Tensor, "n c h w"], y: Int64[Tensor, " n"] | None = None) -> Judged:
+        """Score images of classes, and return their features too."""
+        assert y is not None
+        features = self.body(x)
+        return Judged((self.output(features) * self.embedding(y)).sum(dim=1), features)
+
+
+def _embedding(classes: int, width: int, gain: float) -> nn.Embedding:
+    """Make an embedding that starts as a linear layer of one-hot vectors does: at N(0, gain^2 / classes)."""
+    table = nn.Embedding(classes, width)
+    nn.init.normal_(table.weight, 0.0, gain / sqrt(classes))
+    return table
 
 
 def _blocks(channels: int, blocks: int, grids: int) -> Iterator[nn.Module]:

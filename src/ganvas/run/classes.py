@@ -50,7 +50,7 @@ def without_classes(values: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in values.items() if key != "classes"}
     offered = rest.get("network")
     if isinstance(offered, dict):  # what the model uses of it stands in the model too
-        rest["network"] = {key: value for key, value in offered.items() if key != "conditional_generator"}
+        rest["network"] = {key: value for key, value in offered.items() if not key.startswith("conditional_")}
     if not _has_counts(rest.get("model")):
         return rest
     return {key: _dropped(value) if key in _PARTS else value for key, value in rest.items()}

@@ -57,6 +57,19 @@ class AugmentationContract:
         assert torch.equal(augmentation(x, 0.0), x)
         assert torch.equal(augmentation(x, torch.zeros(())), x)
 
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("autocast", [False, True])
+    def test_computes_in_single_precision(
+        self, augmentation: Augmentation, shape: tuple[int, ...], autocast: bool
+    ) -> None:
+        """Examples in half precision come out as those in single precision, rounded, under autocast too."""
+        x = examples(7, shape).bfloat16()
+        torch.manual_seed(3)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            result = augmentation(x, 0.7)
+        torch.manual_seed(3)
+        assert torch.equal(result, augmentation(x.float(), 0.7).bfloat16())
+
     def test_changes_something_at_its_own_p(self, augmentation: Augmentation) -> None:
         """Some examples are changed at the field ``p``, unless it is 0."""
         x = examples(50, (3, 8, 8))

@@ -6,7 +6,8 @@ where :math:`\alpha_R` and :math:`\alpha_F` are moving averages of the mean scor
 
 .. math:: a \leftarrow \gamma a + (1 - \gamma)\, \bar D, \qquad \alpha = a / (1 - \gamma^t),
 
-after :math:`t` updates, the present one included. With few training examples it keeps the critic from separating them
+after :math:`t` updates, the present one included; of a batch in parts (:mod:`ganvas.models.accumulation`), each part
+counts as one, as in the authors' program. With few training examples it keeps the critic from separating them
 from the generated ones without limit.
 """
 

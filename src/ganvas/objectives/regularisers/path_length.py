@@ -5,7 +5,8 @@ r"""Path length: a step of fixed size in the latent space should change the imag
 
 :math:`w` is the style of a generator that has styles (:class:`~ganvas.types.Styled`), and the latent of any other. The
 noise :math:`y` is divided by the square root of the number of pixels, so that lengths do not depend on it. With a style
-for each layer, the squared lengths are averaged over the layers.
+for each layer, the squared lengths are averaged over the layers. Of a batch in parts
+(:mod:`ganvas.models.accumulation`), each part moves the mean :math:`a`, as in the authors' program.
 """
 
 from __future__ import annotations
