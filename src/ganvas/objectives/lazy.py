@@ -29,9 +29,7 @@ class Lazy:
 
     def __post_init__(self) -> None:
         none = "constraint=none or regulariser=none"
-        require(
-            self.weight > 0, "weight", self.weight, "a positive number", f"Use 1, or write {none} for no such term."
-        )
+        require(self.weight > 0, "weight", self.weight, "a positive number", f"Use 1, or {none} for none.")
         require(self.every >= 1, "every", self.every, "an integer of at least 1", "Use 1, or 16 for a lazy term.")
 
     def factor(self, update: int) -> float | None:
