@@ -39,7 +39,12 @@ from ..servers import free_port
 
 SEEN = 640
 KEY = "score/mnist/fd"
-LINES = {"gan": ["model=wgan_gp", "network=dcgan"], "vae": ["model=vae", "network=mlp"], "ring": ["data=ring"]}
+LINES = {
+    "gan": ["model=wgan_gp", "network=dcgan"],
+    "vae": ["model=vae", "network=mlp"],
+    "ring": ["data=ring"],
+    "dirac": ["data=ring", "network=dirac"],
+}
 
 
 def checkpoint(path, *line, run_id=""):

@@ -236,6 +236,15 @@ def test_each_layer_of_stylegan2_has_its_style_and_an_image_that_of_the_next_lay
     assert places == [0, 1, *(1, 2, 3), *(3, 4, 5)]  # the layers of a grid, and its contribution to the image
 
 
+def test_a_mixed_style_has_the_class_of_its_image_and_does_not_move_the_mean():
+    generator, seen = stylegan2.ConditionalGenerator(GREY, D, 3, 4, 5, 2, False, mixing=1.0), []
+    generator.synthesise = lambda w: seen.append(w) or torch.zeros(N, *GREY)
+    z, y = torch.randn(N, D), torch.tensor([2, 0, 1])
+    generator(z, y)
+    torch.testing.assert_close(seen[0][:, -1], generator.mapping(z.roll(1, 0), y))
+    torch.testing.assert_close(generator.w_mean, 0.005 * generator.mapping(z, y).mean(0))
+
+
 def test_the_first_grid_of_stylegan2_starts_normal():
     generator = stylegan2.Generator(GREY, D, 500, 5, 2, False, 0.0)
     assert generator.start.std().item() == pytest.approx(1, rel=0.05)

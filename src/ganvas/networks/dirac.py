@@ -52,7 +52,7 @@ class Generator(nn.Module):
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the point once for each latent."""
         # Copies: a view would show the point of after the generator's step to a critic whose turn comes later.
-        return self.point.T.repeat(len(z), 1)
+        return self.point.T.repeat(z.shape[0], 1)
 
 
 class Critic(FeatureCritic):

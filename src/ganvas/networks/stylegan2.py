@@ -104,7 +104,7 @@ class Styles(nn.Module, ABC):
                 ``(n, layers, style_dim)``.
         """
         ws = list(w.expand(self.styles, *w.shape) if w.ndim == 2 else w.unbind(dim=1))
-        x, image = self.start.expand(len(w), -1, -1, -1), None
+        x, image = self.start.expand(w.shape[0], -1, -1, -1), None  # len(w) would fix the number in an exported graph
         for k, grid in enumerate(self.grids):
             # The contribution to the image has the first style of the next grid, as in the authors' program.
             x, image = grid(x, image, ws[max(0, 2 * k - 1) : 2 * k + 2])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError
 
 from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
@@ -57,16 +58,15 @@ def without_classes(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asks(cfg: DictConfig) -> bool:
-    """Whether the model changes with the number of classes."""
-    one, two = (_with(cfg, classes) for classes in (1, 2))
-    return one != two
-
-
-def _with(cfg: DictConfig, classes: int) -> Any:
+    """Whether the model needs the number of classes: without one its config cannot be resolved."""
     other = cfg.copy()
     with open_dict(other):
-        other.classes = classes
-    return OmegaConf.to_container(other.model, resolve=True)
+        other.classes = MISSING
+    try:
+        OmegaConf.to_container(other.model, resolve=True)
+    except InterpolationToMissingValueError:
+        return True
+    return False
 
 
 def _has_counts(node: Any) -> bool:

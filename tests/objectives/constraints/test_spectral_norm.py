@@ -45,6 +45,15 @@ def test_layers_normalised_by_their_network_are_left_alone():
     assert [layer.parametrizations.weight[0].n_power_iterations for layer in layers(network)] == [7, 1]
 
 
+def test_a_layer_that_starts_at_0_is_refused():
+    network = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 1))
+    nn.init.zeros_(network[1].weight)
+    with pytest.raises(
+        ValueError, match="got 'Sequential', expected a network without layers that start at 0.*constraint=r1_r2"
+    ):
+        SpectralNorm(1).prepare(network)
+
+
 def test_weight_norm_does_not_pass_for_it():
     network = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)))
     SpectralNorm(10).prepare(network)

@@ -9,21 +9,20 @@ from the abstract class of its kind, in which the other two hooks do nothing. A 
 several constraints. ``lipschitz`` says whether a constraint bounds the critic's Lipschitz constant, which a Wasserstein
 critic needs; the others only regularise the discriminator's gradient near the data.
 
-A penalty may be lazy: it is added only at every :math:`e`-th update, with weight :math:`e \lambda`. The mean gradient
-is the same, at a fraction of the cost (Karras et al. 2020, appendix B, https://arxiv.org/abs/1912.04958).
+A penalty may be lazy (:mod:`ganvas.objectives.lazy`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.objectives.validation import require
+from ganvas.objectives.lazy import Lazy
 
 Score = Callable[[Tensor], Tensor]
 """Maps examples ``(n, *shape)`` to scores ``(m,)``; ``m = n``, or a divisor of ``n`` if the critic packs examples."""
@@ -106,23 +105,8 @@ class Constraint(ABC):
 
 
 @dataclass(frozen=True)
-class Penalty(Constraint):
-    r"""Abstract: a constraint that only adds a term to the loss.
-
-    Args:
-        weight: :math:`\lambda`, positive.
-        every: :math:`e`, the term is added at every ``every``-th critic update; at least 1.
-
-    Raises:
-        ValueError: ``weight`` is not positive, or ``every`` is below 1.
-    """
-
-    weight: float
-    every: int = field(kw_only=True)
-
-    def __post_init__(self) -> None:
-        require(self.weight > 0, "weight", self.weight, "a positive number", "Use 10, or constraint=none for none.")
-        require(self.every >= 1, "every", self.every, "an integer of at least 1", "Use 1, or 16 for a lazy penalty.")
+class Penalty(Lazy, Constraint):
+    """Abstract: a constraint that only adds a term to the loss; the arguments are those of a lazy term."""
 
     def prepare(self, critic: nn.Module) -> None:
         """Leave the network as it is."""
@@ -131,7 +115,8 @@ class Penalty(Constraint):
         self, critic: Score, real: Float[Tensor, " n *shape"], fake: Float[Tensor, " n *shape"], update: int = 0
     ) -> Float[Tensor, ""] | None:
         """Compute the weighted term at every ``every``-th update, see :meth:`Constraint.penalty`."""
-        return None if update % self.every else self.weight * self.every * self.term(critic, real, fake)
+        factor = self.factor(update)
+        return None if factor is None else factor * self.term(critic, real, fake)
 
     @abstractmethod
     def term(

@@ -54,7 +54,7 @@ class SpectralNorm(Reparametrisation):
         """Normalise every linear and convolutional layer and every embedding, in place.
 
         Raises:
-            ValueError: the network has no such layer.
+            ValueError: the network has no such layer, or one whose weight is 0.
         """
         layers = [module for module in critic.modules() if isinstance(module, (nn.Linear, nn.Embedding, _ConvNd))]
         require(
@@ -63,6 +63,13 @@ class SpectralNorm(Reparametrisation):
             type(critic).__name__,
             "a network with linear or convolutional layers",
             "Choose another network, or another constraint than spectral_norm.",
+        )
+        require(
+            all(layer.weight.any() for layer in layers),
+            "critic",
+            type(critic).__name__,
+            "a network without layers that start at 0, which have no singular value to divide by",
+            "Write constraint=r1_r2, as R3GAN's authors do, or choose another network.",
         )
         for layer in layers:
             if not has_spectral_norm(layer):

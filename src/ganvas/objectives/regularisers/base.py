@@ -2,18 +2,18 @@ r"""The base of regularisers of a generator: a term of its loss that does not co
 
 .. math:: L_G + \lambda\, \Omega(G; z)
 
-As with a penalty of the critic, a lazy one is added at every :math:`e`-th update only, with weight :math:`e \lambda`.
+As a penalty of the critic, it may be lazy (:mod:`ganvas.objectives.lazy`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from ganvas.objectives.validation import require
+from ganvas.objectives.lazy import Lazy
 
 
 @dataclass(frozen=True)
@@ -49,29 +49,15 @@ class Regulariser(ABC):
 
 
 @dataclass(frozen=True)
-class LazyRegulariser(Regulariser):
-    r"""Abstract: a regulariser with a weight, which may be lazy.
-
-    Args:
-        weight: :math:`\lambda`, positive.
-        every: :math:`e`, the term is added at every ``every``-th generator update; at least 1.
-
-    Raises:
-        ValueError: ``weight`` is not positive, or ``every`` is below 1.
-    """
-
-    weight: float
-    every: int = field(kw_only=True)
-
-    def __post_init__(self) -> None:
-        require(self.weight > 0, "weight", self.weight, "a positive number", "Write regulariser=none for none.")
-        require(self.every >= 1, "every", self.every, "an integer of at least 1", "Use 1, or 4 for a lazy term.")
+class LazyRegulariser(Lazy, Regulariser):
+    """Abstract: a regulariser with a weight, which may be lazy; the arguments are those of a lazy term."""
 
     def penalty(
         self, generator: nn.Module, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None, update: int
     ) -> Float[Tensor, ""] | None:
         """Compute the weighted term at every ``every``-th update, see :meth:`Regulariser.penalty`."""
-        return None if update % self.every else self.weight * self.every * self.term(generator, z, y)
+        factor = self.factor(update)
+        return None if factor is None else factor * self.term(generator, z, y)
 
     @abstractmethod
     def term(self, generator: nn.Module, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, ""]:
