@@ -9,12 +9,16 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from scipy.integrate import quad
-from scipy.spatial.distance import jensenshannon
+from scipy.spatial.distance import jensenshannon, pdist
 from scipy.stats import norm
 from sklearn.decomposition import PCA
 
+from ganvas.data.sources.sprites import Sprites
+from ganvas.metrics.factors import gap
+from ganvas.metrics.mig import mig
 from ganvas.networks import init, mlp
 from ganvas.objectives import ELBO, IWAE, Draws, DReG, Gaussian
+from ganvas.papers.beta_tc import themselves, turned
 from ganvas.papers.cifar10 import FILE, cifar10
 from ganvas.papers.infogan_codes import matched
 from ganvas.papers.iwae_table1 import epochs_of_stages, linear_gaussian
@@ -65,6 +69,18 @@ def test_codes_are_matched_one_to_one_so_that_most_examples_are_right():
     assert matched(codes, labels).tolist() == [0, 1, *range(2, 10)]
     labels = (3 * codes + 4) % 10
     assert torch.equal(matched(codes, labels)[codes], labels)
+
+
+def test_turned_latents_keep_their_distances_and_mix_two_factors():
+    """The factors of a small grid as codes; with x and y turned, only shape and size are in one latent each."""
+    arguments = {"size": 8, "smallest": 0.5, "turn": 90.0, "radius": 0.2, "smooth": False, "val": 0, "test": 1000}
+    counts = {"scales": 4, "rotations": 1, "xs": 12, "ys": 12}
+    known = themselves(Sprites("sprites", [1, 8, 8], shapes=["square", "ellipse", "heart"], **counts, **arguments))
+    assert known.codes.shape == (1000, 4) and (known.codes == known.values).all() and not known.spreads.any()
+    codes = turned(known.codes)
+    assert pdist(codes[:50]) == pytest.approx(pdist(known.codes[:50]))
+    gaps = gap(mig(known.with_codes(codes), 50).matrix)
+    assert (gaps[:2] > 1).all() and (gaps[2:] < 0.2).all()
 
 
 def test_copies_with_quality_is_1_where_the_better_is_the_more_copied():

@@ -7,6 +7,7 @@ import torch
 from ganvas.data.datamodule import DataModule
 from ganvas.data.transforms import Identity
 from ganvas.extractors.base import Extractor
+from ganvas.metrics.mig import mig
 from ganvas.metrics.registry import lower_is_better, settings_of
 from ganvas.models.sampling import Sampling
 from ganvas.scoring.material import Asked, Gathered
@@ -67,6 +68,14 @@ def test_examples_are_encoded_once_for_all_metrics(monkeypatch):
     keys = {"mig", "dci_disentanglement", "dci_completeness", "dci_informativeness", "sap", "factor_vae_score"}
     assert found.scores.keys() == {f"score/factors/{name}" for name in keys}
     assert not any(lower_is_better(key) for key in found.scores) and len(set(found.fingerprints().values())) == 4
+
+
+def test_the_error_is_that_of_disjoint_parts():
+    scored = subject(vae(0.1, turn=0.4))
+    known = Gathered(scored, own_reference(scored), None, Asked(SETTINGS, 50, seed=0), None).codes("mig")
+    parts = [mig(part, 50).scores["mig"] for part in known.parts(3, 2020)]
+    found = measure(["mig"], scored).scores["score/factors/mig"]
+    assert found.value == mig(known, 50).scores["mig"] and found.sd == pytest.approx(np.std(parts, ddof=1) / np.sqrt(3))
 
 
 def test_the_matrix_of_each_metric_is_written_with_the_names_of_the_factors(tmp_path):

@@ -123,10 +123,6 @@ def _features(backbone: Backbone, weights: str) -> nn.Sequential:
     state = _downloaded(backbone) if not weights else _local(Path(weights).expanduser())
     with torch.device("meta"):
         layers = getattr(torchvision.models, backbone.name)(weights=None).features[: backbone.layers[-1] + 1]
-    # Places are kept by later layers of the network; an in-place ReLU would overwrite them.
-    for layer in layers:
-        if isinstance(layer, nn.ReLU):
-            layer.inplace = False
     held = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
     needed = {key: held[key] for key in layers.state_dict() if key in held}
     try:
