@@ -6,9 +6,9 @@ from the encoder's last layer.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
-from ganvas.latents.aggregate import StratifiedSampling, WeightedSampling
+from ganvas.latents.aggregate import BatchWeights, StratifiedSampling, WeightedSampling
 from ganvas.latents.codes import Codes
-from ganvas.latents.kernels import GaussianKernel, InverseMultiquadratic
+from ganvas.latents.kernels import GaussianKernel, InverseMultiquadratic, Kernel
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
 from ganvas.latents.posteriors import DiagonalNormal, detached, diagonal_normal
@@ -16,11 +16,13 @@ from ganvas.latents.priors import Normal, Uniform
 from ganvas.latents.truncated import TruncatedNormal
 
 __all__ = [
+    "BatchWeights",
     "Codes",
     "DiagonalNormal",
     "GaussianKernel",
     "GaussianMixture",
     "InverseMultiquadratic",
+    "Kernel",
     "LatentActivity",
     "Normal",
     "StratifiedSampling",

@@ -86,7 +86,7 @@ class VAE(Model):
         self.likelihood = likelihood
         self.objective = _from_draws(objective)
         if not self.objective.bounds_evidence:
-            # None is Python's word for a method that an object has not; isinstance with a protocol heeds it.
+            # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
         self._stated = {"objective": self.objective}
         self.log_scale = _scale(likelihood, decoder.shape)

@@ -98,11 +98,17 @@ def test_the_jacobian_penalty_has_a_gradient_to_the_decoder(draws, decoder):
     torch.testing.assert_close(gradient, expected)
 
 
+def test_a_random_encoder_may_have_several_latents():
+    assert WAEMMD(3, 1.0, KERNEL, random_encoder=True).samples == 3
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (lambda: WAEMMD(1, 0.0, KERNEL, True), "weight: got 0"),
         (lambda: WAEMMD(0, 1.0, KERNEL, True), "samples: got 0"),
+        (lambda: WAEMMD(2, 1.0, KERNEL, False), "samples: got 2, expected 1, because the encoder is deterministic"),
+        (lambda: SlicedWAE(2, 1.0, 5), "samples: got 2, expected 1"),
         (lambda: SlicedWAE(1, 1.0, 0), "directions: got 0"),
         (lambda: SlicedWAE(1, -1.0, 5), "weight: got -1"),
         (lambda: RAEL2(2, 1.0, 1.0), "samples: got 2, expected 1"),

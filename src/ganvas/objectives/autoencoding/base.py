@@ -16,8 +16,10 @@ from typing import ClassVar, final
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.objectives.bounds.base import require_samples
 from ganvas.objectives.draws import Draws, FromDraws
 from ganvas.objectives.terms import Terms
+from ganvas.objectives.validation import require
 
 
 @final
@@ -40,10 +42,18 @@ class Autoencoding(FromDraws):
     """Abstract: an objective that bounds no evidence.
 
     Args:
-        samples: k, the number of latents for each image in training, at least 1.
+        samples: k, the number of latents for each image in training, at least 1; 1 for a deterministic encoder.
+
+    Raises:
+        ValueError: ``samples`` is out of range.
     """
 
     bounds_evidence: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_samples(self.samples)
+        single = self.samples == 1 or not self.deterministic
+        require(single, "samples", self.samples, "1, because the encoder is deterministic", "Use 1.")
 
     @abstractmethod
     def __call__(self, draws: Draws) -> AutoencodingTerms:

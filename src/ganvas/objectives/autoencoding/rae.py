@@ -20,7 +20,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.objectives.autoencoding.base import Autoencoding, AutoencodingTerms
-from ganvas.objectives.bounds.base import require_samples
 from ganvas.objectives.draws import Draws
 from ganvas.objectives.validation import require
 from ganvas.types import widen
@@ -45,8 +44,7 @@ class RAE(Autoencoding):
     """Name of the regulariser's term."""
 
     def __post_init__(self) -> None:
-        require_samples(self.samples)
-        require(self.samples == 1, "samples", self.samples, "1, because the encoder is deterministic", "Use 1.")
+        super().__post_init__()
         for name in ("latent_weight", "decoder_weight"):
             value = getattr(self, name)
             require(value >= 0, name, value, "a number of at least 0", "Use 0 for none.")

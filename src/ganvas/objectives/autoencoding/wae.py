@@ -15,7 +15,6 @@ from typing import ClassVar, final
 from ganvas.latents.kernels import Kernel, mmd
 from ganvas.latents.sliced import random_directions, sliced_wasserstein
 from ganvas.objectives.autoencoding.base import Autoencoding, AutoencodingTerms
-from ganvas.objectives.bounds.base import require_samples
 from ganvas.objectives.draws import Draws
 from ganvas.objectives.validation import require
 
@@ -33,13 +32,13 @@ class WAEMMD(Autoencoding):
         Tolstikhin et al. 2018, eq. 4 and algorithm 2, https://arxiv.org/abs/1711.01558
 
     Args:
-        samples: k, latents for each image, at least 1.
+        samples: k, latents for each image, at least 1; 1 unless ``random_encoder``.
         weight: :math:`\lambda`, positive.
         kernel: kernel of the discrepancy.
         random_encoder: whether latents are drawn from the posterior; without it they are its means.
 
     Raises:
-        ValueError: if ``samples`` is below 1, or ``weight`` is not positive.
+        ValueError: if ``samples`` is out of range, or ``weight`` is not positive.
     """
 
     weight: float
@@ -48,7 +47,7 @@ class WAEMMD(Autoencoding):
     compares_with_prior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require_samples(self.samples)
+        super().__post_init__()
         _require_weight(self.weight)
 
     @property
@@ -74,12 +73,12 @@ class SlicedWAE(Autoencoding):
         Kolouri et al. 2018, section 3, https://arxiv.org/abs/1804.01947
 
     Args:
-        samples: k, latents for each image, at least 1.
+        samples: k, 1: the latent of an image is one point.
         weight: :math:`\lambda`, positive.
         directions: number of random directions in each step, at least 1.
 
     Raises:
-        ValueError: if ``samples`` or ``directions`` is below 1, or ``weight`` is not positive.
+        ValueError: if ``samples`` is not 1, ``directions`` is below 1, or ``weight`` is not positive.
     """
 
     weight: float
@@ -87,7 +86,7 @@ class SlicedWAE(Autoencoding):
     compares_with_prior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require_samples(self.samples)
+        super().__post_init__()
         _require_weight(self.weight)
         require(self.directions >= 1, "directions", self.directions, "an integer of at least 1", "Use 50.")
 
