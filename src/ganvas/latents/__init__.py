@@ -6,21 +6,40 @@ from the encoder's last layer.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
+from ganvas.latents.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from ganvas.latents.codes import Codes
+from ganvas.latents.flow import FlowPosterior
+from ganvas.latents.flow_prior import FlowPrior
+from ganvas.latents.full_normal import FullNormal
 from ganvas.latents.kl import normal_kl
+from ganvas.latents.learned_mixture import LearnedMixture
 from ganvas.latents.mixture import GaussianMixture
+from ganvas.latents.planar import PlanarFlow
 from ganvas.latents.posteriors import DiagonalNormal, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents.sphere import UniformSphere
 from ganvas.latents.truncated import TruncatedNormal
+from ganvas.latents.vamp import VampPrior
+from ganvas.latents.von_mises_fisher import VonMisesFisher
 
 __all__ = [
     "Codes",
     "DiagonalNormal",
+    "FlowPosterior",
+    "FlowPrior",
+    "FullNormal",
     "GaussianMixture",
+    "InverseAutoregressive",
     "LatentActivity",
+    "LearnedMixture",
+    "MaskedAutoregressive",
     "Normal",
+    "PlanarFlow",
     "TruncatedNormal",
     "Uniform",
+    "UniformSphere",
+    "VampPrior",
+    "VonMisesFisher",
     "diagonal_normal",
     "latent_activity",
     "normal_kl",

@@ -26,10 +26,13 @@ from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Bound, BoundTerms, Draws, Likelihood, log_weights
-from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, Shape
+from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, ReadsEncoder, Shape
 
-_FITTING: Final = {"reals": "write prior=normal or mixture"}
+_FITTING: Final = {"reals": "write prior=normal or mixture", "sphere": "write prior=sphere"}
 """Priors by the space of a posterior's draws."""
+_CHANGE: Final = "change prior or posterior"
+_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
+"""Families of posteriors by the space of a prior, besides the normals and flows, which lie anywhere."""
 
 
 @final
@@ -62,7 +65,7 @@ class VAE(Model):
 
     def __init__(
         self,
-        prior: Prior,
+        prior: Prior | ReadsEncoder,
         encoder: Encoder,
         decoder: Decoder,
         likelihood: Likelihood,
@@ -204,7 +207,7 @@ def _bound(objective: Bound | AdversarialObjective) -> Bound:
     return objective
 
 
-def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
+def _check(prior: Prior | ReadsEncoder, encoder: Encoder, decoder: Decoder) -> None:
     require_part("encoder", encoder, "latent_dim", "shape")
     require_part("decoder", decoder, "latent_dim", "shape")
     posteriors = encoder.posterior.space if isinstance(encoder, NamesPosterior) else "reals"
@@ -212,7 +215,7 @@ def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
         raise ValueError(
             f"VAE needs a prior whose density is positive where the posterior's draws lie ({posteriors}), got "
             f"{type(prior).__name__} ({prior.space}): the KL of a posterior that reaches beyond the prior is infinite; "
-            f"{_FITTING.get(posteriors, 'change prior or posterior')}"
+            f"{_FITTING.get(posteriors, _CHANGE)}{_FAMILIES.get(prior.space, '')}"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

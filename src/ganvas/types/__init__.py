@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
-from ganvas.types.latents import NamesPosterior, Posterior, PosteriorFamily, Prior, ReadsEncoder, Truncates
+from ganvas.types.latents import NamesPosterior, Posterior, PosteriorFamily, Prior, ReadsEncoder, Scaled, Truncates
 from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
 from ganvas.types.networks import (
     Conditional,
@@ -43,6 +43,7 @@ __all__ = [
     "ReadsEncoder",
     "Recognises",
     "Reconstructs",
+    "Scaled",
     "Shape",
     "StartsAtMarginals",
     "Styled",
