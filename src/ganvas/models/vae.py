@@ -176,7 +176,7 @@ class VAE(Model):
         """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
-        return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
+        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), self.prior),)
 
     def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
         """Draw k latents for each example, by the networks of these names, and compute their log densities."""
