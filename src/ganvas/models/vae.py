@@ -43,7 +43,7 @@ class VAE(Model):
         prior: distribution of the latents; if the KL has no closed form, the bound estimates it. A module is learned.
         encoder: maps examples to the approximate posterior.
         decoder: maps latents to the location of the likelihood.
-        likelihood: Bernoulli, Gaussian or discretised logistic.
+        likelihood: Bernoulli, Gaussian, discretised logistic or a mixture of them.
         objective: the bound to maximise, with its number of latent samples.
         optimizer: makes the optimiser from the parameters of encoder, decoder and, if learned, the scale.
         ema_halflife: half-life of the averaged weights of encoder and decoder, images; None keeps no average.
