@@ -72,10 +72,12 @@ CASES = [(name, slot, shape) for name, slot in SLOTS for shape in SHAPES]
 SERVED = [case for case in CASES if case not in REFUSED and (case[0], case[2]) != ("infogan", (1, 64, 64))]
 
 
-def build(name, slot, shape):
+def build(name, slot, shape, likelihood="bernoulli"):
     sizes = {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "classes": CLASSES}
     posterior = OmegaConf.load(CONF / "posterior" / "normal.yaml")
-    root = OmegaConf.create({**sizes, "posterior": posterior, "network": composed(name)})
+    likelihood = OmegaConf.load(CONF / "likelihood" / f"{likelihood}.yaml")
+    parts = {"posterior": posterior, "likelihood": likelihood, "network": composed(name)}
+    root = OmegaConf.create({**sizes, **parts})
     return hydra.utils.instantiate(root.network[slot], _convert_="all")
 
 
@@ -163,6 +165,15 @@ def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     net = build(name, slot, shape)
     assert net.shape == shape
     assert slot.endswith("critic") or net.latent_dim == LATENT
+
+
+@pytest.mark.parametrize("case", [case for case in SERVED if case[1] == "decoder"], ids=str)
+def test_a_decoder_has_as_many_outputs_as_the_likelihood_asks_for(case):
+    net, shape = build(*case, likelihood="logistic_mixture"), case[2]
+    per_component = {1: 3, 2: 6, 3: 10}[shape[0]]
+    with torch.no_grad():
+        assert net(torch.randn(2, LATENT)).shape == (2, 10 * per_component, *shape[1:])
+    assert net.shape == shape
 
 
 @pytest.mark.parametrize("name", TODAYS)

@@ -80,7 +80,8 @@ def test_a_class_the_reference_lacks_is_not_asked_for_but_is_no_match():
 )
 def test_posterior_collapse(variances, value, finding):
     variance = torch.tensor(variances, dtype=torch.float64)
-    found = posterior_collapse(LatentActivity(variance, torch.zeros_like(variance), n=10))
+    limit = torch.full_like(variance, 0.01)
+    found = posterior_collapse(LatentActivity(variance, torch.zeros_like(variance), 10, limit))
     assert (found.name, found.value, found.state) == ("active_units", value, finding)
 
 

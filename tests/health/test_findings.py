@@ -7,6 +7,7 @@ import torch
 
 from ganvas.health import evidence
 from ganvas.health.findings import by_name, finding_on, health_metrics, health_tags
+from ganvas.latents import Normal
 
 ONES = torch.ones(20, dtype=torch.float64)
 SPIKE = torch.cat([ONES, torch.tensor([1000.0], dtype=torch.float64)])
@@ -28,8 +29,8 @@ CASES = {
     ),
     "privacy": (evidence.PrivacyLoss(11.0, 1e-5, 1.0, 10, 0.1), evidence.PrivacyLoss(3.0, 1e-5, 1.0, 10, 0.1)),
     "active_units": (
-        evidence.Posterior(torch.zeros(500, 4), torch.ones(500, 4)),
-        evidence.Posterior(NOISE.repeat(4, 1).T, torch.full((500, 4), 0.1)),
+        evidence.Posterior(torch.zeros(500, 4), torch.ones(500, 4), Normal(4)),
+        evidence.Posterior(NOISE.repeat(4, 1).T, torch.full((500, 4), 0.1), Normal(4)),
     ),
 }
 

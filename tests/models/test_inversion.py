@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents import Normal, Uniform, UniformSphere
 from ganvas.models.inversion import most_probable
 
 
@@ -34,3 +34,12 @@ def test_a_bounded_prior_is_not_left():
     start, far = torch.zeros(1, 1, 2), torch.full((1, 2), 3.0)
     found = most_probable(lambda z: z, lambda x: x, far, 1.0, Uniform(2, 0.5), start, steps=60, lr=0.1)
     assert found.tolist() == [[0.5, 0.5]]
+
+
+def test_the_sphere_is_not_left():
+    prior = UniformSphere(3)
+    start = prior.sample(2, generator=torch.Generator().manual_seed(0)).view(2, 1, 3)
+    far = torch.tensor([[3.0, 0.0, 4.0]])
+    found = most_probable(lambda z: z, lambda x: x, far, 1.0, prior, start, steps=200, lr=0.1)
+    torch.testing.assert_close(found, far / 5, atol=1e-3, rtol=0)
+    assert prior.log_prob(found).isfinite().all()

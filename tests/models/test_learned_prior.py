@@ -83,6 +83,15 @@ def test_it_can_be_made_from_the_encoder(variational):
         torch.testing.assert_close(model.prior.mean, expected)
 
 
+def test_the_encoder_that_it_reads_is_evaluated_outside_of_training(variational, monkeypatch):
+    """Dropout and batch statistics of the encoder do not act on a sample, and a sample does not act on them."""
+    model, modes = variational(prior=OfEncoder(4)).train(), []
+    monkeypatch.setattr(OfEncoder, "given", lambda self, encode: modes.append(encode.training) or Moved(4))
+    assert isinstance(model.prior, Moved) and modes == [False] and model.encoder.training
+    model.prior_by(model.trained)
+    assert modes == [False, True]
+
+
 def test_a_game_refuses_it(adversarial):
     with pytest.raises(ValueError, match="Moved is learned, and a GAN's losses do not train it; write prior=normal"):
         adversarial(prior=Moved(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Independent, Normal, kl_divergence
 
 from ganvas.config import compose
-from ganvas.latents import GaussianKernel, InverseMultiquadratic
-from ganvas.latents.priors import Uniform
+from ganvas.latents import GaussianKernel, InverseMultiquadratic, Uniform, UniformSphere, VonMisesFisher
 from ganvas.models import Ramp
+from ganvas.networks import mlp
 from ganvas.objectives import IWAE, WAEMMD, Capacity, DiscretisedLogistic, FromDraws, Gaussian, InfoVAE, Wasserstein
 from ganvas.types import Batch, BoundsEvidence, Encodes, Reconstructs
 
@@ -66,6 +67,16 @@ def test_reconstructions_are_images(variational, x, likelihood):
     model = variational(likelihood=likelihood)
     assert model.reconstruct(batch(x)).shape == x.shape
     assert model.sample(3, seed=0).shape == (3, *SHAPE)
+
+
+def test_posterior_and_prior_lie_in_the_same_space(variational):
+    encoder = partial(mlp.Encoder, SHAPE, 4, hidden=[8], activation="ReLU", init=torch.nn.init.xavier_uniform_)
+    with pytest.raises(ValueError, match=r"\(sphere\), got Normal \(reals\): .*; write prior=sphere$"):
+        variational(encoder=encoder(posterior=VonMisesFisher(least=1.0)))
+    with pytest.raises(ValueError, match="got UniformSphere .* or mixture, or posterior=von_mises_fisher$"):
+        variational(prior=UniformSphere(4))
+    model = variational(encoder=encoder(posterior=VonMisesFisher(least=1.0)), prior=UniformSphere(4))
+    torch.testing.assert_close(model.prior.sample(3).norm(dim=1), torch.ones(3))
 
 
 def test_impossible_pairs_are_refused_by_name(variational, networks):

@@ -28,6 +28,7 @@ from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import LABELS, at_rest
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
+from ganvas.latents.spaces import nearest
 from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
@@ -133,7 +134,8 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
     for row, coordinate in enumerate(coordinates):
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
-    drawn = _decoded(subject, z.flatten(0, 1), cfg.columns, one_label(subject, cfg, len(coordinates)))
+    z = nearest(prior, z.flatten(0, 1))
+    drawn = _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(coordinates)))
     shown = zip(coordinates[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
     labelled = [(f"z{coordinate}", pictures.grid(row, cfg.columns)) for coordinate, row in shown]
     return replace(drawn, picture=pictures.labelled(labelled))
@@ -154,8 +156,8 @@ def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     found = strongest_directions(first.weight[:, : model.prior.dim].cpu())[:rows]
     start = subject.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(-subject.prior.reach, subject.prior.reach, cfg.columns)
-    z = start + steps[None, :, None] * found[:, None, :]
-    return _decoded(subject, z.flatten(0, 1), cfg.columns, one_label(subject, cfg, len(found)))
+    z = nearest(subject.prior, (start + steps[None, :, None] * found[:, None, :]).flatten(0, 1))
+    return _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(found)))
 
 
 def reconstruct(subject: ModelSubject, cfg: DictConfig) -> Drawn:
@@ -215,7 +217,8 @@ def _by_activity(subject: ModelSubject) -> list[int]:
     if not isinstance(model, Encodes):
         return list(range(model.prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
-    return latent_activity(model.posterior_moments(x.split(BATCH))).variance.argsort(descending=True).tolist()
+    activity = latent_activity(model.posterior_moments(x.split(BATCH)), model.prior)
+    return (activity.variance / activity.limit).argsort(descending=True).tolist()
 
 
 if __name__ == "__main__":

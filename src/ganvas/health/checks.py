@@ -125,7 +125,7 @@ def class_coverage(classes: Int64[Tensor, " n"], reference: Int64[Tensor, " k"])
 def posterior_collapse(activity: LatentActivity) -> Finding:
     r"""Judge whether a VAE uses its latents.
 
-    .. math:: \#\{u : \operatorname{Var}_x \mathbb{E}_q[u] > 0.01\} \ge \max(1, 0.05\, d)
+    .. math:: \#\{u : \operatorname{Var}_x \mathbb{E}_q[u] > 0.01 \operatorname{Var}_p[u]\} \ge \max(1, 0.05\, d)
 
     Reference: active units: Burda et al. 2016, section 5.3, https://arxiv.org/abs/1509.00519; collapse: Bowman et al.
     2016, https://arxiv.org/abs/1511.06349.
@@ -137,13 +137,14 @@ def posterior_collapse(activity: LatentActivity) -> Finding:
         ``active_units``: number of active units.
     """
     active, total = activity.active_units, len(activity.variance)
-    usable = bool(activity.variance.isfinite().all() and activity.kl.isfinite().all())
+    usable = bool(activity.variance.isfinite().all() and (activity.kl is None or activity.kl.isfinite().all()))
+    divergence = "" if activity.kl is None else f"; KL of their moments {float(activity.kl.sum()):.2f} nats"
     return Finding.of(
         "active_units",
         float(active),
         usable and active >= max(1.0, ACTIVE_SHARE * total),
-        f"{active} of {total} latents are active (variance of the posterior mean above {ACTIVE_VARIANCE:g}; at least "
-        f"{max(1.0, ACTIVE_SHARE * total):g} expected); KL {float(activity.kl.sum()):.2f} nats.",
+        f"{active} of {total} latents are active (variance of the posterior mean above {ACTIVE_VARIANCE:g} of the "
+        f"prior's; at least {max(1.0, ACTIVE_SHARE * total):g} expected){divergence}.",
         "The posterior has collapsed to the prior, or diverged: warm the KL up, use free bits, or a weaker decoder.",
     )
 

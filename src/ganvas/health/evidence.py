@@ -12,7 +12,7 @@ from typing import Protocol, final, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.types import Batch
+from ganvas.types import Batch, Prior
 
 
 class Evidence:
@@ -123,10 +123,12 @@ class Posterior(Evidence):
     Args:
         loc: posterior means.
         scale: posterior standard deviations.
+        prior: distribution of the latents.
     """
 
     loc: Float[Tensor, "n d"]
     scale: Float[Tensor, "n d"]
+    prior: Prior
 
 
 @runtime_checkable

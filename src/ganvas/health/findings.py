@@ -81,7 +81,7 @@ def _(evidence: InputGradients) -> Finding:
 
 @finding_on.register
 def _(evidence: Posterior) -> Finding:
-    return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)]))
+    return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)], evidence.prior))
 
 
 @finding_on.register

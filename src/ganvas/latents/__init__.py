@@ -7,27 +7,46 @@ from the encoder's last layer.
 
 from ganvas.latents.activity import LatentActivity, latent_activity
 from ganvas.latents.aggregate import BatchWeights, StratifiedSampling, WeightedSampling
+from ganvas.latents.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from ganvas.latents.codes import Codes
+from ganvas.latents.flow import FlowPosterior
+from ganvas.latents.flow_prior import FlowPrior
+from ganvas.latents.full_normal import FullNormal
 from ganvas.latents.kernels import GaussianKernel, InverseMultiquadratic, Kernel
 from ganvas.latents.kl import normal_kl
+from ganvas.latents.learned_mixture import LearnedMixture
 from ganvas.latents.mixture import GaussianMixture
+from ganvas.latents.planar import PlanarFlow
 from ganvas.latents.posteriors import DiagonalNormal, detached, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents.sphere import UniformSphere
 from ganvas.latents.truncated import TruncatedNormal
+from ganvas.latents.vamp import VampPrior
+from ganvas.latents.von_mises_fisher import VonMisesFisher
 
 __all__ = [
     "BatchWeights",
     "Codes",
     "DiagonalNormal",
+    "FlowPosterior",
+    "FlowPrior",
+    "FullNormal",
     "GaussianKernel",
     "GaussianMixture",
+    "InverseAutoregressive",
     "InverseMultiquadratic",
     "Kernel",
     "LatentActivity",
+    "LearnedMixture",
+    "MaskedAutoregressive",
     "Normal",
+    "PlanarFlow",
     "StratifiedSampling",
     "TruncatedNormal",
     "Uniform",
+    "UniformSphere",
+    "VampPrior",
+    "VonMisesFisher",
     "WeightedSampling",
     "detached",
     "diagonal_normal",

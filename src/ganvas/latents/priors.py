@@ -12,8 +12,9 @@ from typing import Any, ClassVar, final
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
-from ganvas.latents.kl import normal_kl
+from ganvas.latents.kl import cholesky_kl, normal_kl
 from ganvas.latents.posteriors import as_normal
 from ganvas.types import Posterior, Prior
 
@@ -39,6 +40,7 @@ class Normal:
     dim: int
     space: ClassVar[str] = "reals"
     reach: ClassVar[float] = 3.0
+    variance: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         check_dim(self.dim)
@@ -96,7 +98,9 @@ class Normal:
         return prior
 
     def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
-        """Compute the divergence of a diagonal normal by coordinate, nats; None for any other posterior."""
+        """Compute the divergence of a normal by coordinate, nats; None for any other posterior."""
+        if isinstance(posterior, MultivariateNormal):
+            return cholesky_kl(posterior.loc, posterior.scale_tril)
         normal = as_normal(posterior)
         return None if normal is None else normal_kl(normal.loc, normal.scale)
 

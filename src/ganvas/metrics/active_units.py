@@ -1,6 +1,6 @@
 r"""Active units: the number of latents that a VAE uses, that is, whose posterior mean varies with the image.
 
-.. math:: \#\{u : \operatorname{Var}_x \big( \mathbb{E}_{q(u \mid x)}[u] \big) > 0.01\}
+.. math:: \#\{u : \operatorname{Var}_x \big( \mathbb{E}_{q(u \mid x)}[u] \big) > 0.01 \operatorname{Var}_p(u)\}
 
 Reference: Burda et al. 2016, section 5.3, https://arxiv.org/abs/1509.00519; see :mod:`ganvas.latents.activity`.
 """
@@ -15,15 +15,16 @@ COUNT = Setting("likelihood.n", None, "number of held-out images; null takes all
 
 
 def _active_units(material: Material) -> Measured:
-    """Count the active units; variance and KL of each latent are written to ``active_units.npz``."""
+    """Count the active units; variance and, if known, KL of each latent are written to ``active_units.npz``."""
     model, n = material.bound_model("active_units"), material.settings["likelihood.n"]
     images = material.held_out(n, material.settings["likelihood.batch_size"])
-    activity = latent_activity(model.posterior_moments(images))
+    activity = latent_activity(model.posterior_moments(images), model.prior)
+    divergence = {} if activity.kl is None else {"kl": activity.kl.numpy()}
     return Measured(
         {"active_units": Score(float(activity.active_units), None, "")},
         conditions={"n": activity.n, "transform": dict(material.transform())},
         evidence=(activity,),
-        arrays={"active_units": {"variance": activity.variance.numpy(), "kl": activity.kl.numpy()}},
+        arrays={"active_units": {"variance": activity.variance.numpy(), **divergence}},
     )
 
 
@@ -32,7 +33,7 @@ METRIC = Metric(
     MODEL,
     {"active_units": None},
     (BATCH_SIZE, COUNT),
-    1,
+    2,
     _active_units,
     "number of latents whose posterior mean varies with the image",
     "likelihood",

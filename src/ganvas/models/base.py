@@ -54,7 +54,7 @@ class Model(Samples, ABC):
 
     def __init__(
         self,
-        prior: Prior,
+        prior: Prior | ReadsEncoder,
         parts: dict[str, nn.Module],
         averaged: tuple[str, ...],
         ema_halflife: int | None,
@@ -89,7 +89,10 @@ class Model(Samples, ABC):
     @property
     def prior(self) -> Prior:
         """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
-        return self.prior_by(self.part)
+        if LEARNED_PRIOR not in self.parts:
+            return self._prior
+        with torch.no_grad(), evaluating(self):  # a prior that reads the encoder runs it here
+            return self.prior_by(self.part)
 
     def prior_by(self, network: Callable[[str], Any]) -> Prior:
         """Return the distribution of the latents.

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.latents.spaces import nearest
 from ganvas.types import Prior
 
 
@@ -50,8 +51,9 @@ def most_probable(
     target = observed.repeat(runs, *[1] * (observed.ndim - 1))
 
     def cost() -> Float[Tensor, " rn"]:
-        residual = (apply(decode(z)) - target).flatten(1)
-        return residual.square().sum(1) / (2 * sd**2) - prior.log_prob(z)
+        at = nearest(prior, z)  # on a sphere, the gradient is then along it
+        residual = (apply(decode(at)) - target).flatten(1)
+        return residual.square().sum(1) / (2 * sd**2) - prior.log_prob(at)
 
     adam = torch.optim.Adam([z], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
@@ -61,7 +63,6 @@ def most_probable(
             cost().sum().backward()
             adam.step()
             schedule.step()
-            if prior.space != "reals":  # the density ends at the reach, and its gradient does not say so
-                z.data.clamp_(-prior.reach, prior.reach)
+            z.data.copy_(nearest(prior, z.data))  # the density ends there, and its gradient does not say so
         best = cost().detach().view(runs, n).argmin(0)
     return z.detach().view(runs, n, -1)[best, torch.arange(n, device=best.device)]

@@ -27,10 +27,13 @@ from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Draws, FromDraws, Likelihood, Terms
-from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, Shape
+from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, ReadsEncoder, Shape
 
-_FITTING: Final = {"reals": "write prior=normal or mixture"}
+_FITTING: Final = {"reals": "write prior=normal or mixture", "sphere": "write prior=sphere"}
 """Priors by the space of a posterior's draws."""
+_CHANGE: Final = "change prior or posterior"
+_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
+"""Families of posteriors by the space of a prior, besides the normals and flows, which lie anywhere."""
 
 
 @final
@@ -44,7 +47,7 @@ class VAE(Model):
         prior: distribution of the latents; if the KL has no closed form, the bound estimates it. A module is learned.
         encoder: maps examples to the approximate posterior.
         decoder: maps latents to the location of the likelihood.
-        likelihood: Bernoulli, Gaussian or discretised logistic.
+        likelihood: Bernoulli, Gaussian, discretised logistic or a mixture of them.
         objective: the bound to maximise, with its number of latent samples; or an objective that bounds no evidence.
         optimizer: makes the optimiser from the parameters of encoder, decoder and, if learned, the scale.
         ema_halflife: half-life of the averaged weights of encoder and decoder, images; None keeps no average.
@@ -66,7 +69,7 @@ class VAE(Model):
 
     def __init__(
         self,
-        prior: Prior,
+        prior: Prior | ReadsEncoder,
         encoder: Encoder,
         decoder: Decoder,
         likelihood: Likelihood,
@@ -179,7 +182,7 @@ class VAE(Model):
         """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
-        return (PosteriorMoments(torch.cat(locs), torch.cat(scales)),)
+        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), self.prior),)
 
     def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
         """Draw k latents for each example, by the networks of these names, and compute what objectives read."""
@@ -213,7 +216,7 @@ def _from_draws(objective: FromDraws | AdversarialObjective) -> FromDraws:
     return objective
 
 
-def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
+def _check(prior: Prior | ReadsEncoder, encoder: Encoder, decoder: Decoder) -> None:
     require_part("encoder", encoder, "latent_dim", "shape")
     require_part("decoder", decoder, "latent_dim", "shape")
     posteriors = encoder.posterior.space if isinstance(encoder, NamesPosterior) else "reals"
@@ -221,7 +224,7 @@ def _check(prior: Prior, encoder: Encoder, decoder: Decoder) -> None:
         raise ValueError(
             f"VAE needs a prior whose density is positive where the posterior's draws lie ({posteriors}), got "
             f"{type(prior).__name__} ({prior.space}): the KL of a posterior that reaches beyond the prior is infinite; "
-            f"{_FITTING.get(posteriors, 'change prior or posterior')}"
+            f"{_FITTING.get(posteriors, _CHANGE)}{_FAMILIES.get(prior.space, '')}"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ganvas.latents.posteriors import DiagonalNormal
 from ganvas.networks.activations import activation as activation_named
 from ganvas.networks.init import Initialiser, initialise
-from ganvas.networks.shapes import doubling_paddings, halvings, image_shape
+from ganvas.networks.shapes import doubling_paddings, halvings, image_shape, location_shape
 from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "conv"
@@ -75,6 +75,8 @@ class Decoder(nn.Module):
         hidden: width of the dense layer.
         activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
         init: fills each weight in place; biases start at 0.
+        likelihood: reads the output, and may ask for more channels than an example has; absent in configs that were
+            recorded before it existed.
 
     Raises:
         ValueError: the data are points, the image is too small for the stages, or the activation is unknown.
@@ -88,6 +90,7 @@ class Decoder(nn.Module):
         hidden: int,
         activation: str,
         init: Initialiser,
+        likelihood: object = None,
     ) -> None:
         super().__init__()
         sizes = halvings(NAME, shape, len(channels))
@@ -100,9 +103,10 @@ class Decoder(nn.Module):
         for inputs, outputs, padding in zip(channels, channels[1:], paddings, strict=False):
             stack += [activation_named(activation), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, padding)]
         self.body = nn.Sequential(*stack, activation_named(activation))
-        self.output = nn.ConvTranspose2d(channels[-1], self.shape[0], 4, 2, 1, last_padding)
+        outputs, _, _ = location_shape(self.shape, likelihood)
+        self.output = nn.ConvTranspose2d(channels[-1], outputs, 4, 2, 1, last_padding)
         initialise(self, init)
 
-    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k h w"]:
         """Compute locations from latents."""
         return self.output(self.body(z))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ganvas.latents.posteriors import DiagonalNormal
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise
-from ganvas.networks.shapes import image_shape, refusal
+from ganvas.networks.shapes import image_shape, location_shape, refusal
 from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "infogan"
@@ -37,9 +37,10 @@ def _quartered(shape: Sequence[int]) -> tuple[int, int, int]:
     return channels, height // 4, width // 4
 
 
-def _from_latent(shape: Sequence[int], latent_dim: int) -> nn.Sequential:
-    """Body from latents to the logits of pixels."""
+def _from_latent(shape: Sequence[int], latent_dim: int, likelihood: object = None) -> nn.Sequential:
+    """Body from latents to the logits of pixels, or to the location of a likelihood."""
     channels, height, width = _quartered(shape)
+    channels = location_shape((channels,), likelihood)[0]
     return nn.Sequential(
         *(nn.Linear(latent_dim, DENSE, bias=False), nn.BatchNorm1d(DENSE), nn.LeakyReLU(LEAK)),
         nn.Linear(DENSE, COARSE * height * width, bias=False),
@@ -154,18 +155,20 @@ class Decoder(nn.Module):
         shape: channels, height and width of one image; sides are multiples of 4.
         latent_dim: number of latent dimensions d, at least 1.
         init: fills each weight in place; biases start at 0.
+        likelihood: reads the output, and may ask for more channels than an example has; absent in configs that were
+            recorded before it existed.
 
     Raises:
         ValueError: the data are points, or a side is not a multiple of 4.
     """
 
-    def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int, init: Initialiser, likelihood: object = None) -> None:
         super().__init__()
-        self.body = _from_latent(shape, latent_dim)
+        self.body = _from_latent(shape, latent_dim, likelihood)
         self.shape = image_shape(NAME, shape)
         self.latent_dim = latent_dim
         initialise(self, init)
 
-    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n k h w"]:
         """Compute locations from latents."""
         return self.body(z)

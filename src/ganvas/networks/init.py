@@ -92,6 +92,14 @@ def start_at_(output: nn.Linear, mean: Tensor, clip: float) -> None:
         output: last layer, whose bias is changed in place.
         mean: mean training image, :math:`p` in [0, 1].
         clip: bounds :math:`p` to [clip, 1 - clip], for pixels that are black in every training image.
+
+    Raises:
+        ValueError: the layer has another number of outputs, which are no logits of pixels.
     """
+    if output.out_features != mean.numel():
+        raise ValueError(
+            f"marginal_bias: the network has {output.out_features} outputs for {mean.numel()} pixels, expected one "
+            "logit for each; write marginal_bias=null"
+        )
     with torch.no_grad():
         output.bias.copy_(mean.flatten().double().clamp(clip, 1 - clip).logit())

@@ -19,7 +19,7 @@ from ganvas.networks.conditional_norm import batch_norm as normalisation
 from ganvas.networks.conditional_norm import sequential
 from ganvas.networks.critic import FeatureCritic
 from ganvas.networks.init import Initialiser, initialise, start_at_
-from ganvas.networks.shapes import any_shape, is_points
+from ganvas.networks.shapes import any_shape, is_points, location_shape
 from ganvas.types import Posterior, PosteriorFamily
 
 NAME = "mlp"
@@ -212,25 +212,34 @@ class Decoder(nn.Module):
         hidden: widths of the hidden layers, latent side first.
         activation: one of :data:`~ganvas.networks.activations.ACTIVATIONS`.
         init: fills each weight in place; biases start at 0.
+        likelihood: reads the output, and may ask for more channels than an example has; absent in configs that were
+            recorded before it existed.
 
     Raises:
         ValueError: a shape of neither points nor images, a width below 1, or an unknown activation.
     """
 
     def __init__(
-        self, shape: Sequence[int], latent_dim: int, hidden: Sequence[int], activation: str, init: Initialiser
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        init: Initialiser,
+        likelihood: object = None,
     ) -> None:
         super().__init__()
         self.shape = any_shape(NAME, shape)
         self.latent_dim = latent_dim
         widths = [latent_dim, *hidden]
         self.body = layers(widths, activation, batch_norm=False)
-        self.output = nn.Linear(widths[-1], prod(self.shape))
+        self.location = location_shape(self.shape, likelihood)
+        self.output = nn.Linear(widths[-1], prod(self.location))
         initialise(self, init)
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n ..."]:
         """Compute locations from latents."""
-        return self.output(self.body(z)).unflatten(1, self.shape)
+        return self.output(self.body(z)).unflatten(1, self.location)
 
     def start_at(self, mean: Float[Tensor, "*shape"]) -> None:
         """Set the output bias to the logit of the mean training image, whose pixels are in [0, 1]."""

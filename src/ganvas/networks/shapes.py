@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganvas.types import Shape
+from ganvas.types import Locates, Shape
 
 Size = tuple[int, int]
 """Height and width, pixels."""
@@ -67,6 +67,16 @@ def image_shape(network: str, shape: Sequence[int]) -> tuple[int, int, int]:
         raise refusal(network, shape, "images (channels, height, width)", "take network=mlp, which serves points too")
     channels, height, width = shape
     return channels, height, width
+
+
+def location_shape(shape: Shape, likelihood: object) -> Shape:
+    """Compute the shape of a decoder's output: that of an example, if the likelihood does not ask for another.
+
+    Args:
+        shape: shape of one example.
+        likelihood: the likelihood of the model; None asks for nothing.
+    """
+    return likelihood.location_shape(shape) if isinstance(likelihood, Locates) else shape
 
 
 def is_points(shape: Shape) -> bool:

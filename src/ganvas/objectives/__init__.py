@@ -54,6 +54,7 @@ from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
 from ganvas.objectives.likelihoods.gaussian import Gaussian
+from ganvas.objectives.likelihoods.logistic_mixture import LogisticMixture
 from ganvas.objectives.regularisers import path_length
 from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
@@ -119,6 +120,7 @@ __all__ = [
     "JensenShannonTerms",
     "LeastSquares",
     "Likelihood",
+    "LogisticMixture",
     "Minimax",
     "NonSaturating",
     "Penalty",

@@ -30,7 +30,8 @@ class Draws:
         log_px_z: log-likelihood of the images given the draws, summed over pixels, nats.
         log_pz: log density of the draws under the prior, nats.
         log_qz_x: log density of the draws under the posterior, nats.
-        kl: divergence of the posterior from the prior by coordinate, in closed form, nats; None if none is known.
+        kl: divergence of the posterior from the prior in closed form, nats, by coordinate, or in one column where only
+            the sum is known; None if none is known.
         z: the draws, ``(k, n, d)``.
         posterior: the encoder's output, with ``rsample``, ``log_prob`` and ``mean``.
         n_train: number of training images, for bounds that estimate a quantity of the whole data set from a batch.
@@ -42,7 +43,7 @@ class Draws:
     log_px_z: Float[Tensor, "k n"]
     log_pz: Float[Tensor, "k n"]
     log_qz_x: Float[Tensor, "k n"]
-    kl: Float[Tensor, "n d"] | None
+    kl: Float[Tensor, "n g"] | None
     z: Float[Tensor, "k n d"]
     posterior: Posterior
     n_train: int
@@ -54,8 +55,8 @@ class Draws:
     def divergence(self) -> Float[Tensor, "n g"]:
         """Divergence of the posterior from the prior, nats.
 
-        The closed form has a column for each coordinate. Otherwise there is one column, an unbiased estimate from the
-        draws for all coordinates together, which may be negative.
+        The closed form has a column for each coordinate, or one for all. Otherwise there is one column, an unbiased
+        estimate from the draws for all coordinates together, which may be negative.
         """
         return self.kl if self.kl is not None else estimated_kl(self.log_qz_x, self.log_pz)
 

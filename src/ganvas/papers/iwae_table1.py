@@ -131,7 +131,7 @@ def _bounds(trained: Trained, k: int, n: int | None = None) -> Float[Tensor, " n
 def _active(trained: Trained) -> int:
     model = _vae(trained)
     batches = trained.subject.data.held_out("test", None, BATCH)
-    return latent_activity(model.posterior_moments(batches)).active_units
+    return latent_activity(model.posterior_moments(batches), model.prior).active_units
 
 
 def _nll(bound: Tensor) -> Measured:

@@ -33,6 +33,8 @@ _ABSENT: Final[Mapping[str, Any]] = {
 
 _NORMAL: Final = {"posterior": {"_target_": "ganvas.latents.DiagonalNormal"}}
 """The same for the family of the posterior, which stands in encoders at any depth."""
+_REPEATED: Final = {"decoder": "likelihood"}
+"""Keys of parts that repeat a node at the top of the config."""
 
 
 def job_hash(cfg: DictConfig) -> str:
@@ -70,10 +72,15 @@ def _present(node: Any) -> Any:
 
 
 def _without_normal(node: Any) -> Any:
-    """Leave out the family of a posterior, at any depth, where it is the one that all encoders had before."""
+    """Leave out, at any depth, the posteriors that all encoders had before, and what repeats another node."""
     if not isinstance(node, Mapping):
         return node
-    return {key: _without_normal(value) for key, value in node.items() if (key, value) not in _NORMAL.items()}
+    kept = {key: value for key, value in node.items() if (key, value) not in _NORMAL.items()}
+    return {key: _without_normal(_without(value, _REPEATED.get(key))) for key, value in kept.items()}
+
+
+def _without(node: Any, name: str | None) -> Any:
+    return {key: value for key, value in node.items() if key != name} if isinstance(node, Mapping) else node
 
 
 def _is_absent(value: Any, absent: Any) -> bool:

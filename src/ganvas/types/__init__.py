@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
-from ganvas.types.latents import Detaches, NamesPosterior, Posterior, PosteriorFamily, Prior, ReadsEncoder, Truncates
+from ganvas.types.latents import (
+    Detaches,
+    NamesPosterior,
+    Posterior,
+    PosteriorFamily,
+    Prior,
+    ReadsEncoder,
+    Scaled,
+    Truncates,
+)
 from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
 from ganvas.types.networks import (
     Conditional,
@@ -13,6 +22,7 @@ from ganvas.types.networks import (
     Featured,
     Generator,
     Judged,
+    Locates,
     Packs,
     Ranged,
     Reads,
@@ -34,6 +44,7 @@ __all__ = [
     "Featured",
     "Generator",
     "Judged",
+    "Locates",
     "NamesPosterior",
     "Packs",
     "Posterior",
@@ -44,6 +55,7 @@ __all__ = [
     "ReadsEncoder",
     "Recognises",
     "Reconstructs",
+    "Scaled",
     "Shape",
     "StartsAtMarginals",
     "Styled",

@@ -18,8 +18,11 @@ class Prior(Protocol):
     space: str
     """Where the density is positive: "reals" everywhere, "cube", "sphere", or a word of your own."""
 
-    def kl(self, posterior: Posterior) -> Float[Tensor, "n d"] | None:
-        """Compute the divergence of a posterior from this prior, nats; None without a closed form."""
+    def kl(self, posterior: Posterior) -> Float[Tensor, "n g"] | None:
+        """Compute the divergence of a posterior from this prior, nats, by coordinate or in one column for all.
+
+        None without a closed form.
+        """
         ...
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
@@ -44,8 +47,22 @@ class Prior(Protocol):
 class ReadsEncoder(Protocol):
     """A learned distribution over latents that is made from posteriors of the encoder."""
 
+    dim: int
+    space: str
+    """See :attr:`Prior.space`."""
+
     def given(self, encode: Callable[[Float[Tensor, "n ..."]], Posterior]) -> Prior:
         """Return the prior that an encoder makes."""
+        ...
+
+
+@runtime_checkable
+class Scaled(Prior, Protocol):
+    """A prior that states the variance of its coordinates."""
+
+    @property
+    def variance(self) -> float:
+        """Variance of each coordinate."""
         ...
 
 

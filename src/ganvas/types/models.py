@@ -80,6 +80,11 @@ class Reconstructs(Protocol):
 class Encodes(Protocol):
     """A model with a posterior over the latents of an example."""
 
+    @property
+    def prior(self) -> Prior:
+        """The distribution that latents are drawn from."""
+        ...
+
     def posterior_moments(
         self, batches: Iterable[Batch]
     ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:

@@ -125,13 +125,22 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Locates(Protocol):
+    """A likelihood that needs another number of channels from the decoder than the example has."""
+
+    def location_shape(self, shape: Shape) -> Shape:
+        """Compute the shape of a decoder's output from the shape of one example."""
+        ...
+
+
+@runtime_checkable
 class Decoder(Protocol):
-    r"""A network from latents to the location of :math:`p(x \mid z)`: unbounded reals, a logit or a mean."""
+    r"""A network from latents to the location of :math:`p(x \mid z)`: unbounded reals, such as a logit or a mean."""
 
     latent_dim: int
     shape: Shape
 
-    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *shape"]:
+    def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *location"]:
         """Decode each latent."""
         ...
 

@@ -43,7 +43,8 @@ class Likelihood(ABC):
 
         Args:
             x: examples in [-1, 1], shape ``(n, *shape)``.
-            location: the decoder's output, shape ``(n, *shape)``, or ``(k, n, *shape)`` for k draws of z.
+            location: the decoder's output, shape ``(n, *shape)``, or ``(k, n, *shape)`` for k draws of z; a likelihood
+                that needs several numbers for a pixel says so, see :class:`ganvas.types.Locates`.
             log_scale: one number for each channel, in any shape; None unless ``learned_scale``.
 
         Returns:
@@ -58,7 +59,7 @@ class Likelihood(ABC):
         """Compute the decoded example to show, on the [-1, 1] scale of the data.
 
         Args:
-            location: the decoder's output, any shape.
+            location: the decoder's output for n latents.
         """
 
 

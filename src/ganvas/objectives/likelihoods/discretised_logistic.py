@@ -64,13 +64,26 @@ class DiscretisedLogistic(Likelihood):
         r"""Return the log-probability in nats, see :meth:`Likelihood.log_prob`; ``log_scale`` is :math:`\log s`."""
         x = widen(x)
         inverse_scale = torch.exp(-resolve_log_scale(self.scale, log_scale, x))
-        centred = x - widen(location)
-        below_upper_edge = logsigmoid((centred + HALF_BIN) * inverse_scale)
-        above_lower_edge = logsigmoid((HALF_BIN - centred) * inverse_scale)
-        between = below_upper_edge + above_lower_edge + torch.log(-torch.expm1(-2 * HALF_BIN * inverse_scale))
-        with_low_end = torch.where(x < -1 + HALF_BIN, below_upper_edge, between)
-        return sum_coordinates(torch.where(x > 1 - HALF_BIN, above_lower_edge, with_low_end), x)
+        return sum_coordinates(log_bin_probability(x, widen(location), inverse_scale), x)
 
     def mean(self, location: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return the location, the centre of the logistic distribution, clipped to [-1, 1]."""
         return location.clamp(-1, 1)
+
+
+def log_bin_probability(
+    x: Float[Tensor, " ..."], location: Float[Tensor, " ..."], inverse_scale: Float[Tensor, " ..."]
+) -> Float[Tensor, " ..."]:
+    """Compute the log-probability of the bin of a level, nats; the arguments broadcast.
+
+    Args:
+        x: levels, in [-1, 1].
+        location: centres of logistic distributions.
+        inverse_scale: inverses of their scales.
+    """
+    centred = x - location
+    below_upper_edge = logsigmoid((centred + HALF_BIN) * inverse_scale)
+    above_lower_edge = logsigmoid((HALF_BIN - centred) * inverse_scale)
+    between = below_upper_edge + above_lower_edge + torch.log(-torch.expm1(-2 * HALF_BIN * inverse_scale))
+    with_low_end = torch.where(x < -1 + HALF_BIN, below_upper_edge, between)
+    return torch.where(x > 1 - HALF_BIN, above_lower_edge, with_low_end)
