@@ -20,19 +20,24 @@ from ganvas.testing import (
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "network").glob("[!_]*.yaml"))
-SHAPES = [(1, 28, 28), (3, 32, 32), (1, 64, 64), (2,)]
+SHAPES = [(1, 28, 28), (3, 32, 32), (1, 64, 64), (1, 28, 20), (2,)]
+FREY = SHAPES[3]  # images of which no side is a power of two, and that are not square
 LATENT = 6
 CLASSES = 3
 # The contract asks nothing of the width: wide networks are built as narrow as their configs allow.
 NARROW = {
     "resnet": ["generator.channels=8", "critic.channels=8"],
+    "pythae_cifar": ["encoder.network.channels=[4,4,4,4]", "decoder.channels=[4,4,4]"],
+    "pythae_mnist": ["encoder.network.channels=[4,4,4,4]", "decoder.channels=[4,4,4]"],
+    "resnet_vae": ["encoder.channels=[4,4]", "decoder.channels=[4,4]"],
     "biggan": ["generator.channels=1", "conditional_generator.embedding=2", "critic.channels=1"],
     "r3gan": ["generator.channels=8", "critic.channels=8"],
     "sagan": ["generator.channels=1", "critic.channels=1"],
     "sngan_resnet": ["generator.channels=4", "critic.channels=4"],
     "stylegan2": ["generator.channels=4", "generator.style_dim=4", "critic.channels=4"],
 }
-TODAYS = [name for name in NARROW if name != "resnet"]
+TODAYS = [name for name in NARROW if name not in ("resnet", "resnet_vae", "pythae_cifar", "pythae_mnist")]
+VAES = ["resnet_vae", "pythae_cifar", "pythae_mnist"]
 LARGE = (3, 128, 128)  # which these serve too
 # The slots and shapes that a network states it cannot serve; everything else must be served.
 REFUSED = {
@@ -49,12 +54,17 @@ REFUSED = {
     *(
         ("resnet", slot, shape)
         for slot in ("generator", "conditional_generator", "critic")
-        for shape in ((2,), (1, 28, 28))
+        for shape in ((2,), (1, 28, 28), FREY)
     ),
-    *((network, slot, (2,)) for network in TODAYS for slot in ("generator", "critic")),
-    *((network, "conditional_generator", (2,)) for network in TODAYS),
-    *((network, "conditional_critic", (2,)) for network in ("r3gan", "stylegan2")),
-    *(("dirac", slot, shape) for slot in ("generator", "critic") for shape in SHAPES[:3]),
+    *(
+        (network, slot, shape)
+        for network in TODAYS
+        for slot in ("generator", "critic", "conditional_generator")
+        for shape in ((2,), FREY)
+    ),
+    *((network, "conditional_critic", shape) for network in ("r3gan", "stylegan2") for shape in ((2,), FREY)),
+    *(("dirac", slot, shape) for slot in ("generator", "critic") for shape in SHAPES[:4]),
+    *((network, slot, (2,)) for network in VAES for slot in ("encoder", "decoder")),
     *(("cgan", slot, (2,)) for slot in ("conditional_generator", "conditional_critic")),
 }
 
@@ -82,7 +92,7 @@ def build(name, slot, shape, likelihood="bernoulli"):
 
 
 def test_the_suite_sees_the_shipped_networks():
-    assert {"mlp", "article", "dcgan", "infogan", "resnet", "maxout", "conv"} <= set(NAMES)
+    assert {"mlp", "article", "dcgan", "infogan", "resnet", "maxout", "conv", *VAES} <= set(NAMES)
     assert set(CASES) >= REFUSED
 
 

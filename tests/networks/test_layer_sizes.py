@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from ganvas.networks import article, conv_vae, dcgan, infogan, maxout, mlp, resnet
+from ganvas.latents import DiagonalNormal
+from ganvas.networks import article, conv_vae, dcgan, infogan, maxout, mlp, pythae, resnet, resnet_vae
 from ganvas.networks.init import glorot_uniform_, normal_, uniform_
 from ganvas.networks.shapes import doubling_paddings, halvings
 
@@ -47,6 +48,44 @@ def test_infogan():
     # Per normalised layer the bias goes, a scale and a shift come.
     assert count(infogan.Critic(MNIST, batch_norm=True, init=SMALL)) == convolutions + 6272 * 1024 + 1024 + 1025 + 1152
     assert infogan.Encoder(MNIST, 64, batch_norm=True, init=SMALL).body[-1].out_features == 128
+
+
+def test_pythae():
+    """Sums over the layers that the authors' documentation prints; the normalised convolutions have no bias here."""
+    wide = 16 * (128 * 256 + 256 * 512 + 512 * 1024) + 2 * (128 + 256 + 512 + 1024)
+    sizes = {"latent_dim": 16, "init": SMALL}
+    encoder = partial(pythae.Encoder, channels=[128, 256, 512, 1024], posterior=DiagonalNormal(), **sizes)
+    assert count(encoder(MNIST)) == 16 * 128 + wide + 2 * (1024 * 16 + 16)
+    assert count(encoder(CIFAR)) == 3 * 16 * 128 + wide + 2 * (4096 * 16 + 16)
+    decoder = {"channels": [1024, 512, 256], "likelihood": None, **sizes}
+    normalised = 2 * (512 + 256)
+    mnist = pythae.MnistDecoder(MNIST, **decoder)
+    convolutions = 9 * (1024 * 512 + 512 * 256 + 256) + 1
+    assert count(mnist) == (16 * 16384 + 16384) + convolutions + normalised
+    cifar = pythae.CifarDecoder(CIFAR, **decoder)
+    convolutions = 16 * (1024 * 512 + 512 * 256 + 256 * 3) + 3
+    assert count(cifar) == (16 * 65536 + 65536) + convolutions + normalised
+    with torch.no_grad():
+        paddings = [layer.output_padding for layer in mnist.body if isinstance(layer, torch.nn.ConvTranspose2d)]
+        assert paddings == [(0, 0), (1, 1), (1, 1)] and mnist(torch.zeros(2, 16)).shape == (2, *MNIST)
+        assert cifar(torch.zeros(2, 16)).shape == (2, *CIFAR)
+
+
+def test_a_residual_vae_starts_as_the_network_without_blocks():
+    sizes = {"latent_dim": 5, "channels": [8, 4], "activation": "ReLU", "init": GLOROT}
+    z = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    deep = resnet_vae.Decoder((1, 13, 18), blocks=2, likelihood=None, **sizes)
+    plain = resnet_vae.Decoder((1, 13, 18), blocks=0, likelihood=None, **sizes)
+    blocks = 2 * (2 * (8 * 8 * 9 + 8) + 2 * (4 * 4 * 9 + 4))
+    assert count(deep) - count(plain) == blocks
+    plain.load_state_dict(
+        dict(zip(plain.state_dict(), [p for p in deep.parameters() if id(p) not in branches(deep)], strict=True))
+    )
+    torch.testing.assert_close(deep(z), plain(z))
+
+
+def branches(net):
+    return {id(p) for module in net.modules() if isinstance(module, resnet.Residual) for p in module.parameters()}
 
 
 def test_resnet():

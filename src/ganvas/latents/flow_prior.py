@@ -49,10 +49,11 @@ class Coupling(nn.Module):
         self.keeps_last = keeps_last
         widths = [self.kept, *hidden]
         layers = [m for pair in itertools.pairwise(widths) for m in (nn.Linear(*pair), nn.ELU())]
-        self.body = nn.Sequential(*layers, nn.Linear(widths[-1], 2 * (dim - self.kept)))
+        last = nn.Linear(widths[-1], 2 * (dim - self.kept))
+        self.body = nn.Sequential(*layers, last)
         self.limit = nn.Parameter(torch.ones(dim - self.kept))
-        nn.init.zeros_(self.body[-1].weight)
-        nn.init.zeros_(self.body[-1].bias)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, z: Float[Tensor, "*k d"]) -> Mapped:
         """Map latents towards noise."""
@@ -148,7 +149,7 @@ class FlowPrior(nn.Module):
             b: latent at t = 1.
             t: positions in [0, 1].
         """
-        noise = self._noise(torch.stack([a, b]).to(self.layers[0].limit))[0].to(a)
+        noise = self._noise(torch.stack([a, b]).to(next(self.parameters())))[0].to(a)
         return self._latents(Normal(self.dim).between(noise[0], noise[1], t))
 
     def _noise(self, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -147,7 +147,8 @@ class _Angle(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None, None]:
-        return None, gradient * angle_by_concentration(*ctx.saved_tensors, ctx.m), None, None
+        angle, kappa, ratio = ctx.saved_tensors
+        return None, gradient * angle_by_concentration(angle, kappa, ratio, ctx.m), None, None
 
 
 def angle_by_concentration(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -70,7 +70,7 @@ class Model(Samples, ABC):
         if isinstance(prior, nn.Module):
             parts, averaged = {**parts, LEARNED_PRIOR: prior}, (*averaged, LEARNED_PRIOR)
         else:
-            self._prior = prior
+            self._prior = cast(Prior, prior)  # what reads an encoder is a module
         for name, part in parts.items():
             setattr(self, name, part)
         self.parts, self.averaged = tuple(parts), averaged

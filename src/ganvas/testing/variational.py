@@ -34,8 +34,8 @@ class LikelihoodContract(Seeded):
         self, likelihood: Likelihood, shape: tuple[int, ...], k: int | None, dtype: torch.dtype
     ) -> None:
         """Each example and draw has one float32 number, with finite gradients to location and learned scale."""
-        x, wanted = torch.rand(5, *shape).round() * 2 - 1, _location_shape(likelihood, shape)
-        location = torch.randn(*([] if k is None else [k]), 5, *wanted).to(dtype).requires_grad_()
+        x, outputs = torch.rand(5, *shape).round() * 2 - 1, _location_shape(likelihood, shape)
+        location = torch.randn(*([] if k is None else [k]), 5, *outputs).to(dtype).requires_grad_()
         start = torch.full((shape[0],), likelihood.initial_log_scale) if likelihood.learned_scale else None
         log_scale = None if start is None else start.requires_grad_()
         log_prob = likelihood.log_prob(x, location, log_scale)
