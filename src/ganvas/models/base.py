@@ -21,7 +21,7 @@ from ganvas.models.parts import common_classes
 from ganvas.models.sampling import Samples
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Packs, Prior, ReadsEncoder, Shape
+from ganvas.types import Batch, LatentDistribution, Packs, ReadsEncoder, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 History = Mapping[str, Float[Tensor, " t"]]
@@ -54,7 +54,7 @@ class Model(Samples, ABC):
 
     def __init__(
         self,
-        prior: Prior,
+        prior: LatentDistribution,
         parts: dict[str, nn.Module],
         averaged: tuple[str, ...],
         ema_halflife: int | None,
@@ -87,12 +87,12 @@ class Model(Samples, ABC):
         self._before_clipping: dict[str, Tensor] = {}
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> LatentDistribution:
         """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
         return self.prior_by(self.part)
 
-    def prior_by(self, network: Callable[[str], Any]) -> Prior:
-        """Return the distribution of the latents.
+    def prior_by(self, network: Callable[[str], Any]) -> Any:
+        """Return the distribution of the latents, of the kind that the family of models has.
 
         Args:
             network: gives the networks by name: :meth:`part` in evaluation, :meth:`trained` in training.

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
-from ganvas.types.latents import NamesPosterior, Posterior, PosteriorFamily, Prior, ReadsEncoder, Truncates
+from ganvas.types.latents import (
+    LatentDistribution,
+    NamesPosterior,
+    Posterior,
+    PosteriorFamily,
+    Prior,
+    ReadsEncoder,
+    Truncates,
+)
 from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
 from ganvas.types.networks import (
     Conditional,
@@ -33,6 +41,7 @@ __all__ = [
     "Featured",
     "Generator",
     "Judged",
+    "LatentDistribution",
     "NamesPosterior",
     "Packs",
     "Posterior",

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from ganvas.types.batches import Batch
-from ganvas.types.latents import Prior
+from ganvas.types.latents import LatentDistribution
 
 
 @runtime_checkable
@@ -58,11 +58,13 @@ class DrawsClasses(Protocol):
         ...
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> LatentDistribution:
         """The distribution that latents are drawn from."""
         ...
 
-    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+    def decoded(
+        self, z: Shaped[Tensor, "n *latent"], y: Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, " n *shape"]:
         """Decode latents to examples in [-1, 1]."""
         ...
 
