@@ -1,11 +1,17 @@
-"""Priors and posteriors of latents, the divergence between them, and the activity of latents.
+"""Priors and posteriors of latents, the divergence between them, the activity of latents, and codebooks.
 
 A prior has ``sample``, ``log_prob`` and, if a closed form is known, the divergence of a posterior from it. An encoder
 returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch or your own, made by a family
-from the encoder's last layer.
+from the encoder's last layer. A quantiser makes a grid of codes of a grid of vectors.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
+from ganvas.latents.codebooks.autoregressive import Autoregressive
+from ganvas.latents.codebooks.frequencies import CodeFrequencies
+from ganvas.latents.codebooks.fsq import FSQ
+from ganvas.latents.codebooks.quantiser import Quantised, Quantiser
+from ganvas.latents.codebooks.residual import ResidualVQ
+from ganvas.latents.codebooks.vq import VQ, VQEMA
 from ganvas.latents.codes import Codes
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.mixture import GaussianMixture
@@ -14,11 +20,19 @@ from ganvas.latents.priors import Normal, Uniform
 from ganvas.latents.truncated import TruncatedNormal
 
 __all__ = [
+    "FSQ",
+    "VQ",
+    "VQEMA",
+    "Autoregressive",
+    "CodeFrequencies",
     "Codes",
     "DiagonalNormal",
     "GaussianMixture",
     "LatentActivity",
     "Normal",
+    "Quantised",
+    "Quantiser",
+    "ResidualVQ",
     "TruncatedNormal",
     "Uniform",
     "diagonal_normal",

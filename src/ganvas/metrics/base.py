@@ -19,7 +19,7 @@ from torch import Tensor
 from ganvas.data.source import Examples, Source
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
-from ganvas.types import Batch, BoundsEvidence, Shape
+from ganvas.types import Batch, BoundsEvidence, CodesExamples, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
@@ -30,7 +30,10 @@ FEATURES: Final = "features of both sides"
 LOGITS: Final = "class logits of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
+CODES: Final = "a model whose latents are codes"
 LABELS: Final = "the class that each sample was asked for, and images of the reference with classes"
+OF_WEIGHTS: Final = (MODEL, CODES)
+"""Values of ``needs`` for metrics of the weights alone, for which nothing is sampled."""
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
 
@@ -239,6 +242,10 @@ class Material(ABC):
     @abstractmethod
     def bound_model(self, metric: str) -> BoundsEvidence:
         """Return the model; ValueError, with the metric's name, if it has no bound on the evidence."""
+
+    @abstractmethod
+    def coded_model(self, metric: str) -> CodesExamples:
+        """Return the model; ValueError, with the metric's name, if its latents are not codes."""
 
     @abstractmethod
     def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, final
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
@@ -21,7 +21,7 @@ from ganvas.latents.posteriors import moments
 from ganvas.models.accumulation import Shares, spans, sum_of
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
-from ganvas.models.parts import require_part
+from ganvas.models.parts import learned_scale, require_part
 from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
@@ -82,7 +82,7 @@ class VAE(Model):
         self.likelihood = likelihood
         self.objective = _bound(objective)
         self._stated = {"objective": self.objective}
-        self.log_scale = _scale(likelihood, decoder.shape)
+        self.log_scale = learned_scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
 
     @property
@@ -185,14 +185,6 @@ class VAE(Model):
         log_px_z = self.likelihood.log_prob(batch.x, location.unflatten(0, z.shape[:2]), self.log_scale)
         log_pz, log_qz_x = prior.log_prob(z), posterior.log_prob(z)
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train)
-
-
-def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
-    if not likelihood.learned_scale:
-        return None
-    # One scale for each channel: a scale for each pixel would go to 0 for pixels that never change.
-    broadcast = (shape[0],) + (1,) * (len(shape) - 1)
-    return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
 
 def _bound(objective: Bound | AdversarialObjective) -> Bound:

@@ -18,13 +18,14 @@ from ganvas.extractors.features import Features, extract
 from ganvas.metrics.base import Material, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.labels import Labels, Unsuited
+from ganvas.models import Model
 from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.classes import common_labels
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.storage.store import Store
-from ganvas.types import Batch, BoundsEvidence
+from ganvas.types import Batch, BoundsEvidence, CodesExamples, HasFirstStage
 
 BATCH = 250
 """Default number of images in one forward pass of the extractor."""
@@ -153,11 +154,25 @@ class Gathered(Material):
         model = self.bounds_evidence()
         if model is None:
             raise ValueError(f"metrics: {metric} needs a VAE, and {self.subject} is not one; leave {metric} out")
+        self._require_own_data(metric)
+        return model
+
+    def coded_model(self, metric: str) -> CodesExamples:
+        """See :meth:`Material.coded_model`."""
+        model = self._model()
+        if not isinstance(model, CodesExamples):
+            raise ValueError(
+                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; leave "
+                f"{metric} out"
+            )
+        self._require_own_data(metric)
+        return model
+
+    def _require_own_data(self, metric: str) -> None:
         if not self._reference.own:
             raise ValueError(
                 f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"
             )
-        return model
 
     def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:
         """See :meth:`Material.held_out`."""
@@ -175,8 +190,16 @@ class Gathered(Material):
 
     def bounds_evidence(self) -> BoundsEvidence | None:
         """The model if it bounds the evidence, else None."""
-        model = self._subject.model if isinstance(self._subject, ModelSubject) else None
+        model = self._model()
         return model if isinstance(model, BoundsEvidence) else None
+
+    def learns_codes(self) -> bool:
+        """Whether the model is a prior over the codes of a first stage, and nothing else."""
+        model = self._model()
+        return isinstance(model, CodesExamples) and isinstance(model, HasFirstStage)
+
+    def _model(self) -> Model | None:
+        return self._subject.model if isinstance(self._subject, ModelSubject) else None
 
     # Images and their features, from the cache if it has them.
 

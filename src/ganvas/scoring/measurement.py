@@ -19,7 +19,7 @@ from PIL import Image
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.health.findings import finding_on_classes, findings_on
-from ganvas.metrics.base import MODEL, Measured, Metric
+from ganvas.metrics.base import OF_WEIGHTS, Measured, Metric
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
@@ -85,6 +85,8 @@ class Measurement:
             names += standard_metrics(self._extractor.name, self._extractor.num_classes is not None)
         if self._material.bounds_evidence() is not None and self._reference.own:
             names.append("elbo")
+        if self._material.learns_codes() and self._reference.own:
+            names.append("code_bits")
         return names
 
     def standard(self) -> list[str]:
@@ -170,7 +172,7 @@ class Measurement:
             "reference_fingerprint": self._reference_fingerprint(),
             "split": self._material.split,
             "weights": self._subject.weights,
-            **self._subject.sampling.conditions(drawn=metric.needs != MODEL),
+            **self._subject.sampling.conditions(drawn=metric.needs not in OF_WEIGHTS),
             **measured.conditions,
             "settings": metric.own(self._material.settings),
         }

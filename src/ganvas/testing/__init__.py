@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.adversarial",
     "ganvas.testing.augment",
     "ganvas.testing.class_metrics",
+    "ganvas.testing.codebooks",
     "ganvas.testing.conditional",
     "ganvas.testing.constraints",
     "ganvas.testing.data",
@@ -31,6 +32,13 @@ pytest.register_assert_rewrite(
 from ganvas.testing.adversarial import AdversarialContract, AuxiliaryContract  # noqa: E402  (after registration)
 from ganvas.testing.augment import AugmentationContract  # noqa: E402
 from ganvas.testing.class_metrics import ClassMetricContract  # noqa: E402
+from ganvas.testing.codebooks import (  # noqa: E402
+    CodeDistributionContract,
+    GridDecoderContract,
+    GridEncoderContract,
+    PredictorContract,
+    QuantiserContract,
+)
 from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
@@ -55,6 +63,7 @@ __all__ = [
     "AugmentationContract",
     "AuxiliaryContract",
     "BoundContract",
+    "CodeDistributionContract",
     "ConditionalContract",
     "ConditionalCriticContract",
     "ConditionalGeneratorContract",
@@ -64,11 +73,15 @@ __all__ = [
     "DecoderContract",
     "EncoderContract",
     "GeneratorContract",
+    "GridDecoderContract",
+    "GridEncoderContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",
     "PosteriorContract",
+    "PredictorContract",
     "PriorContract",
+    "QuantiserContract",
     "RegulariserContract",
     "SourceContract",
 ]

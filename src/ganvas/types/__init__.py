@@ -12,7 +12,15 @@ from ganvas.types.latents import (
     ReadsEncoder,
     Truncates,
 )
-from ganvas.types.models import BoundsEvidence, DrawsClasses, Encodes, Reconstructs, Watched
+from ganvas.types.models import (
+    BoundsEvidence,
+    CodesExamples,
+    DrawsClasses,
+    Encodes,
+    HasFirstStage,
+    Reconstructs,
+    Watched,
+)
 from ganvas.types.networks import (
     Conditional,
     Critic,
@@ -20,8 +28,11 @@ from ganvas.types.networks import (
     Encoder,
     Featured,
     Generator,
+    GridDecoder,
+    GridEncoder,
     Judged,
     Packs,
+    Predictor,
     Ranged,
     Reads,
     Recognises,
@@ -32,6 +43,7 @@ from ganvas.types.networks import (
 __all__ = [
     "Batch",
     "BoundsEvidence",
+    "CodesExamples",
     "Conditional",
     "Critic",
     "Decoder",
@@ -40,12 +52,16 @@ __all__ = [
     "Encodes",
     "Featured",
     "Generator",
+    "GridDecoder",
+    "GridEncoder",
+    "HasFirstStage",
     "Judged",
     "LatentDistribution",
     "NamesPosterior",
     "Packs",
     "Posterior",
     "PosteriorFamily",
+    "Predictor",
     "Prior",
     "Ranged",
     "Reads",

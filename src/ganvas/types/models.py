@@ -108,3 +108,24 @@ class BoundsEvidence(Encodes, Protocol):
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
         """Compute log importance weights of ``k`` new draws for each example, nats."""
         ...
+
+
+@runtime_checkable
+class CodesExamples(Protocol):
+    """A model that makes codes of examples, with a prior over the codes."""
+
+    def code_nats(self, batch: Batch) -> Float[Tensor, " n"]:
+        """Compute minus the log probability of each example's codes, nats."""
+        ...
+
+    def coding(self) -> str:
+        """Hash what makes codes of examples: the probabilities of other codes are not comparable."""
+        ...
+
+
+@runtime_checkable
+class HasFirstStage(Protocol):
+    """A model with parts that another run has trained, and that stay as they are."""
+
+    first_stage: tuple[str, ...]
+    """Names of these parts."""
