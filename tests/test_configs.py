@@ -225,7 +225,7 @@ def test_networks_have_the_sizes_of_the_quantiser(line, sizes):
 def test_a_model_with_codes_on_points_says_so():
     with pytest.raises(ConfigError, match="network=mlp offers only .* write network=vq"):
         check(compose_("model=vq_vae", "data=ring"))
-    with pytest.raises(ConfigError, match=r"network 'vq': argument `shape` is \(2,\); it serves images .* multiples of 4"):
+    with pytest.raises(ConfigError, match=r"network 'vq': argument `shape` is \(2,\); .* multiples of 4"):
         build(compose_("model=vq_vae", "data=ring", "network=vq").model)
 
 

@@ -72,8 +72,8 @@ def composed(name):
 # A slot that is another one by reference is not listed.
 SLOTS = [(name, slot) for name in NAMES for slot, node in composed(name).items() if isinstance(node, dict)]
 CASES = [(name, slot, shape) for name, slot in SLOTS for shape in SHAPES]
-# The paper states the widths of infogan, so at 64 pixels each of its networks has 33 million weights. A predictor has no
-# size of examples.
+# The paper states the widths of infogan, so at 64 pixels each of its networks has 33 million weights. A predictor reads
+# codes, which have no shape of examples.
 SERVED = [
     case
     for case in CASES

@@ -1,4 +1,4 @@
-"""Networks of models with codes: sizes by hand, and that no gradient comes from a later code and one from each earlier."""
+"""Networks of models with codes: sizes by hand, and gradients from all earlier codes and from no later one."""
 
 from functools import partial
 

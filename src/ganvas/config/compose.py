@@ -44,7 +44,7 @@ def _quantised(size: str, *, _root_: DictConfig) -> int:
 
     A quantiser of levels has one coordinate for each, and a code for each combination of them.
     """
-    node = _root_.quantiser or {}
+    node: Any = _root_.quantiser or {}
     if "levels" in node:
         return {"dim": len(node.levels), "codes": prod(node.levels), "depth": 1}[size]
     return int(node.get(size, 1))

@@ -1,7 +1,7 @@
 """Health checks of a codebook: how many of its codes are used, and how evenly.
 
-Each threshold is a named constant with its source; 'ours' means that no paper gives a value. With several codes at a place,
-the level that is used least is judged.
+Each threshold is a named constant with its source; 'ours' means that no paper gives a value. With several codes at a
+place, the level that is used least is judged.
 """
 
 from __future__ import annotations

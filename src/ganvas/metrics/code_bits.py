@@ -2,8 +2,8 @@ r"""Length of the codes of held-out examples by the prior over codes, in bits fo
 
 .. math:: \frac1n \sum_x \frac{-\log_2 p(c(x))}{D}
 
-The codes do not hold all of an example: the length says how good the prior is for these codes, and is no likelihood of the
-examples. Lengths are comparable if the same encoder and the same codebook made the codes.
+The codes do not hold all of an example: the length says how good the prior is for these codes, and is no likelihood of
+the examples. Lengths are comparable if the same encoder and the same codebook made the codes.
 """
 
 from __future__ import annotations

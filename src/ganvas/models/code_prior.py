@@ -7,8 +7,9 @@ Samples are drawn code by code and then decoded.
 
 Reference: van den Oord et al. 2017, section 3.3, https://arxiv.org/abs/1711.00937.
 
-``code_bits_per_dimension`` is :math:`-\log_2 p(c)` divided by the number of coordinates of an image. It is the length of
-the codes, which do not hold all of the image: no likelihood of the image, and only comparable for the same first stage.
+``code_bits_per_dimension`` is :math:`-\log_2 p(c)` divided by the number of coordinates of an image. It is the length
+of the codes, which do not hold all of the image: no likelihood of the image, and only comparable for the same first
+stage.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class CodePrior(Coded):
     headline = ("nats_per_code", "code_bits_per_dimension")
     players: ClassVar[tuple[str, ...]] = ("prior",)
     first_stage: ClassVar[tuple[str, ...]] = STAGE
+    learned_prior: Any  # Autoregressive
 
     def __init__(
         self,

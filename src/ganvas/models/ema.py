@@ -56,11 +56,11 @@ def follow(average: nn.Module, source: nn.Module, weight: float) -> None:
         source: a network of the same kind.
         weight: share of the way, in [0, 1].
     """
-    if mine := list(average.parameters()):
-        torch._foreach_lerp_(mine, list(source.parameters()), weight)
-    for kept, theirs in zip(average.buffers(), source.buffers(), strict=True):
+    if any(True for _ in average.parameters()):
+        torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)
+    for mine, theirs in zip(average.buffers(), source.buffers(), strict=True):
         # BatchNorm counts its batches in an integer buffer, for which an average makes no sense.
-        if kept.is_floating_point():
-            kept.lerp_(theirs, weight)
+        if mine.is_floating_point():
+            mine.lerp_(theirs, weight)
         else:
-            kept.copy_(theirs)
+            mine.copy_(theirs)

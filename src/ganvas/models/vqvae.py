@@ -2,8 +2,8 @@ r"""The VQ-VAE: an autoencoder whose latents are codes on a grid.
 
 .. math:: L = -\log p(x \mid e(c)) + L_q(z), \qquad z = \text{encoder}(x), \quad c = \text{quantiser}(z),
 
-with the losses :math:`L_q` of the quantiser (:mod:`ganvas.latents.codebooks`). Its gradient passes the quantiser straight
-through.
+with the losses :math:`L_q` of the quantiser (:mod:`ganvas.latents.codebooks`). Its gradient passes the quantiser
+straight through.
 
 Reference: van den Oord et al. 2017, equation 3, https://arxiv.org/abs/1711.00937. All terms are sums over pixels or
 places, and means over images, in nats.
@@ -57,6 +57,7 @@ class VQVAE(Coded):
 
     headline = ("reconstruction", "perplexity")
     players: ClassVar[tuple[str, ...]] = ("vae",)
+    learned_prior: Any  # CodeFrequencies
 
     def __init__(
         self,

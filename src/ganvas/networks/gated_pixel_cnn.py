@@ -1,7 +1,7 @@
 r"""The gated PixelCNN over a grid of codes: the logits of each code from the codes before it.
 
-Two stacks go through the grid. The vertical one sees all rows above a place, the horizontal one the places to the left in
-its row and, by a 1x1 convolution, the vertical stack at its place:
+Two stacks go through the grid. The vertical one sees all rows above a place, the horizontal one the places to the left
+in its row and, by a 1x1 convolution, the vertical stack at its place:
 
 .. math:: v' = g(W_v * v), \qquad h' = h + W_1\, g(W_h * h + W_{vh} (W_v * v)), \qquad
     g([a, b]) = \tanh(a) \odot \sigma(b).
@@ -16,6 +16,7 @@ Reference: van den Oord et al. 2016, section 2.2 and figure 2, https://arxiv.org
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import final
 
 import torch
@@ -66,13 +67,19 @@ class Predictor(nn.Module):
 
     def forward(self, codes: Int64[Tensor, "n l h w"]) -> Float[Tensor, "n l h w k"]:
         """Compute the logits."""
-        seen = self.context(self._embedded(self.embedding, codes).sum(1))
-        logits = []
-        for level, head in enumerate(self.heads):
-            logits.append(head(seen).movedim(1, -1))
-            if self.levels is not None and level + 1 < self.depth:
-                seen = seen + self._embedded(self.levels, codes[:, : self.depth - 1])[:, level]
-        return torch.stack(logits, 1)
+        return self._logits(codes, self.context(self._summed(codes)))
+
+    def row(self, above: Int64[Tensor, "n l r w"]) -> Callable[[Int64[Tensor, "n l 1 w"]], Float[Tensor, "n l 1 w k"]]:
+        """Return a function from the codes of the next row to their logits; the rows above are worked through once.
+
+        Args:
+            above: codes of the first r rows, 0 or more.
+        """
+        down, across = pad(self._summed(above), (0, 0, 1, 0)), []
+        for layer in self._layers():
+            down, rows = layer.down(down)
+            across.append(rows[:, :, -1:])
+        return lambda codes: self._logits(codes, self._along(self._summed(codes), across))
 
     def context(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Compute what each place knows of the places before it.
@@ -80,10 +87,32 @@ class Predictor(nn.Module):
         Args:
             x: embedded codes.
         """
-        down, right = pad(x, (0, 0, 1, 0))[:, :, :-1], pad(x, (1, 0))[..., :-1]
-        for layer in self.stack:
-            down, right = layer(down, right)
+        down, across = pad(x, (0, 0, 1, 0))[:, :, :-1], []
+        for layer in self._layers():
+            down, rows = layer.down(down)
+            across.append(rows)
+        return self._along(x, across)
+
+    def _along(self, x: Float[Tensor, "n c h w"], across: Iterable[Tensor]) -> Float[Tensor, "n c h w"]:
+        """Run the horizontal stack, given what each layer of the vertical one says to it."""
+        right = pad(x, (1, 0))[..., :-1]
+        for layer, rows in zip(self._layers(), across, strict=True):
+            right = layer.right(right, rows)
         return right
+
+    def _logits(self, codes: Int64[Tensor, "n l h w"], seen: Float[Tensor, "n c h w"]) -> Float[Tensor, "n l h w k"]:
+        logits = []
+        for level, head in enumerate(self.heads):
+            logits.append(head(seen).movedim(1, -1))
+            if self.levels is not None and level + 1 < self.depth:
+                seen = seen + self._embedded(self.levels, codes[:, : self.depth - 1])[:, level]
+        return torch.stack(logits, 1)
+
+    def _layers(self) -> Iterable[_Layer]:
+        return (layer for layer in self.stack if isinstance(layer, _Layer))
+
+    def _summed(self, codes: Int64[Tensor, "n l h w"]) -> Float[Tensor, "n c h w"]:
+        return self._embedded(self.embedding, codes).sum(1)
 
     def _embedded(self, table: nn.Embedding, codes: Int64[Tensor, "n l h w"]) -> Float[Tensor, "n l c h w"]:
         """Embed codes, those of each level by rows of its own."""
@@ -104,12 +133,14 @@ class _Layer(nn.Module):
         self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.back = nn.Conv2d(channels, channels, 1)
 
-    def forward(
-        self, down: Float[Tensor, "n c h w"], right: Float[Tensor, "n c h w"]
-    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
-        rows = self.vertical(pad(down, self.above))
-        columns = self.horizontal(pad(right, self.left)) + self.across(rows)
-        return _gated(rows), right + self.back(_gated(columns))
+    def down(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n two_c h w"]]:
+        """Compute the vertical stack, and what it says to the horizontal one."""
+        rows = self.vertical(pad(x, self.above))
+        return _gated(rows), self.across(rows)
+
+    def right(self, x: Float[Tensor, "n c h w"], rows: Float[Tensor, "n two_c h w"]) -> Float[Tensor, "n c h w"]:
+        """Compute the horizontal stack."""
+        return x + self.back(_gated(self.horizontal(pad(x, self.left)) + rows))
 
 
 def _gated(x: Float[Tensor, "n two_c h w"]) -> Float[Tensor, "n c h w"]:

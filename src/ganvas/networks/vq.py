@@ -5,11 +5,11 @@ blocks
 
 .. math:: y = x + C_1(a(C_3(a(x))))
 
-with a 3x3 and a 1x1 convolution (:math:`a` is the ReLU), and a 1x1 convolution to the coordinates of a vector follow. The
-decoder is the reverse. There is no normalisation.
+with a 3x3 and a 1x1 convolution (:math:`a` is the ReLU), and a 1x1 convolution to the coordinates of a vector follow.
+The decoder is the reverse. There is no normalisation.
 
-Reference: van den Oord et al. 2017, section 4.1, https://arxiv.org/abs/1711.00937; the authors' program has 128 channels,
-half of them in the first stage, and 32 inside the blocks.
+Reference: van den Oord et al. 2017, section 4.1, https://arxiv.org/abs/1711.00937; the authors' program has 128
+channels, half of them in the first stage, and 32 inside the blocks.
 """
 
 from __future__ import annotations

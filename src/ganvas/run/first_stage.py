@@ -69,8 +69,9 @@ def _differing(cfg: DictConfig, part: str, theirs: Any) -> Iterator[str]:
     """Say which values of a part differ; nothing for a part that the run lacks, which the loading of weights names."""
     if not OmegaConf.is_dict(theirs):
         return
-    written = OmegaConf.to_container(cfg.model, resolve=False)[part]  # type: ignore[index]
-    place = written[2:-1] if isinstance(written, str) else f"model.{part}"  # where the model's config points to
+    written: Any = OmegaConf.to_container(cfg.model, resolve=False)
+    points = isinstance(written[part], str)  # to the place where the value is set
+    place = written[part][2:-1] if points else f"model.{part}"
     then, now = (_values(OmegaConf.to_container(node, resolve=True)) for node in (theirs, cfg.model[part]))
     for key in dict.fromkeys([*then, *now]):
         if then.get(key) != now.get(key):

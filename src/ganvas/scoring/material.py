@@ -162,8 +162,8 @@ class Gathered(Material):
         model = self._model()
         if not isinstance(model, CodesExamples):
             raise ValueError(
-                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; leave "
-                f"{metric} out"
+                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; "
+                f"leave {metric} out"
             )
         self._require_own_data(metric)
         return model

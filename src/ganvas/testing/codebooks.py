@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganvas.latents import Quantiser
 from ganvas.testing.networks import BATCH, Build, NetworkContract
-from ganvas.types import GridDecoder, GridEncoder, LatentDistribution, Predictor
+from ganvas.types import DrawsRows, GridDecoder, GridEncoder, LatentDistribution, Predictor
 
 GRID = (3, 4)
 """Rows and columns of the grids on which quantisers and predictors are tested."""
@@ -75,7 +75,7 @@ class QuantiserContract:
             assert gradient.isfinite().all() and gradient.any()
 
     def test_only_learning_changes_it(self, quantiser: Quantiser) -> None:
-        """Quantising changes nothing; learning draws from no global generator and brings the vectors no further away."""
+        """Quantising changes nothing; learning draws from no global generator, and brings no vector further away."""
         before = copy.deepcopy(quantiser.state_dict())
         z = self.grid(quantiser, n=40)
         said = quantiser.train()(z)
@@ -131,9 +131,7 @@ class CodeDistributionContract:
         assert torch.equal(z, again) and not torch.equal(z, other)
         assert torch.equal(before, torch.get_rng_state())
 
-    def test_probabilities_of_all_grids_add_up_to_one(
-        self, prior: LatentDistribution, sizes: tuple[int, ...]
-    ) -> None:
+    def test_probabilities_of_all_grids_add_up_to_one(self, prior: LatentDistribution, sizes: tuple[int, ...]) -> None:
         """The sum over all grids is 1."""
         assert prior.log_prob(every_grid(sizes)).double().exp().sum().item() == pytest.approx(1, abs=1e-5)
 
@@ -217,3 +215,14 @@ class PredictorContract(NetworkContract):
         with torch.no_grad():
             for rows in range(1, GRID[0]):
                 torch.testing.assert_close(net(codes[:, :, :rows]), net(codes)[:, :, :rows], rtol=1e-4, atol=1e-5)
+
+    def test_a_row_has_the_logits_that_it_has_in_the_grid(self, build: Build) -> None:
+        """A predictor that can be asked row by row gives the logits of the whole grid."""
+        net = self.made(build, seed=0).eval()
+        if not isinstance(net, DrawsRows):
+            return
+        codes = self.examples(net, 2, seed=1)
+        with torch.no_grad():
+            for at in range(GRID[0]):
+                row = net.row(codes[:, :, :at])(codes[:, :, at : at + 1])
+                torch.testing.assert_close(row, net(codes)[:, :, at : at + 1], rtol=1e-4, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
@@ -170,8 +171,8 @@ class GridDecoder(Protocol):
 class Predictor(Protocol):
     """A network from grids of codes to the logits of each code.
 
-    Logits do not depend on their own code and on later ones: row by row, in a row from left to right, at a place level by
-    level.
+    Logits do not depend on their own code and on later ones: row by row, in a row from left to right, at a place level
+    by level.
     """
 
     codes: int
@@ -181,6 +182,15 @@ class Predictor(Protocol):
 
     def __call__(self, codes: Int64[Tensor, "n l h w"]) -> Float[Tensor, "n l h w k"]:
         """Compute the logits; a grid may lack its last rows."""
+        ...
+
+
+@runtime_checkable
+class DrawsRows(Protocol):
+    """A predictor that is asked for a row of codes without working through the rows above each time."""
+
+    def row(self, above: Int64[Tensor, "n l r w"]) -> Callable[[Tensor], Tensor]:
+        """Return a function from the codes of the next row ``(n, l, 1, w)`` to their logits ``(n, l, 1, w, k)``."""
         ...
 
 

@@ -61,7 +61,11 @@ def test_draws_are_ancestral_samples(monkeypatch, chunk):
 def test_the_probability_is_the_product_of_the_conditional_ones():
     network = Table()
     codes = torch.tensor([[[[0, 2], [1, 1]], [[2, 0], [0, 1]]]])
-    order, seen, total = [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 1, 1), (1, 1, 1)], 0, 0.0
+    order, seen, total = (
+        [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 1, 1), (1, 1, 1)],
+        0,
+        0.0,
+    )
     for level, row, column in order:
         code = int(codes[0, level, row, column])
         total += float(network.table[level, row, column, seen].detach().log_softmax(0)[code])

@@ -8,7 +8,13 @@ import torch
 from ganvas.latents import FSQ
 
 # Mentzer et al. 2023, table 1: recommended levels, and the size of the codebook that they approximate.
-TABLE = {2**8: [8, 6, 5], 2**10: [8, 5, 5, 5], 2**12: [7, 5, 5, 5, 5], 2**14: [8, 8, 8, 6, 5], 2**16: [8, 8, 8, 5, 5, 5]}
+TABLE = {
+    2**8: [8, 6, 5],
+    2**10: [8, 5, 5, 5],
+    2**12: [7, 5, 5, 5, 5],
+    2**14: [8, 8, 8, 6, 5],
+    2**16: [8, 8, 8, 5, 5, 5],
+}
 
 
 @pytest.mark.parametrize(("size", "levels"), TABLE.items())
@@ -17,7 +23,9 @@ def test_the_recommended_levels_make_about_the_stated_number_of_codes(size, leve
     assert 0.9 < quantiser.codes / size < 1.07 and quantiser.dim == len(levels) and quantiser.depth == 1
 
 
-@pytest.mark.parametrize(("level", "values"), [(2, [-1, 0]), (3, [-1, 0, 1]), (4, [-2, -1, 0, 1]), (5, [-2, -1, 0, 1, 2])])
+@pytest.mark.parametrize(
+    ("level", "values"), [(2, [-1, 0]), (3, [-1, 0, 1]), (4, [-2, -1, 0, 1]), (5, [-2, -1, 0, 1, 2])]
+)
 def test_a_coordinate_takes_all_its_levels_and_no_others(level, values):
     quantiser = FSQ([level])
     z = torch.linspace(-40, 40, 4001).view(-1, 1, 1, 1)
@@ -54,7 +62,9 @@ def test_the_gradient_is_that_of_the_bound():
     z = torch.randn(3, 2, 2, 2).requires_grad_()
     weight = torch.randn(3, 2, 2, 2)
     (gradient,) = torch.autograd.grad((quantiser(z).z * weight).sum(), z)
-    (expected,) = torch.autograd.grad((quantiser.bound(z) / torch.tensor([2.0, 4.0]).view(1, 2, 1, 1) * weight).sum(), z)
+    (expected,) = torch.autograd.grad(
+        (quantiser.bound(z) / torch.tensor([2.0, 4.0]).view(1, 2, 1, 1) * weight).sum(), z
+    )
     torch.testing.assert_close(gradient, expected)
 
 

@@ -49,9 +49,10 @@ def test_the_losses_are_those_of_equation_3(z):
     torch.testing.assert_close(terms["codebook"], both)
     torch.testing.assert_close(terms["commitment"], 0.25 * both)
     # Each loss moves one side: the codebook's the vectors, the commitment the encoder.
-    assert terms["codebook"].requires_grad and not torch.autograd.grad(
-        terms["codebook"].sum(), z, allow_unused=True, retain_graph=True
-    )[0]
+    assert (
+        terms["codebook"].requires_grad
+        and not torch.autograd.grad(terms["codebook"].sum(), z, allow_unused=True, retain_graph=True)[0]
+    )
     (pull,) = torch.autograd.grad(terms["codebook"].sum(), quantiser.vectors)
     expected = torch.zeros(6, 2).index_add_(0, quantiser(z).codes.flatten(), 2 * (chosen - rows(z)).detach())
     torch.testing.assert_close(pull, expected)
@@ -127,6 +128,35 @@ def test_the_draws_of_restarts_are_a_function_of_the_number_of_updates(z):
             twin.vectors.copy_(100.0 + torch.arange(12.0).view(6, 2))
         twin.learn(z, torch.zeros(4, 1, 3, 5, dtype=torch.int64))
     assert torch.equal(twins[0].vectors, twins[1].vectors) and int(twins[0].updates) == 1
+
+
+def test_codes_begin_anew_where_they_are_needed():
+    """The vectors of a plain background are served well already: none of the 5 idle codes goes there, all go apart."""
+    quantiser = VQ(**{**NEVER, "restart": 0.5})
+    z = torch.zeros(1, 2, 1, 100)
+    z[0, 0, 0, :8] = torch.arange(1.0, 9.0)
+    with torch.no_grad():
+        quantiser.vectors[:] = 1000.0
+        quantiser.vectors[0] = 0.0
+    quantiser.learn(z, quantiser(z).codes)
+    moved = quantiser.vectors[1:, 0].tolist()
+    assert len(set(moved)) == 5 and set(moved) <= set(range(1, 9))
+
+
+def test_idle_codes_may_be_more_than_the_vectors_of_a_batch():
+    quantiser = VQEMA(**{**NEVER, "restart": 0.5})
+    z = torch.randn(1, 2, 1, 2)
+    quantiser.learn(z, torch.zeros(1, 1, 1, 2, dtype=torch.int64))
+    assert torch.cdist(quantiser.vectors[1:], rows(z)).amin(1).tolist() == [0.0] * 5
+
+
+def test_draws_are_as_frequent_as_distances_are_large():
+    quantiser = VQ(**NEVER)
+    found = torch.zeros(4)
+    for update in range(3000):
+        quantiser.updates.fill_(update)
+        found[quantiser._badly_served(torch.tensor([1.0, 0.0, 2.0, 5.0]), 1)] += 1
+    assert found[1] == 0 and (found / 3000).tolist() == pytest.approx([1 / 8, 0, 2 / 8, 5 / 8], abs=0.05)
 
 
 @pytest.mark.parametrize(

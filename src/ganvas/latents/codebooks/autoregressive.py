@@ -14,6 +14,7 @@ section 3.3, https://arxiv.org/abs/1711.00937.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, final
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganvas.display import counted
-from ganvas.types import Predictor, widen
+from ganvas.types import DrawsRows, Predictor, widen
 
 CHUNK: Final = 500
 """Grids that are drawn together."""
@@ -73,12 +74,16 @@ class Autoregressive(nn.Module):
     def _drawn(self, numbers: Float[Tensor, "n l h w"]) -> Int64[Tensor, "n l h w"]:
         numbers = numbers.to(next(self.network.parameters()).device)
         codes = torch.zeros_like(numbers, dtype=torch.int64)
-        for row in range(self.height):
+        for at in range(self.height):
+            row, logits = codes[:, :, at : at + 1], self._next_row(codes[:, :, :at])
             for column in range(self.width):
                 for level in range(self.network.depth):
-                    # The rows below are not drawn yet, and no logit of this row depends on them.
-                    logits = self.network(codes[:, :, : row + 1])[:, level, row, column]
-                    total = logits.double().softmax(-1).cumsum(-1)
-                    passed = (total <= numbers[:, level, row, column, None]).sum(-1)
-                    codes[:, level, row, column] = passed.clamp(max=self.network.codes - 1)
+                    total = logits(row)[:, level, 0, column].double().softmax(-1).cumsum(-1)
+                    passed = (total <= numbers[:, level, at, column, None]).sum(-1)
+                    row[:, level, 0, column] = passed.clamp(max=self.network.codes - 1)
         return codes
+
+    def _next_row(self, above: Int64[Tensor, "n l r w"]) -> Callable[[Tensor], Tensor]:
+        if isinstance(self.network, DrawsRows):
+            return self.network.row(above)
+        return lambda row: self.network(torch.cat([above, row], 2))[:, :, -1:]

@@ -3,8 +3,9 @@ r"""Finite scalar quantisation: each coordinate is bounded and rounded, so that 
 .. math:: f(z) = \tanh(z + s)\, h - o, \qquad h = \tfrac12 (L - 1)(1 - \epsilon), \qquad
     \hat z = \frac{\mathrm{round}(f(z))}{\lfloor L / 2 \rfloor},
 
-with :math:`o = 1/2` and :math:`s = \tan(o / h)` for an even number of levels :math:`L`, both 0 for an odd one. A coordinate
-takes the L values from -1 to 1, of an even L without the last. The code is the number of the vector, by its digits:
+with :math:`o = 1/2` and :math:`s = \tan(o / h)` for an even number of levels :math:`L`, both 0 for an odd one. A
+coordinate takes the L values from -1 to 1, of an even L without the last. The code is the number of the vector, by its
+digits:
 
 .. math:: c = \sum_i \Bigl(\mathrm{round}(f(z_i)) + \lfloor L_i / 2 \rfloor\Bigr) \prod_{j < i} L_j, \qquad
     K = \prod_i L_i.

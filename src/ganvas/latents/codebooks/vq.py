@@ -10,11 +10,15 @@ vectors of a batch that got code k,
 .. math:: N_k \leftarrow \gamma N_k + (1 - \gamma)\, n_k, \qquad m_k \leftarrow \gamma m_k + (1 - \gamma)\, s_k, \qquad
     e_k = m_k / N_k.
 
-Reference: van den Oord et al. 2017, equations 2 and 3, and 6 to 8 of appendix A.1, https://arxiv.org/abs/1711.00937. The
-losses are sums over coordinates and places, as the reconstruction is a sum over pixels; the paper averages over places.
+Reference: van den Oord et al. 2017, equations 2 and 3, and 6 to 8 of appendix A.1, https://arxiv.org/abs/1711.00937.
+The losses are sums over coordinates and places, as the reconstruction is a sum over pixels; the paper averages over
+places.
 
-A code that is hardly used begins anew at a random vector of the batch. Reference: Dhariwal et al. 2020, section 3.1
-(random restarts), https://arxiv.org/abs/2005.00341.
+A code that is hardly used begins anew at a vector of the batch, as in Dhariwal et al. 2020, section 3.1
+(https://arxiv.org/abs/2005.00341). There the vector is any; here, as in the seeding of k-means++, it is drawn with a
+probability proportional to its squared distance from its code, because images with a plain background have the same
+vector at many places, and a second code there would not be used either. Reference: Arthur and Vassilvitskii 2007,
+section 2.2, https://dl.acm.org/doi/10.5555/1283383.1283494.
 """
 
 from __future__ import annotations
@@ -90,7 +94,6 @@ class Codebook(Quantiser, ABC):
             found = (vectors.square().sum(1) - 2 * rows @ vectors.T).argmin(1)
         return found.unflatten(0, (len(z), 1, *z.shape[2:]))
 
-    @final
     def forward(self, z: Float[Tensor, "n d h w"]) -> Quantised:
         """See :meth:`Quantiser.forward`."""
         codes = self.nearest(z)
@@ -112,15 +115,22 @@ class Codebook(Quantiser, ABC):
             codes: the codes that it got.
         """
         rows, found = _rows(z), codes.flatten()
+        distance = (rows - widen(self.vectors)[found]).square().sum(1)
         self.updates += 1
         self.usage.lerp_(found.bincount(minlength=self.codes).to(self.usage), 1 - self.decay)
         self.move(rows, found)
         dead = self.usage < self.restart * self.usage.mean()
+        self.usage[dead] = self.usage.mean()
+        self.place(dead, rows[self._badly_served(distance, int(dead.sum()))])
+
+    def _badly_served(self, distance: Float[Tensor, " m"], n: int) -> Int64[Tensor, " r"]:
+        """Draw positions with probability proportional to the distance, each at most once while there are enough."""
         # Not the global generator: the draws are a function of the number of updates, and the same in all processes.
         generator = torch.Generator().manual_seed(int(self.updates))
-        drawn = torch.randint(len(rows), (int(dead.sum()),), generator=generator)
-        self.usage[dead] = self.usage.mean()
-        self.place(dead, rows[drawn.to(rows.device)])
+        # The first to arrive of exponential waiting times are draws without replacement; a distance of 0 never arrives.
+        waiting = torch.empty(len(distance)).exponential_(generator=generator).to(distance) / distance
+        first = waiting.argsort(stable=True)[:n]
+        return first[torch.arange(n, device=first.device) % max(1, len(first))]
 
 
 @final
