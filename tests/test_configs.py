@@ -43,6 +43,7 @@ EXTRA = {
     ("network", "resnet_vae"): ["model=vae"],
     ("network", "resnet"): ["data=cifar10", "classes=10"],
     ("network", "dirac"): ["data=ring"],
+    ("network", "vq"): ["model=vq_vae"],
     ("auxiliary", "classifier"): ["classes=10"],
     ("auxiliary", "mutual_information"): ["prior=codes"],
     **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "r3gan", "sagan")},
@@ -77,8 +78,14 @@ def test_every_option_composes_resolves_and_is_built(group, option):
         build(cfg[group])
 
 
-@pytest.mark.parametrize("model", OPTIONS["model"])
-@pytest.mark.parametrize("data", ["mnist5k", "ring"])
+GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring")}
+"""Points have no grid."""
+
+
+CASES = [(model, data) for model in OPTIONS["model"] for data in ("mnist5k", "ring") if (model, data) not in GRIDLESS]
+
+
+@pytest.mark.parametrize(("model", "data"), CASES)
 def test_every_model_is_built_on_images_and_points(model, data):
     cfg = compose_(f"model={model}", f"data={data}", *EXTRA.get(("model", model), []))
     built = build(cfg.model)
@@ -90,13 +97,14 @@ def test_every_model_is_built_on_images_and_points(model, data):
 @pytest.mark.parametrize("network", OPTIONS["network"])
 def test_every_network_serves_a_family_or_says_which_it_lacks(network):
     served = []
-    for model in ("gan", "vae"):
+    for model in ("gan", "vae", "code_prior"):
         data = "ring" if network == "dirac" else "cifar10"
         cfg = compose_(f"model={model}", f"network={network}", f"data={data}", "classes=10")
         try:
             check(cfg)
         except ConfigError as error:
-            assert f"network={network} offers only" in str(error) and "network=mlp" in str(error)
+            fix = "network=vq" if model == "code_prior" else "network=mlp"
+            assert f"network={network} offers only" in str(error) and fix in str(error)
             continue
         served.append(build(cfg.model))
     assert served
@@ -200,6 +208,29 @@ def test_a_network_without_the_parts_is_refused_by_name():
         check(compose_("model=gan", "network=conv"))
     with pytest.raises(ConfigError, match="conditional_generator and critic, but network=maxout offers only generator"):
         check(compose_("model=projection_gan", "network=maxout"))
+
+
+@pytest.mark.parametrize(
+    ("line", "sizes"),
+    [
+        (["quantiser=fsq", "quantiser.levels=[3,4,2]"], (3, 24, 1)),
+        (["quantiser=residual_vq", "quantiser.codes=9"], (16, 9, 4)),
+        (["quantiser=vq", "quantiser.dim=5"], (5, 128, 1)),
+    ],
+)
+def test_networks_have_the_sizes_of_the_quantiser(line, sizes):
+    cfg = compose_("model=code_prior", *line)
+    network = cfg.network
+    assert (network.grid_encoder.latent_dim, network.predictor.codes, network.predictor.depth) == sizes
+    assert network.grid_decoder.latent_dim == sizes[0]
+    assert build(cfg.model).quantiser.codes == sizes[1]
+
+
+def test_a_model_with_codes_on_points_says_so():
+    with pytest.raises(ConfigError, match="network=mlp offers only .* write network=vq"):
+        check(compose_("model=vq_vae", "data=ring"))
+    with pytest.raises(ConfigError, match=r"network 'vq': argument `shape` is \(2,\); .* multiples of 4"):
+        build(compose_("model=vq_vae", "data=ring", "network=vq").model)
 
 
 def test_a_missing_value_is_named():

@@ -16,6 +16,9 @@ from ganvas.testing import (
     DecoderContract,
     EncoderContract,
     GeneratorContract,
+    GridDecoderContract,
+    GridEncoderContract,
+    PredictorContract,
 )
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -66,6 +69,7 @@ REFUSED = {
     *(("dirac", slot, shape) for slot in ("generator", "critic") for shape in SHAPES[:4]),
     *((network, slot, (2,)) for network in VAES for slot in ("encoder", "decoder")),
     *(("cgan", slot, (2,)) for slot in ("conditional_generator", "conditional_critic")),
+    *(("vq", slot, (2,)) for slot in ("grid_encoder", "grid_decoder")),
 }
 
 
@@ -78,15 +82,23 @@ def composed(name):
 # A slot that is another one by reference is not listed.
 SLOTS = [(name, slot) for name in NAMES for slot, node in composed(name).items() if isinstance(node, dict)]
 CASES = [(name, slot, shape) for name, slot in SLOTS for shape in SHAPES]
-# The paper states the widths of infogan, so at 64 pixels each of its networks has 33 million weights.
-SERVED = [case for case in CASES if case not in REFUSED and (case[0], case[2]) != ("infogan", (1, 64, 64))]
+# The paper states the widths of infogan, so at 64 pixels each of its networks has 33 million weights. A predictor reads
+# codes, which have no shape of examples.
+SERVED = [
+    case
+    for case in CASES
+    if case not in REFUSED
+    and (case[0], case[2]) != ("infogan", (1, 64, 64))
+    and (case[1] != "predictor" or case[2] == SHAPES[0])
+]
 
 
 def build(name, slot, shape, likelihood="bernoulli"):
     sizes = {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "classes": CLASSES}
     posterior = OmegaConf.load(CONF / "posterior" / "normal.yaml")
     likelihood = OmegaConf.load(CONF / "likelihood" / f"{likelihood}.yaml")
-    parts = {"posterior": posterior, "likelihood": likelihood, "network": composed(name)}
+    quantiser = {"codes": 7, "dim": LATENT, "depth": 2}
+    parts = {"posterior": posterior, "likelihood": likelihood, "quantiser": quantiser, "network": composed(name)}
     root = OmegaConf.create({**sizes, **parts})
     return hydra.utils.instantiate(root.network[slot], _convert_="all")
 
@@ -108,13 +120,20 @@ def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
         "conditional_critic",
         "encoder",
         "decoder",
+        "grid_encoder",
+        "grid_decoder",
+        "predictor",
     }
     for slot, outer in config.items():
         if not isinstance(outer, dict):
             continue
         node = outer.get("network", outer)  # behind a change of range
+        if slot == "predictor":
+            assert (node["codes"], node["depth"]) == ("${quantised:codes}", "${quantised:depth}")
+            continue
         assert node["shape"] == ("${critic_shape:}" if slot.endswith("critic") else "${data.shape}")
-        assert slot.endswith("critic") or node["latent_dim"] == "${prior.dim}"
+        dim = "${quantised:dim}" if slot.startswith("grid") else "${prior.dim}"
+        assert slot.endswith("critic") or node["latent_dim"] == dim
 
 
 @pytest.mark.parametrize("name, slot, shape", sorted(REFUSED, key=str))
@@ -170,9 +189,30 @@ class TestDecoder(DecoderContract):
         return lambda: build(*request.param)
 
 
+class TestGridEncoder(GridEncoderContract):
+    @every("grid_encoder")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
+class TestGridDecoder(GridDecoderContract):
+    @every("grid_decoder")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
+class TestPredictor(PredictorContract):
+    @every("predictor")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
 @pytest.mark.parametrize("name, slot, shape", SERVED)
 def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     net = build(name, slot, shape)
+    if slot == "predictor":
+        assert (net.codes, net.depth) == (7, 2)
+        return
     assert net.shape == shape
     assert slot.endswith("critic") or net.latent_dim == LATENT
 

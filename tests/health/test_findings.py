@@ -32,6 +32,14 @@ CASES = {
         evidence.Posterior(torch.zeros(500, 4), torch.ones(500, 4), Normal(4)),
         evidence.Posterior(NOISE.repeat(4, 1).T, torch.full((500, 4), 0.1), Normal(4)),
     ),
+    "used_codes": (
+        evidence.UsedCodes(torch.tensor([[9, 9, 9, 9, 9, 9, 9, 9], [9, 0, 0, 0, 0, 0, 0, 0]])),
+        evidence.UsedCodes(torch.tensor([[9, 9, 9, 9, 9, 9, 9, 9], [9, 1, 0, 0, 0, 0, 0, 0]])),
+    ),
+    "perplexity": (
+        evidence.CodePerplexity(torch.tensor([[9, 9, 9], [20, 1, 1]])),
+        evidence.CodePerplexity(torch.tensor([[9, 9, 9], [9, 3, 1]])),
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganvas.config import ConfigError
 from ganvas.scoring.subjects import ModelSubject
+from ganvas.types import Prior
 
 SHOWN = 256
 """Maximum number of examples in a picture; with more, each is too small to see."""
@@ -57,3 +58,18 @@ def whole_rows(subject: ModelSubject, cfg: DictConfig) -> int:
     if cfg.columns < 2 or cfg.n < cfg.columns:
         raise ConfigError(f"kind={cfg.kind}: columns={cfg.columns} must be at least 2, and n={cfg.n} at least as many")
     return cfg.n // cfg.columns
+
+
+def vector_prior(subject: ModelSubject, cfg: DictConfig) -> Prior:
+    """Return the distribution of latents for a kind that moves them.
+
+    Raises:
+        ConfigError: the latents are codes on a grid.
+    """
+    prior = subject.prior
+    if not isinstance(prior, Prior):
+        raise ConfigError(
+            f"kind={cfg.kind} moves latents, but those of {cfg.source} are codes, and nothing lies between two codes; "
+            "write --kind grid, or reconstruction"
+        )
+    return prior

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from ganvas.commands.classes import one_label
-from ganvas.commands.drawn import SHOWN, Drawn, whole_rows
+from ganvas.commands.drawn import SHOWN, Drawn, vector_prior, whole_rows
 from ganvas.config import ConfigError
 from ganvas.data import pictures
 from ganvas.models.modes import evaluating
@@ -29,7 +29,7 @@ def mix(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     Raises:
         ConfigError: the generator has no styles, or no layer is left for one of the two sources.
     """
-    rows, model = whole_rows(subject, cfg), subject.model
+    prior, rows, model = vector_prior(subject, cfg), whole_rows(subject, cfg), subject.model
     generator: Any = model.part(model.decoding)
     if not isinstance(generator, Styled):
         raise ConfigError(
@@ -38,7 +38,7 @@ def mix(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     first = generator.styles // 2 if cfg.crossover is None else cfg.crossover
     if not 0 < first < generator.styles:
         raise ConfigError(f"crossover={first}: expected a layer from 1 to {generator.styles - 1}; write crossover=4")
-    z = subject.prior.sample(rows + cfg.columns, generator=torch.Generator().manual_seed(cfg.seed)).to(model.device)
+    z = prior.sample(rows + cfg.columns, generator=torch.Generator().manual_seed(cfg.seed)).to(model.device)
     y = one_label(subject, cfg, len(z))
     with torch.no_grad(), evaluating(model):
         w = generator.style(z, None if y is None else y.to(model.device))

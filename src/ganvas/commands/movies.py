@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.commands.classes import labels
-from ganvas.commands.drawn import SHOWN, Drawn, require_images
+from ganvas.commands.drawn import SHOWN, Drawn, require_images, vector_prior
 from ganvas.config import ConfigError
 from ganvas.data import pictures
 from ganvas.scoring.subjects import ModelSubject
@@ -28,8 +28,8 @@ _LAST_MILLISECONDS: Final = 2000
 def walk(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Walk through draws of the prior and back to the start: ``n`` frames of ``columns`` walks side by side."""
     require_images(subject, cfg)
-    generator = torch.Generator().manual_seed(cfg.seed)
-    walks = torch.stack([closed_walk(subject.prior, cfg.n, generator) for _ in range(cfg.columns)], 1)
+    prior, generator = vector_prior(subject, cfg), torch.Generator().manual_seed(cfg.seed)
+    walks = torch.stack([closed_walk(prior, cfg.n, generator) for _ in range(cfg.columns)], 1)
     y = labels(subject, cfg, cfg.columns)
     every = y if y is None else y.repeat(cfg.n)
     examples = subject.decoded(walks.flatten(0, 1), every)

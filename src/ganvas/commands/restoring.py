@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from ganvas.commands.classes import refuse_classes
-from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images
+from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, vector_prior
 from ganvas.config import ConfigError, require_counts
 from ganvas.data import pictures
 from ganvas.data.corruptions import Coarse, Corruption, Hole, Noise, Nothing
@@ -49,6 +49,7 @@ def restore(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """
     require_images(subject, cfg)
     refuse_classes(cfg)
+    vector_prior(subject, cfg)
     require_counts(cfg, ("restore.steps", "restore.starts"))
     if min(subject.shape[1:]) < LEAST or not cfg.restore.lr > 0:
         raise ConfigError(
@@ -79,8 +80,8 @@ def _restored(
     generator: torch.Generator,
 ) -> Tensor:
     """Restore one batch from what was observed; of ``true``, only the classes are read."""
-    model, runs, n = subject.model, cfg.restore.starts, len(observed)
-    starts = model.prior.sample(runs * n, generator=generator).view(runs, n, -1).to(model.device)
+    model, prior, runs, n = subject.model, vector_prior(subject, cfg), cfg.restore.starts, len(observed)
+    starts = prior.sample(runs * n, generator=generator).view(runs, n, -1).to(model.device)
     y = None if true.y is None else true.y.to(model.device)
     if isinstance(model, Encodes):
         ((means, _),) = model.posterior_moments([Batch(seen, true.y, true.index)])
@@ -92,7 +93,7 @@ def _restored(
             corruption.apply,
             observed.to(model.device),
             sd,
-            model.prior,
+            prior,
             starts,
             steps=cfg.restore.steps,
             lr=cfg.restore.lr,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.commands.carried import carried
 from ganvas.commands.classes import chosen, labels, one_label, refuse_classes
-from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, whole_rows
+from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, vector_prior, whole_rows
 from ganvas.commands.mixing import mix
 from ganvas.commands.movies import training, walk, write_gif
 from ganvas.commands.restoring import CORRUPTIONS, restore
@@ -33,7 +33,7 @@ from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
 from ganvas.storage.atomic import write_json
-from ganvas.types import Encodes, Reconstructs
+from ganvas.types import Encodes, Prior, Reconstructs
 
 SCATTER_POINTS = 2000
 LOOKED_AT = 1000
@@ -116,7 +116,7 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
-    prior, rows = subject.prior, whole_rows(subject, cfg)
+    prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
     paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
@@ -128,9 +128,9 @@ def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
     The most active coordinates come first if the model has an encoder.
     """
-    prior, rows = subject.prior, whole_rows(subject, cfg)
+    prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    coordinates = _by_activity(subject)[:rows]
+    coordinates = _by_activity(subject, prior)[:rows]
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
     for row, coordinate in enumerate(coordinates):
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
@@ -147,16 +147,16 @@ def follow_directions(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     Raises:
         ConfigError: the network has no fully connected layer that takes the latents alone.
     """
-    model, rows = subject.model, whole_rows(subject, cfg)
+    model, prior, rows = subject.model, vector_prior(subject, cfg), whole_rows(subject, cfg)
     layers = [m for m in model.part(model.decoding).modules() if isinstance(m, nn.Linear)]
-    inputs = (model.prior.dim, model.prior.dim + (model.classes or 0))  # the classes may be latents, after the prior's
+    inputs = (prior.dim, prior.dim + (model.classes or 0))  # the classes may be latents, after the prior's
     first = next((layer for layer in layers if layer.in_features in inputs), None)
     if first is None:
         raise ConfigError(f"kind=directions: no linear layer of {cfg.source} takes the latents; write --kind traversal")
-    found = strongest_directions(first.weight[:, : model.prior.dim].cpu())[:rows]
-    start = subject.prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    steps = torch.linspace(-subject.prior.reach, subject.prior.reach, cfg.columns)
-    z = nearest(subject.prior, (start + steps[None, :, None] * found[:, None, :]).flatten(0, 1))
+    found = strongest_directions(first.weight[:, : prior.dim].cpu())[:rows]
+    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    steps = torch.linspace(-prior.reach, prior.reach, cfg.columns)
+    z = nearest(prior, (start + steps[None, :, None] * found[:, None, :]).flatten(0, 1))
     return _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(found)))
 
 
@@ -211,13 +211,13 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | N
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns), labels=y)
 
 
-def _by_activity(subject: ModelSubject) -> list[int]:
+def _by_activity(subject: ModelSubject, prior: Prior) -> list[int]:
     """Indices of the latent coordinates; for a VAE the most active first."""
     model = subject.model
     if not isinstance(model, Encodes):
-        return list(range(model.prior.dim))
+        return list(range(prior.dim))
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
-    activity = latent_activity(model.posterior_moments(x.split(BATCH)), model.prior)
+    activity = latent_activity(model.posterior_moments(x.split(BATCH)), prior)
     return (activity.variance / activity.limit).argsort(descending=True).tolist()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import hydra.utils
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -21,6 +21,8 @@ T = TypeVar("T")
 _UNFOUND = "Error loading"
 _OBJECTS = ("model", "data", "transform")
 """Nodes that a training always builds."""
+_WHOLE: Final = {"vq": ("grid_encoder", "grid_decoder", "predictor")}
+"""Parts that one network alone offers; all others are offered by network=mlp."""
 _ADVICE = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
 
 
@@ -82,9 +84,10 @@ def check(cfg: DictConfig) -> None:
     lacking = [part for part in _parts_asked(cfg.model) if part not in offered]
     if lacking:
         asked = " and ".join(_parts_asked(cfg.model))
+        fix = next((name for name, offer in _WHOLE.items() if set(lacking) & set(offer)), "mlp")
         raise ConfigError(
             f"model needs a network with {asked}, but network={cfg.network.name} offers only "
-            f"{' and '.join(offered)}; write network=mlp, which offers them all"
+            f"{' and '.join(offered)}; write network={fix}, which offers them all"
         )
     for part in _parts_asked(cfg.model):
         if not OmegaConf.is_dict(cfg.network[part]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,17 @@ def _generator_latents(*, _root_: DictConfig) -> int:
     return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.generator.labels") or 0)
 
 
+def _quantised(size: str, *, _root_: DictConfig) -> int:
+    """Return a size of the quantiser: ``dim`` of a vector, values of a code (``codes``), codes at a place (``depth``).
+
+    A quantiser of levels has one coordinate for each, and a code for each combination of them.
+    """
+    node: Any = _root_.quantiser or {}
+    if "levels" in node:
+        return {"dim": len(node.levels), "codes": prod(node.levels), "depth": 1}[size]
+    return int(node.get(size, 1))
+
+
 def _share(fraction: float, *, _root_: DictConfig) -> int:
     """Return a share of the budget in images, at least one batch."""
     return max(int(float(fraction) * _root_.budget.images), _root_.batch_size)
@@ -66,6 +78,7 @@ RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
     "critic_shape": _critic_shape,
     "folder_shape": _folder_shape,
     "generator_latents": _generator_latents,
+    "quantised": _quantised,
     "report_folder": report_folder,
     "share": _share,
 }

@@ -120,6 +120,7 @@ class Train:
     regulariser: Any = MISSING
     prior: Any = MISSING
     posterior: Any = MISSING
+    quantiser: Any = None
     objective: Any = MISSING
     constraint: Any = MISSING
     auxiliary: Any = MISSING

@@ -22,7 +22,7 @@ from ganvas.scoring.subjects import ModelSubject
 CARD: Final = "README.md"
 _TASK: Final = "unconditional-image-generation"
 _BETTER: Final = {True: "lower", False: "higher", None: ""}
-_PARTS: Final = ("prior", "objective", "constraint", "likelihood", "optimizer", "schedule")
+_PARTS: Final = ("prior", "quantiser", "objective", "constraint", "likelihood", "optimizer", "schedule")
 _COSTS: Final = {
     "cost/cpu_hours": "{:.3g} processor hours",
     "cost/gpu_hours": "{:.3g} GPU hours",

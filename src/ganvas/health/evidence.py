@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, final, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.types import Batch, Prior
@@ -37,7 +37,7 @@ class GradientNorms(Evidence):
     """Norms of one optimiser's gradient over training.
 
     Args:
-        player: ``generator``, ``critic`` or ``vae``.
+        player: ``generator``, ``critic``, ``vae`` or ``prior``.
         norms: norm at each logged update, before clipping, at least one.
     """
 
@@ -129,6 +129,30 @@ class Posterior(Evidence):
     loc: Float[Tensor, "n d"]
     scale: Float[Tensor, "n d"]
     prior: Prior
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class UsedCodes(Evidence):
+    """The codes of held-out examples, for the number of them that occur.
+
+    Args:
+        counts: number of each of k codes, for each level of codes at a place.
+    """
+
+    counts: Int64[Tensor, "l k"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CodePerplexity(Evidence):
+    """The codes of held-out examples, for how evenly they are used.
+
+    Args:
+        counts: number of each of k codes, for each level of codes at a place.
+    """
+
+    counts: Int64[Tensor, "l k"]
 
 
 @runtime_checkable

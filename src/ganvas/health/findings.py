@@ -13,7 +13,9 @@ from torch import Tensor
 from ganvas.extractors.features import Features
 from ganvas.health.adversarial import critic_gap, critic_gradient, discriminator_saturation
 from ganvas.health.checks import class_coverage, finite, gradient_norms, memorisation, posterior_collapse, privacy
+from ganvas.health.codes import code_perplexity, used_codes
 from ganvas.health.evidence import (
+    CodePerplexity,
     CriticScores,
     DiscriminatorLoss,
     Evidence,
@@ -22,6 +24,7 @@ from ganvas.health.evidence import (
     Logged,
     Posterior,
     PrivacyLoss,
+    UsedCodes,
 )
 from ganvas.health.finding import Finding
 from ganvas.latents.activity import LatentActivity, latent_activity
@@ -32,11 +35,14 @@ IN_TRAINING: Final = (
     "generator_gradient_norms",
     "critic_gradient_norms",
     "vae_gradient_norms",
+    "prior_gradient_norms",
     "class_coverage",
     "discriminator_saturation",
     "critic_gap",
     "critic_gradient",
     "active_units",
+    "used_codes",
+    "perplexity",
     "privacy",
 )
 """Names of all findings that can be made during training."""
@@ -82,6 +88,16 @@ def _(evidence: InputGradients) -> Finding:
 @finding_on.register
 def _(evidence: Posterior) -> Finding:
     return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)], evidence.prior))
+
+
+@finding_on.register
+def _(evidence: UsedCodes) -> Finding:
+    return used_codes(evidence.counts)
+
+
+@finding_on.register
+def _(evidence: CodePerplexity) -> Finding:
+    return code_perplexity(evidence.counts)
 
 
 @finding_on.register

@@ -1,13 +1,19 @@
-"""Priors and posteriors of latents, the divergence between them, and the activity of latents.
+"""Priors and posteriors of latents, the divergence between them, the activity of latents, and codebooks.
 
 A prior has ``sample``, ``log_prob`` and, if a closed form is known, the divergence of a posterior from it. An encoder
 returns a posterior with ``rsample``, ``log_prob`` and ``mean``: a distribution of torch or your own, made by a family
-from the encoder's last layer.
+from the encoder's last layer. A quantiser makes a grid of codes of a grid of vectors.
 """
 
 from ganvas.latents.activity import LatentActivity, latent_activity
 from ganvas.latents.aggregate import BatchWeights, StratifiedSampling, WeightedSampling
 from ganvas.latents.autoregressive import InverseAutoregressive, MaskedAutoregressive
+from ganvas.latents.codebooks.autoregressive import Autoregressive
+from ganvas.latents.codebooks.frequencies import CodeFrequencies
+from ganvas.latents.codebooks.fsq import FSQ
+from ganvas.latents.codebooks.quantiser import Quantised, Quantiser
+from ganvas.latents.codebooks.residual import ResidualVQ
+from ganvas.latents.codebooks.vq import VQ, VQEMA
 from ganvas.latents.codes import Codes
 from ganvas.latents.flow import FlowPosterior
 from ganvas.latents.flow_prior import FlowPrior
@@ -25,7 +31,12 @@ from ganvas.latents.vamp import VampPrior
 from ganvas.latents.von_mises_fisher import VonMisesFisher
 
 __all__ = [
+    "FSQ",
+    "VQ",
+    "VQEMA",
+    "Autoregressive",
     "BatchWeights",
+    "CodeFrequencies",
     "Codes",
     "DiagonalNormal",
     "FlowPosterior",
@@ -41,6 +52,9 @@ __all__ = [
     "MaskedAutoregressive",
     "Normal",
     "PlanarFlow",
+    "Quantised",
+    "Quantiser",
+    "ResidualVQ",
     "StratifiedSampling",
     "TruncatedNormal",
     "Uniform",

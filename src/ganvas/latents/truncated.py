@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.latents.priors import Normal, check_dim
-from ganvas.types import Posterior, Prior, Truncates
+from ganvas.types import LatentDistribution, Posterior, Prior, Truncates
 
 
 @final
@@ -92,7 +92,7 @@ class TruncatedNormal:
         """Return None: a posterior with density beyond the threshold has an infinite divergence."""
 
 
-def truncated(prior: Prior, bound: float) -> Prior:
+def truncated(prior: LatentDistribution, bound: float) -> Prior:
     """Truncate a prior.
 
     Args:

@@ -24,6 +24,7 @@ from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
     cas,
+    code_bits,
     dci,
     density_coverage,
     elbo,
@@ -59,6 +60,7 @@ _SHIPPED = (
     elbo.METRIC,
     nll.METRIC,
     active_units.METRIC,
+    code_bits.METRIC,
     parzen.METRIC,
     memorisation.METRIC,
     modes.METRIC,

@@ -21,7 +21,7 @@ from ganvas.models.parts import common_classes
 from ganvas.models.sampling import Samples
 from ganvas.models.scheduled import Scheduled
 from ganvas.models.schedules import Schedule
-from ganvas.types import Batch, Packs, Prior, ReadsEncoder, Shape
+from ganvas.types import Batch, LatentDistribution, Packs, ReadsEncoder, Shape
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 History = Mapping[str, Float[Tensor, " t"]]
@@ -54,7 +54,7 @@ class Model(Samples, ABC):
 
     def __init__(
         self,
-        prior: Prior | ReadsEncoder,
+        prior: LatentDistribution | ReadsEncoder,
         parts: dict[str, nn.Module],
         averaged: tuple[str, ...],
         ema_halflife: int | None,
@@ -70,7 +70,7 @@ class Model(Samples, ABC):
         if isinstance(prior, nn.Module):
             parts, averaged = {**parts, LEARNED_PRIOR: prior}, (*averaged, LEARNED_PRIOR)
         else:
-            self._prior = cast(Prior, prior)  # what reads an encoder is a module
+            self._prior = cast(LatentDistribution, prior)  # what reads an encoder is a module
         for name, part in parts.items():
             setattr(self, name, part)
         self.parts, self.averaged = tuple(parts), averaged
@@ -87,15 +87,15 @@ class Model(Samples, ABC):
         self._before_clipping: dict[str, Tensor] = {}
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> LatentDistribution:
         """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
         if LEARNED_PRIOR not in self.parts:
             return self._prior
         with torch.no_grad(), evaluating(self):  # a prior that reads the encoder runs it here
             return self.prior_by(self.part)
 
-    def prior_by(self, network: Callable[[str], Any]) -> Prior:
-        """Return the distribution of the latents.
+    def prior_by(self, network: Callable[[str], Any]) -> Any:
+        """Return the distribution of the latents, of the kind that the family of models has.
 
         Args:
             network: gives the networks by name: :meth:`part` in evaluation, :meth:`trained` in training.

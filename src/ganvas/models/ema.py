@@ -56,7 +56,8 @@ def follow(average: nn.Module, source: nn.Module, weight: float) -> None:
         source: a network of the same kind.
         weight: share of the way, in [0, 1].
     """
-    torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)
+    if any(True for _ in average.parameters()):
+        torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)
     for mine, theirs in zip(average.buffers(), source.buffers(), strict=True):
         # BatchNorm counts its batches in an integer buffer, for which an average makes no sense.
         if mine.is_floating_point():

@@ -1,12 +1,14 @@
-"""Checks of the networks that a model is built from."""
+"""Checks of the networks that a model is built from, and the parameter that a likelihood asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
-from ganvas.types import Conditional
+from ganvas.objectives import Likelihood
+from ganvas.types import Conditional, Shape
 
 
 def require_part(name: str, part: object, *promised: str) -> None:
@@ -43,3 +45,17 @@ def common_classes(parts: Mapping[str, nn.Module]) -> int | None:
     if len(set(found.values())) > 1:
         raise ValueError(f"networks are conditional on different numbers of classes: {found}; give all the same")
     return next(iter(found.values()), None)
+
+
+def learned_scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
+    """Make the log scale that the likelihood learns, at its first value; None if its scale is fixed.
+
+    Args:
+        likelihood: distribution of an example.
+        shape: shape of one example.
+    """
+    if not likelihood.learned_scale:
+        return None
+    # One scale for each channel: a scale for each pixel would go to 0 for pixels that never change.
+    broadcast = (shape[0],) + (1,) * (len(shape) - 1)
+    return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from ganvas.display import counted
@@ -25,7 +25,7 @@ from ganvas.latents.truncated import truncated
 from ganvas.models.modes import evaluating
 from ganvas.models.resumable import Resumable
 from ganvas.models.standing import STANDING_BATCH, STANDING_SEED, Inputs, normalisations, with_standing_statistics
-from ganvas.types import Conditional, Prior, Styled
+from ganvas.types import Conditional, LatentDistribution, Styled
 
 SAMPLE_BATCH = 500
 LABELS = 0x1ABE15
@@ -96,12 +96,12 @@ class Samples(Resumable, ABC):
         self._prepared: dict[str, nn.Module] = {}
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
+    def decode(self, z: Shaped[Tensor, "n *latent"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         """Decode latents (and classes) to examples in [-1, 1], by averaged weights if they are kept."""
 
     @property
     @abstractmethod
-    def prior(self) -> Prior:
+    def prior(self) -> LatentDistribution:
         """Distribution that latents are drawn from; a learned one with averaged weights if they are kept."""
 
     @abstractmethod
@@ -153,7 +153,8 @@ class Samples(Resumable, ABC):
             sampling: see :meth:`sample`.
         """
         y = self.draw_labels(n, seed) if y is None else y
-        z = self.prior_of(sampling).sample(n, generator=torch.Generator().manual_seed(seed))
+        with evaluating(self):  # a learned prior draws by a network
+            z = self.prior_of(sampling).sample(n, generator=torch.Generator().manual_seed(seed))
         return self.decoded(z[part], None if y is None else y[part], sampling)
 
     def draw_labels(self, n: int, seed: int) -> Int64[Tensor, " n"] | None:
@@ -169,7 +170,7 @@ class Samples(Resumable, ABC):
         return torch.multinomial(self.label_marginal.cpu(), n, replacement=True, generator=generator)
 
     def decoded(
-        self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None, sampling: Sampling = PLAIN
+        self, z: Shaped[Tensor, "n *latent"], y: Int64[Tensor, " n"] | None = None, sampling: Sampling = PLAIN
     ) -> Float[Tensor, " n *shape"]:
         """Decode latents, at least one, as :meth:`sample` does: in evaluation mode, without gradients.
 
@@ -199,7 +200,7 @@ class Samples(Resumable, ABC):
                 "statistics can be computed anew; leave standing out"
             )
 
-    def prior_of(self, sampling: Sampling) -> Prior:
+    def prior_of(self, sampling: Sampling) -> LatentDistribution:
         """Return the distribution that latents are drawn from: truncated, unless truncation acts on styles.
 
         Args:

@@ -10,11 +10,11 @@ none (:mod:`ganvas.objectives.autoencoding`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, cast, final
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
@@ -22,7 +22,7 @@ from ganvas.latents.posteriors import moments
 from ganvas.models.accumulation import Shares, spans, sum_of
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
-from ganvas.models.parts import require_part
+from ganvas.models.parts import learned_scale, require_part
 from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
@@ -92,7 +92,7 @@ class VAE(Model):
             # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
         self._stated = {"objective": self.objective}
-        self.log_scale = _scale(likelihood, decoder.shape)
+        self.log_scale = learned_scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
 
     @property
@@ -182,7 +182,7 @@ class VAE(Model):
         """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
-        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), self.prior),)
+        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), cast(Prior, self.prior)),)
 
     def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
         """Draw k latents for each example, by the networks of these names, and compute what objectives read."""
@@ -197,14 +197,6 @@ class VAE(Model):
         # The last of the random draws, so that objectives without it see the same latents.
         prior_z = prior.sample(k * len(batch), device=z.device) if self.objective.compares_with_prior else None
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train, location, decoder, prior_z)
-
-
-def _scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
-    if not likelihood.learned_scale:
-        return None
-    # One scale for each channel: a scale for each pixel would go to 0 for pixels that never change.
-    broadcast = (shape[0],) + (1,) * (len(shape) - 1)
-    return nn.Parameter(torch.full(broadcast, likelihood.initial_log_scale))
 
 
 def _from_draws(objective: FromDraws | AdversarialObjective) -> FromDraws:

@@ -242,7 +242,8 @@ def _images(trained: Trained, split: str) -> Float64[Tensor, "n d"]:
 
 
 def _latents(trained: Trained) -> int:
-    return trained.subject.model.prior.dim
+    prior: Any = trained.subject.model.prior
+    return int(prior.dim)
 
 
 def _drawn(kls: list[Tensor], best: PPCA) -> Figure:

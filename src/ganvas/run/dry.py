@@ -139,7 +139,7 @@ def _alone(cfg: DictConfig) -> DictConfig:
 
 
 def _said(cfg: DictConfig, job: Job, parts: Parts) -> dict[str, str]:
-    chosen = ("objective", "constraint", "optimizer", "prior", "posterior", "likelihood")
+    chosen = ("objective", "constraint", "optimizer", "prior", "posterior", "quantiser", "likelihood")
     target = {group: job.choices.get(group) for group in chosen}
     words = [f"{group} {choice}" for group, choice in target.items() if choice and _has(cfg, group)]
     networks = {

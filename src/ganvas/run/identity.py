@@ -24,6 +24,7 @@ _ABSENT: Final[Mapping[str, Any]] = {
     "ema": {"sigmas": []},
     "freeze": [],
     "generator_batch": None,
+    "quantiser": None,
     "regulariser": {"_target_": "ganvas.objectives.Unregularised"},
     "standing": None,
     "trust": [],

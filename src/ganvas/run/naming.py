@@ -13,7 +13,7 @@ GROUPS: Final = ("model", "data", "network")
 """Config groups that begin the name of a run; each has a tag."""
 _WORDS: Final = (*GROUPS, "experiment")
 """Keys whose values say in a name what they are."""
-_PARTS: Final = ("objective", "constraint", "likelihood", "prior", "posterior", "optimizer", "schedule")
+_PARTS: Final = ("objective", "constraint", "likelihood", "prior", "posterior", "quantiser", "optimizer", "schedule")
 """Config groups that the model may use."""
 _MADE_BY: Final = ("transform", "extractor", "augment", "experiment")
 _PLACES: Final = frozenset("checkpoint grid hydra log paths resume study tracking trust workers".split())

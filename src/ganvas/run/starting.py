@@ -20,6 +20,7 @@ from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples
 from ganvas.models import Model
 from ganvas.objectives import PENALTY_STATE
+from ganvas.run.first_stage import check_first_stage, require_run
 from ganvas.storage.exported import read_model
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import StartsAtMarginals
@@ -77,15 +78,17 @@ def warm_start(cfg: DictConfig, model: Model) -> None:
         model: the model to train; its averaged weights restart from the loaded ones.
 
     Raises:
-        ConfigError: a part that one side lacks or that does not fit.
+        ConfigError: a part that one side lacks or that does not fit, or a first stage that no run is named for.
     """
     if cfg.init_from is None:
+        require_run(model)
         return
     if not cfg.init_from.strip():
         raise ConfigError("init_from is empty; write a checkpoint or a run id")
-    state = read_model(checkpoint_path(cfg.init_from, "init_from"))["state_dict"]
+    checkpoint = read_model(checkpoint_path(cfg.init_from, "init_from"))
+    check_first_stage(cfg, model, checkpoint.get("config"))
     try:
-        load_parts(model.networks, state, cfg.init_parts)
+        load_parts(model.networks, checkpoint["state_dict"], cfg.init_parts)
     except ValueError as error:
         raise ConfigError(f"init_from={cfg.init_from}: {error}") from error
     model.restart_averages()

@@ -15,17 +15,18 @@ from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
-from ganvas.metrics.base import FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
+from ganvas.metrics.base import CODES, FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
+from ganvas.models import Model
 from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.classes import common_labels
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.storage.store import Store
-from ganvas.types import Batch, BoundsEvidence, Encodes, Reconstructs
+from ganvas.types import Batch, BoundsEvidence, CodesExamples, Encodes, HasFirstStage, Reconstructs
 
 BATCH = 250
 """Default number of images in one forward pass of the extractor."""
@@ -160,6 +161,17 @@ class Gathered(Material):
         self._require_own_data(metric)
         return model
 
+    def coded_model(self, metric: str) -> CodesExamples:
+        """See :meth:`Material.coded_model`."""
+        model = self._model()
+        if not isinstance(model, CodesExamples):
+            raise ValueError(
+                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; "
+                f"leave {metric} out"
+            )
+        self._require_own_data(metric)
+        return model
+
     def encoder(self, metric: str) -> Encodes:
         """Return the model; ValueError, with the metric's name, if it does not encode, or its data state no factors."""
         subject = self._subject
@@ -199,7 +211,12 @@ class Gathered(Material):
 
     def require(self, metric: Metric) -> None:
         """Raise ValueError if a metric of a model does not apply; nothing is computed."""
-        check = {MODEL: self.bound_model, FACTORS: self.encoder, RECONSTRUCTIONS: self.reconstructor}.get(metric.needs)
+        check = {
+            MODEL: self.bound_model,
+            CODES: self.coded_model,
+            FACTORS: self.encoder,
+            RECONSTRUCTIONS: self.reconstructor,
+        }.get(metric.needs)
         if check is not None:
             check(metric.name)
 
@@ -225,8 +242,16 @@ class Gathered(Material):
 
     def bounds_evidence(self) -> BoundsEvidence | None:
         """The model if it bounds the evidence, else None."""
-        model = self._subject.model if isinstance(self._subject, ModelSubject) else None
+        model = self._model()
         return model if isinstance(model, BoundsEvidence) else None
+
+    def learns_codes(self) -> bool:
+        """Whether the model is a prior over the codes of a first stage, and nothing else."""
+        model = self._model()
+        return isinstance(model, CodesExamples) and isinstance(model, HasFirstStage)
+
+    def _model(self) -> Model | None:
+        return self._subject.model if isinstance(self._subject, ModelSubject) else None
 
     # Images and their features, from the cache if it has them.
 

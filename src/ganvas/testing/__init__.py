@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.adversarial",
     "ganvas.testing.augment",
     "ganvas.testing.class_metrics",
+    "ganvas.testing.codebooks",
     "ganvas.testing.conditional",
     "ganvas.testing.constraints",
     "ganvas.testing.data",
@@ -32,6 +33,13 @@ pytest.register_assert_rewrite(
 from ganvas.testing.adversarial import AdversarialContract, AuxiliaryContract  # noqa: E402  (after registration)
 from ganvas.testing.augment import AugmentationContract  # noqa: E402
 from ganvas.testing.class_metrics import ClassMetricContract  # noqa: E402
+from ganvas.testing.codebooks import (  # noqa: E402
+    CodeDistributionContract,
+    GridDecoderContract,
+    GridEncoderContract,
+    PredictorContract,
+    QuantiserContract,
+)
 from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
@@ -58,6 +66,7 @@ __all__ = [
     "AutoencodingContract",
     "AuxiliaryContract",
     "BoundContract",
+    "CodeDistributionContract",
     "ConditionalContract",
     "ConditionalCriticContract",
     "ConditionalGeneratorContract",
@@ -68,11 +77,15 @@ __all__ = [
     "EncoderContract",
     "FactorMetricContract",
     "GeneratorContract",
+    "GridDecoderContract",
+    "GridEncoderContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",
     "PosteriorContract",
+    "PredictorContract",
     "PriorContract",
+    "QuantiserContract",
     "ReconstructionMetricContract",
     "RegulariserContract",
     "SourceContract",

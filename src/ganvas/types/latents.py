@@ -6,13 +6,28 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 
 @runtime_checkable
-class Prior(Protocol):
-    """A distribution over latents."""
+class LatentDistribution(Protocol):
+    """A distribution over latents of any kind: vectors (:class:`Prior`), or codes on a grid."""
+
+    def log_prob(self, z: Shaped[Tensor, "n *latent"]) -> Float[Tensor, " n"]:
+        """Compute the log density of latents, of codes their log probability, nats."""
+        ...
+
+    def sample(
+        self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Shaped[Tensor, "n *latent"]:
+        """Draw ``n`` latents; without a ``generator`` (of ``device``) the global one is used."""
+        ...
+
+
+@runtime_checkable
+class Prior(LatentDistribution, Protocol):
+    """A distribution over latents that are vectors."""
 
     dim: int
     space: str

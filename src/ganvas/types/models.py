@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from ganvas.types.batches import Batch
-from ganvas.types.latents import Prior
+from ganvas.types.latents import LatentDistribution, Prior
 
 
 @runtime_checkable
@@ -58,11 +58,13 @@ class DrawsClasses(Protocol):
         ...
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> LatentDistribution:
         """The distribution that latents are drawn from."""
         ...
 
-    def decoded(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n *shape"]:
+    def decoded(
+        self, z: Shaped[Tensor, "n *latent"], y: Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, " n *shape"]:
         """Decode latents to examples in [-1, 1]."""
         ...
 
@@ -114,3 +116,24 @@ class BoundsEvidence(Encodes, Protocol):
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
         """Compute log importance weights of ``k`` new draws for each example, nats."""
         ...
+
+
+@runtime_checkable
+class CodesExamples(Protocol):
+    """A model that makes codes of examples, with a prior over the codes."""
+
+    def code_nats(self, batch: Batch) -> Float[Tensor, " n"]:
+        """Compute minus the log probability of each example's codes, nats."""
+        ...
+
+    def coding(self) -> str:
+        """Hash what makes codes of examples: the probabilities of other codes are not comparable."""
+        ...
+
+
+@runtime_checkable
+class HasFirstStage(Protocol):
+    """A model with parts that another run has trained, and that stay as they are."""
+
+    first_stage: tuple[str, ...]
+    """Names of these parts."""

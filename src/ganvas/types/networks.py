@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
@@ -142,6 +143,63 @@ class Decoder(Protocol):
 
     def __call__(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n *location"]:
         """Decode each latent."""
+        ...
+
+
+@runtime_checkable
+class GridEncoder(Protocol):
+    """A network from examples to a grid of vectors."""
+
+    shape: Shape
+    latent_dim: int
+    """Coordinates of a vector."""
+    grid: tuple[int, int]
+    """Rows and columns of the grid."""
+
+    def __call__(self, x: Float[Tensor, " n *shape"]) -> Float[Tensor, "n d h w"]:
+        """Encode each example."""
+        ...
+
+
+@runtime_checkable
+class GridDecoder(Protocol):
+    """A network from a grid of vectors to the location of a likelihood: unbounded reals, a logit or a mean."""
+
+    shape: Shape
+    latent_dim: int
+    """Coordinates of a vector."""
+    grid: tuple[int, int]
+    """Rows and columns of the grid."""
+
+    def __call__(self, z: Float[Tensor, "n d h w"]) -> Float[Tensor, " n *shape"]:
+        """Decode each grid."""
+        ...
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A network from grids of codes to the logits of each code.
+
+    Logits do not depend on their own code and on later ones: row by row, in a row from left to right, at a place level
+    by level.
+    """
+
+    codes: int
+    """Number of values of a code."""
+    depth: int
+    """Number of codes at a place."""
+
+    def __call__(self, codes: Int64[Tensor, "n l h w"]) -> Float[Tensor, "n l h w k"]:
+        """Compute the logits; a grid may lack its last rows."""
+        ...
+
+
+@runtime_checkable
+class DrawsRows(Protocol):
+    """A predictor that is asked for a row of codes without working through the rows above each time."""
+
+    def row(self, above: Int64[Tensor, "n l r w"]) -> Callable[[Tensor], Tensor]:
+        """Return a function from the codes of the next row ``(n, l, 1, w)`` to their logits ``(n, l, 1, w, k)``."""
         ...
 
 
