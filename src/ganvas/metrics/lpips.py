@@ -36,21 +36,19 @@ class Backbone:
 
     Args:
         name: name of the network in torchvision.
-        weights: name of its weights there.
         layers: numbers of the modules whose outputs are compared.
         least: smallest side of an image that the last of them can read, pixels.
     """
 
     name: str
-    weights: str
     layers: tuple[int, ...]
     least: int
 
 
 BACKBONES: Final = {
-    "alex": Backbone("alexnet", "AlexNet_Weights", (1, 4, 7, 9, 11), 31),
-    "vgg": Backbone("vgg16", "VGG16_Weights", (3, 8, 15, 22, 29), 16),
-    "squeeze": Backbone("squeezenet1_1", "SqueezeNet1_1_Weights", (1, 4, 7, 9, 10, 11, 12), 17),
+    "alex": Backbone("alexnet", (1, 4, 7, 9, 11), 31),
+    "vgg": Backbone("vgg16", (3, 8, 15, 22, 29), 16),
+    "squeeze": Backbone("squeezenet1_1", (1, 4, 7, 9, 10, 11, 12), 17),
 }
 
 
@@ -122,7 +120,7 @@ def _features(backbone: Backbone, weights: str) -> nn.Sequential:
 
     state = _downloaded(backbone) if not weights else _local(Path(weights).expanduser())
     with torch.device("meta"):
-        layers = getattr(torchvision.models, backbone.name)(weights=None).features[: backbone.layers[-1] + 1]
+        layers = torchvision.models.get_model(backbone.name, weights=None).features[: backbone.layers[-1] + 1]
     held = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
     needed = {key: held[key] for key in layers.state_dict() if key in held}
     try:
@@ -138,7 +136,7 @@ def _features(backbone: Backbone, weights: str) -> nn.Sequential:
 def _downloaded(backbone: Backbone) -> dict[str, Tensor]:
     import torchvision
 
-    weights: Any = getattr(torchvision.models, backbone.weights).DEFAULT
+    weights: Any = torchvision.models.get_model_weights(backbone.name).DEFAULT
     try:
         return dict(weights.get_state_dict(progress=False, check_hash=True, map_location="cpu"))
     except (OSError, RuntimeError) as error:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from ganvas import models
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples, KnownFactor, Source, TensorExamples
 from ganvas.data.transforms import Identity
@@ -23,7 +24,7 @@ from ganvas.latents.posteriors import diagonal_normal
 from ganvas.latents.priors import Normal
 from ganvas.metrics.base import FACTORS, OF_MODEL, RECONSTRUCTIONS, Measured, Metric, Settings
 from ganvas.metrics.registry import settings_of
-from ganvas.models import VAE, Model
+from ganvas.models import Model
 from ganvas.models.schedules import Constant
 from ganvas.networks import mlp
 from ganvas.objectives import ELBO, Gaussian
@@ -166,7 +167,7 @@ def measured(
     return found
 
 
-def vae(brightness: float, turn: float = 0.0, fault: float = 0.1) -> VAE:
+def vae(brightness: float, turn: float = 0.0, fault: float = 0.1) -> models.VAE:
     """Make a VAE that encodes the brightness of the bands.
 
     Args:
@@ -178,17 +179,17 @@ def vae(brightness: float, turn: float = 0.0, fault: float = 0.1) -> VAE:
     return _vae(Encoder(brightness, turn), Decoder(brightness, turn, fault), **rest)
 
 
-def vae_of_points() -> VAE:
+def vae_of_points() -> models.VAE:
     """Make a VAE of points in the plane."""
     networks = (kind((2,), LATENTS, [4], "ReLU", nn.init.zeros_) for kind in (mlp.Encoder, mlp.Decoder))
     return _vae(*networks, likelihood=Gaussian(sigma=1.0), objective=ELBO(samples=1, beta=1.0, free_bits=0.0))
 
 
-def _vae(encoder: Any, decoder: Any, **parts: Any) -> VAE:
+def _vae(encoder: Any, decoder: Any, **parts: Any) -> models.VAE:
     adam = partial(torch.optim.Adam, lr=1e-3)
     none: dict[str, Any] = {"ema_halflife": None, "gradient_clip": None}
     prior: Any = Normal(LATENTS)
-    return VAE(prior, encoder, decoder, optimizer=adam, schedule=Constant(), schedules={}, **none, **parts)
+    return models.VAE(prior, encoder, decoder, optimizer=adam, schedule=Constant(), schedules={}, **none, **parts)
 
 
 def _turned(turn: float) -> Float[Tensor, "d d"]:
