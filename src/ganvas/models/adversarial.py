@@ -239,7 +239,7 @@ class Adversarial(Model):
             yield _total(terms.total, added, deal.share)
             said.append((deal.share, {**terms.named(), **_logged(added)}))
             real.append(judge(deal.x).detach())
-        if self.strength is not None:
+        if self.strength is not None:  # once a batch: p follows updates, not their parts
             images = sum(len(deal.x) for deal in deals)
             self.strength.observe(torch.cat(real), images * self.trainer.world_size)
 

@@ -11,8 +11,8 @@ bilinear filter, with a 1x1 convolution where the width changes. The generator s
 pixels, whose channels the latent scales; the critic ends with the same, transposed. Widths are ``channels`` on grids of
 up to 32 pixels and halve with each doubling beyond.
 
-With classes, the embedding of the class stands beside the latent, and the critic compares another embedding with as
-many outputs as the coarsest grid is wide, with the features :math:`h(x)` of the image:
+With classes, an embedding :math:`E_y` of the class stands beside the latent, and the critic multiplies a linear map of
+the features :math:`h(x)` of an image with another embedding of its class:
 
 .. math:: G(z, y) = g([z, E_y]), \qquad D(x, y) = F_y \cdot W h(x).
 

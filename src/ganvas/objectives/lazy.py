@@ -28,8 +28,8 @@ class Lazy:
     every: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        none = "constraint=none or regulariser=none"
-        require(self.weight > 0, "weight", self.weight, "a positive number", f"Use 1, or {none} for none.")
+        fix = "Use 1; constraint=none and regulariser=none leave the term out."
+        require(self.weight > 0, "weight", self.weight, "a positive number", fix)
         require(self.every >= 1, "every", self.every, "an integer of at least 1", "Use 1, or 16 for a lazy term.")
 
     def factor(self, update: int) -> float | None:

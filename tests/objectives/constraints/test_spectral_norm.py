@@ -40,8 +40,10 @@ def test_twice_is_once():
 
 
 def test_layers_normalised_by_their_network_are_left_alone():
-    network = nn.Sequential(parametrizations.spectral_norm(nn.Linear(2, 4), n_power_iterations=7), nn.Linear(4, 1))
+    network = nn.Sequential(parametrizations.spectral_norm(nn.Linear(20, 30), n_power_iterations=7), nn.Linear(30, 1))
+    before = {key: value.clone() for key, value in network[0].state_dict().items()}
     SpectralNorm(1).prepare(network)
+    assert all(torch.equal(value, before[key]) for key, value in network[0].state_dict().items())
     assert [layer.parametrizations.weight[0].n_power_iterations for layer in layers(network)] == [7, 1]
 
 

@@ -64,13 +64,13 @@ class SpectralNorm(Reparametrisation):
             "a network with linear or convolutional layers",
             "Choose another network, or another constraint than spectral_norm.",
         )
+        plain = [layer for layer in layers if not has_spectral_norm(layer)]
         require(
-            all(layer.weight.any() for layer in layers),
+            all(layer.weight.any() for layer in plain),
             "critic",
             type(critic).__name__,
             "a network without layers that start at 0, which have no singular value to divide by",
             "Write constraint=r1_r2, as R3GAN's authors do, or choose another network.",
         )
-        for layer in layers:
-            if not has_spectral_norm(layer):
-                parametrizations.spectral_norm(layer, n_power_iterations=self.n_power_iterations)
+        for layer in plain:
+            parametrizations.spectral_norm(layer, n_power_iterations=self.n_power_iterations)
