@@ -15,7 +15,7 @@ from ganvas.models import VQVAE, CodePrior, Sampling
 from ganvas.models.schedules import Constant
 from ganvas.networks import gated_pixel_cnn, vq
 from ganvas.networks.init import glorot_uniform_
-from ganvas.objectives import Bernoulli, Gaussian
+from ganvas.objectives import Bernoulli, Gaussian, LogisticMixture
 from ganvas.types import (
     Batch,
     BoundsEvidence,
@@ -37,11 +37,11 @@ QUANTISERS = {
 }
 
 
-def coders(channels=(4, 6), shape=SHAPE, dim=DIM):
+def coders(channels=(4, 6), shape=SHAPE, dim=DIM, likelihood=None):
     sizes = {"blocks": 1, "hidden": 3, "init": INIT}
     return {
         "encoder": vq.Encoder(shape, dim, list(channels), **sizes),
-        "decoder": vq.Decoder(shape, dim, list(reversed(channels)), **sizes),
+        "decoder": vq.Decoder(shape, dim, list(reversed(channels)), likelihood=likelihood, **sizes),
     }
 
 
@@ -158,6 +158,14 @@ def test_reconstructions_and_samples_are_decoded_codes(fit, batch):
     drawn = model.prior.sample(7, generator=torch.Generator().manual_seed(4))
     assert torch.equal(model.sample(7, seed=4), model.decoded(drawn))
     assert torch.equal(model.sample(7, seed=4)[2:5], model.sample_part(7, 4, slice(2, 5)))
+
+
+def test_a_likelihood_may_ask_for_more_channels_than_an_image_has(fit, batch):
+    likelihood = LogisticMixture(components=2)
+    model = vqvae(decoder=coders(likelihood=likelihood)["decoder"], likelihood=likelihood)
+    fit(model, 2)
+    assert model.shape == SHAPE and model.reconstruct(batch).shape == (6, *SHAPE)
+    assert model.sample(3, seed=0).abs().max() <= 1
 
 
 def test_frequencies_are_those_of_the_training(fit, batch):
