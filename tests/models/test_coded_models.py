@@ -218,6 +218,7 @@ def test_a_prior_learns_the_codes_and_nothing_of_the_first_stage(fit, batch):
     assert float(model.terms["nats_per_code"]) < -0.8 * float(chosen.mean())
     for name in ("encoder", "quantiser", "decoder"):
         assert same(getattr(model, name), getattr(stage, name))
+        assert all(not parameter.requires_grad for parameter in getattr(model, name).parameters())
     assert not same(model.learned_prior, start.learned_prior)
     assert torch.equal(model.encode(batch), codes) and model.coding() == stage.coding()
     assert model.averages.keys() == {"learned_prior"}
@@ -234,6 +235,12 @@ def test_samples_of_a_prior_are_drawn_by_it_and_decoded(fit):
     codes = averaged.sample(5, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(made, model.decoder(model.quantiser.embed(codes)))
+
+
+def test_codes_are_drawn_in_evaluation_mode():
+    model = prior_of(vqvae())
+    model.learned_prior.network.heads[0].append(torch.nn.Dropout(0.9))
+    assert torch.equal(model.train().sample(5, seed=3), model.eval().sample(5, seed=3))
 
 
 def test_a_resumed_prior_equals_an_uninterrupted_one(fit, tmp_path):
