@@ -15,7 +15,7 @@ from ganvas.models import VQVAE, CodePrior, Sampling
 from ganvas.models.schedules import Constant
 from ganvas.networks import gated_pixel_cnn, vq
 from ganvas.networks.init import glorot_uniform_
-from ganvas.objectives import Bernoulli, Gaussian
+from ganvas.objectives import Bernoulli, Gaussian, LogisticMixture
 from ganvas.types import (
     Batch,
     BoundsEvidence,
@@ -37,11 +37,11 @@ QUANTISERS = {
 }
 
 
-def coders(channels=(4, 6), shape=SHAPE, dim=DIM):
+def coders(channels=(4, 6), shape=SHAPE, dim=DIM, likelihood=None):
     sizes = {"blocks": 1, "hidden": 3, "init": INIT}
     return {
         "encoder": vq.Encoder(shape, dim, list(channels), **sizes),
-        "decoder": vq.Decoder(shape, dim, list(reversed(channels)), **sizes),
+        "decoder": vq.Decoder(shape, dim, list(reversed(channels)), likelihood=likelihood, **sizes),
     }
 
 
@@ -160,6 +160,14 @@ def test_reconstructions_and_samples_are_decoded_codes(fit, batch):
     assert torch.equal(model.sample(7, seed=4)[2:5], model.sample_part(7, 4, slice(2, 5)))
 
 
+def test_a_likelihood_may_ask_for_more_channels_than_an_image_has(fit, batch):
+    likelihood = LogisticMixture(components=2)
+    model = vqvae(decoder=coders(likelihood=likelihood)["decoder"], likelihood=likelihood)
+    fit(model, 2)
+    assert model.shape == SHAPE and model.reconstruct(batch).shape == (6, *SHAPE)
+    assert model.sample(3, seed=0).abs().max() <= 1
+
+
 def test_frequencies_are_those_of_the_training(fit, batch):
     model = vqvae()
     expected = torch.full((1, 2, 2, CODES), 1 / CODES)
@@ -210,6 +218,7 @@ def test_a_prior_learns_the_codes_and_nothing_of_the_first_stage(fit, batch):
     assert float(model.terms["nats_per_code"]) < -0.8 * float(chosen.mean())
     for name in ("encoder", "quantiser", "decoder"):
         assert same(getattr(model, name), getattr(stage, name))
+        assert all(not parameter.requires_grad for parameter in getattr(model, name).parameters())
     assert not same(model.learned_prior, start.learned_prior)
     assert torch.equal(model.encode(batch), codes) and model.coding() == stage.coding()
     assert model.averages.keys() == {"learned_prior"}
@@ -226,6 +235,12 @@ def test_samples_of_a_prior_are_drawn_by_it_and_decoded(fit):
     codes = averaged.sample(5, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(made, model.decoder(model.quantiser.embed(codes)))
+
+
+def test_codes_are_drawn_in_evaluation_mode():
+    model = prior_of(vqvae())
+    model.learned_prior.network.heads[0].append(torch.nn.Dropout(0.9))
+    assert torch.equal(model.train().sample(5, seed=3), model.eval().sample(5, seed=3))
 
 
 def test_a_resumed_prior_equals_an_uninterrupted_one(fit, tmp_path):

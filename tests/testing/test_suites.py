@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 
 from ganvas import testing
 from ganvas.data import SPLITS, KnownFactor, Source, TensorExamples
-from ganvas.latents import Normal
+from ganvas.latents import VQ, VQEMA, CodeFrequencies, Normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
 from ganvas.objectives import (
@@ -209,6 +209,47 @@ class Claiming(Autoencoding):
         return AutoencodingTerms(-reconstruction / 2, reconstruction, {"elbo": reconstruction})
 
 
+class Blocks(VQ):
+    """Lets no gradient through."""
+
+    def forward(self, z):
+        said = super().forward(z)
+        return dataclasses.replace(said, z=said.z.detach() + 0 * z)
+
+
+class Restless(VQEMA):
+    """Learns when it quantises."""
+
+    def forward(self, z):
+        said = super().forward(z)
+        self.learn(z.detach(), said.codes)
+        return said
+
+
+class Loose(CodeFrequencies):
+    """Probabilities that add up to more than 1."""
+
+    def log_prob(self, z):
+        return super().log_prob(z) + 0.1
+
+
+class Ahead(nn.Module):
+    """Logits from the sum of all codes of the grid."""
+
+    codes, depth = 3, 1
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, codes):
+        return codes.sum((1, 2, 3), keepdim=True)[..., None].expand(*codes.shape, 1) * self.scale
+
+
+def book(kind):
+    return kind(4, 3, commitment=0.25, decay=0.9, restart=0.1)
+
+
 A, C, G, D = testing.AdversarialContract, testing.ConstraintContract, testing.GeneratorContract, testing.SourceContract
 BROKEN = {
     "changeable": lambda: assert_value(Mutable(1.0)),
@@ -245,6 +286,12 @@ BROKEN = {
     "no gradients": lambda: testing.BoundContract().test_it_is_evaluated_without_gradients(Graphic(1, 1.0, 0.0)),
     "no bound": lambda: testing.AutoencodingContract().test_terms(Claiming(samples=1)),
     "likelihood's weight": lambda: testing.AutoencodingContract().test_the_likelihood_has_weight_one(Claiming(1)),
+    "straight through": lambda: testing.QuantiserContract().test_the_gradient_passes_straight_through(book(Blocks)),
+    "restless codebook": lambda: testing.QuantiserContract().test_only_learning_changes_it(book(Restless)),
+    "sum of grids": lambda: testing.CodeDistributionContract().test_probabilities_of_all_grids_add_up_to_one(
+        Loose(3, 1, 2, 1, decay=0.9), (1, 2, 1, 3)
+    ),
+    "code ahead": lambda: testing.PredictorContract().test_no_code_looks_ahead(Ahead),
     "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
 }
 M, K, SETTINGS = testing.MetricContract, testing.ClassMetricContract, settings_of({})

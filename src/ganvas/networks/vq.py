@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ganvas.networks.init import Initialiser, initialise
-from ganvas.networks.shapes import Size, refusal
+from ganvas.networks.shapes import Size, location_shape, refusal
 
 NAME = "vq"
 
@@ -76,6 +76,7 @@ class Decoder(nn.Module):
         blocks: number of residual blocks, at least 0.
         hidden: width inside the blocks.
         init: fills each weight in place; biases start at 0.
+        likelihood: reads the output, and may ask for more channels than an example has.
 
     Raises:
         ValueError: the data are points, or a side is no multiple of the strides.
@@ -89,6 +90,7 @@ class Decoder(nn.Module):
         blocks: int,
         hidden: int,
         init: Initialiser,
+        likelihood: object,
     ) -> None:
         super().__init__()
         self.grid = _grid(shape, len(channels))
@@ -97,10 +99,11 @@ class Decoder(nn.Module):
         for inputs, outputs in zip(channels, channels[1:], strict=False):
             stack += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.ReLU()]
         self.body = nn.Sequential(*stack)
-        self.output = nn.ConvTranspose2d(channels[-1], shape[0], 4, 2, 1)
+        outputs, _, _ = location_shape(self.shape, likelihood)
+        self.output = nn.ConvTranspose2d(channels[-1], outputs, 4, 2, 1)
         initialise(self, init)
 
-    def forward(self, z: Float[Tensor, "n d a b"]) -> Float[Tensor, "n c h w"]:
+    def forward(self, z: Float[Tensor, "n d a b"]) -> Float[Tensor, "n k h w"]:
         """Compute locations from grids."""
         return self.output(self.body(z))
 

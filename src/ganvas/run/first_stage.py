@@ -17,7 +17,8 @@ from ganvas.types import HasFirstStage
 
 _BESIDE: Final = "likelihood"
 """What makes examples of the output of the last part."""
-_FIRST_WEIGHTS: Final = "init"
+_ELSEWHERE: Final = ("init", _BESIDE)
+"""Values of a network that first weights are drawn by, and those that are compared by themselves."""
 
 
 def require_run(model: Model) -> None:
@@ -79,5 +80,5 @@ def _differing(cfg: DictConfig, part: str, theirs: Any) -> Iterator[str]:
 
 
 def _values(node: Any) -> dict[str, Any]:
-    """Values by dotted name, without those that first weights are drawn by."""
-    return {key: value for key, value in leaves(node) if key.partition(".")[0] != _FIRST_WEIGHTS}
+    """Values by dotted name, without those that stand elsewhere."""
+    return {key: value for key, value in leaves(node) if key.partition(".")[0] not in _ELSEWHERE}

@@ -27,10 +27,12 @@ class Table(nn.Module):
 
 
 def test_frequencies_are_the_average_of_those_of_the_batches():
-    prior = CodeFrequencies(codes=3, depth=1, height=1, width=2, decay=0.5)
+    prior = CodeFrequencies(codes=3, depth=1, height=1, width=2, decay=0.25)
     prior.observe(torch.tensor([[[[0, 1]]], [[[0, 2]]]]))
     prior.observe(torch.tensor([[[[0, 0]]]]))
-    expected = torch.tensor([[1 / 12 + 0.25 + 0.5, 1 / 12, 1 / 12], [1 / 12 + 0.5, 1 / 12 + 0.125, 1 / 12 + 0.125]])
+    # A sixteenth of the uniform start, 3/16 of the first batch, in which each code is a half, and 3/4 of the second.
+    rest, half = 1 / 48, 3 / 32
+    expected = torch.tensor([[rest + 0.75 + 2 * half, rest, rest], [rest + 0.75, rest + half, rest + half]])
     torch.testing.assert_close(prior.frequencies[0, 0], expected)
     torch.testing.assert_close(prior.log_prob(torch.tensor([[[[0, 1]]]])), expected[0, :1].log() + expected[1, 1].log())
     with pytest.raises(ValueError, match="frequency_decay=1.0: expected a share"):
