@@ -175,6 +175,14 @@ def test_factor_vae_score_is_that_of_one_vote_after_the_other(mixing):
     assert np.mean(ours) == pytest.approx(reference, abs=4 * math.sqrt(0.25 / votes))
 
 
+def test_the_classifier_does_not_know_the_votes_that_it_is_tested_on():
+    """A dozen votes on noise: who had seen them would be right far more often than a guess."""
+    known = independent(500)
+    found = [factor_vae_score(known, 12, 4, seed).scores["factor_vae_score"] for seed in range(60)]
+    assert np.mean(found) == pytest.approx(0.25, abs=4 * np.std(found) / math.sqrt(60))
+    assert np.mean(found) < 0.35
+
+
 def test_a_vote_shares_one_value_and_draws_all_alike():
     values = truth(400, 3)
     factors, rows = draw(values, 20_000, 5, np.random.RandomState(0))

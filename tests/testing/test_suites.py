@@ -168,6 +168,21 @@ CLASSLESS = Metric(
 )
 
 
+MIXING = dataclasses.replace(metrics()["mig"], lower_is_better={"mig": True})
+FAULTY = dataclasses.replace(metrics()["ssim"], lower_is_better={"ssim": True})
+
+
+def constant(material):
+    """Looks at neither codes nor values."""
+    return Measured({"mig": Score(0.5, 0.1, "nothing")}, {"mig": 0.5}, {"mig": 0.5} if material.calibration else {})
+
+
+CONSTANT = dataclasses.replace(metrics()["mig"], compute=constant)
+RANDOM = dataclasses.replace(
+    metrics()["ssim"], compute=lambda _: Measured({"ssim": Score(torch.rand(()).item(), 0.1, "chance")})
+)
+
+
 class Wrong(Bernoulli):
     """Highest at the opposite of the example, and dependent on the whole batch."""
 
@@ -280,6 +295,15 @@ BROKEN = {
     "function of classes": lambda: K().test_scores_are_a_function_of_images_and_classes(CLASSLESS, SETTINGS),
     "protocol of classes": lambda: K().test_the_protocol_knows_the_classes_of_the_reference(CLASSLESS, SETTINGS),
     "refusal without classes": lambda: K().test_without_classes_there_is_no_score(CLASSLESS, SETTINGS),
+    "mixtures": lambda: F().test_one_latent_for_a_factor_scores_better_than_mixtures(MIXING, SETTINGS),
+    "blind to mixtures": lambda: F().test_one_latent_for_a_factor_scores_better_than_mixtures(CONSTANT, SETTINGS),
+    "floor of factors": lambda: F().test_the_floor_is_reached_and_the_ceiling_is_noise(CONSTANT, SETTINGS),
+    "calibration unasked": lambda: F().test_scores_are_a_function_of_the_model_and_its_data(CONSTANT, SETTINGS),
+    "protocol of factors": lambda: F().test_the_protocol_knows_the_values_of_the_factors(CONSTANT, SETTINGS),
+    "refusal of images": lambda: F().test_needs_a_model(CONSTANT, SETTINGS),
+    "faults": lambda: Q().test_a_smaller_fault_scores_better(FAULTY, SETTINGS),
+    "reconstructions by chance": lambda: Q().test_scores_are_a_function_of_the_model_and_its_data(RANDOM, SETTINGS),
+    "needs": lambda: Q().test_registration(CONSTANT),
     "mode": lambda: testing.LikelihoodContract().test_is_highest_where_its_mean_is_the_example(Wrong()),
     "neighbours": lambda: testing.LikelihoodContract().test_an_example_does_not_depend_on_its_neighbours(Wrong()),
     "one call": lambda: testing.BoundContract().test_asked_twice_it_has_the_same_gradient(Hooked(1, 1.0, 0.0)),
@@ -294,6 +318,7 @@ BROKEN = {
     "code ahead": lambda: testing.PredictorContract().test_no_code_looks_ahead(Ahead),
     "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
 }
+F, Q = testing.FactorMetricContract, testing.ReconstructionMetricContract
 M, K, SETTINGS = testing.MetricContract, testing.ClassMetricContract, settings_of({})
 
 

@@ -98,6 +98,17 @@ def test_3d_shapes_are_the_same_in_memory_and_on_disk(tmp_path):
     assert held.batch(index).equal(read.batch(index)) and held.fingerprint() == read.fingerprint()
 
 
+def test_splits_of_one_size_have_fingerprints_of_their_own(tmp_path):
+    shapes3d(tmp_path, 1.0), dsprites(tmp_path)
+    for source in (
+        Shapes3D("shapes3d", [3, 6, 4], str(tmp_path / "3dshapes.h5"), val=40, test=40, memory_limit_gb=0.0),
+        DSprites("dsprites", [1, 5, 7], str(tmp_path / "dsprites.npz"), val=48, test=48),
+    ):
+        loaded = [source.load(split) for split in source.splits]
+        assert len({len(examples) for examples in loaded}) == 1
+        assert len({examples.fingerprint() for examples in loaded}) == 3
+
+
 def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(DataError, match=r"h5py, which is not installed; pip install 'ganvas\[shapes3d\]'"):

@@ -159,6 +159,8 @@ def test_the_fingerprint_is_that_of_the_recipe_and_the_places():
     changed = {"smooth": False, "smallest": 0.5, "radius": 0.21, "turn": 80.0, "size": 25, "test": 9}
     others = {sprites(**{name: value}).load("train").fingerprint() for name, value in changed.items()}
     assert len({sprites().load("train").fingerprint(), *others}) == 7
+    splits = {sprites(val=120, test=120).load(split).fingerprint() for split in ("train", "val", "test")}
+    assert len(splits) == 3
     assert sprites(val=5, test=9).load("test").fingerprint() == sprites(val=30, test=9).load("test").fingerprint()
 
 
