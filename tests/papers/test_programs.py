@@ -26,7 +26,7 @@ from ganvas.papers.linear_vae import PPCA, LinearVAE, angle, evidence, ppca
 from ganvas.papers.little_data import Outcome, copies_with_quality
 from ganvas.papers.lucic_table import MODELS, drawn
 from ganvas.papers.program import Desk
-from ganvas.papers.tighter_bounds import World, leading_ratio, ratios, slope
+from ganvas.papers.tighter_bounds import World, leading_ratio, ratios, signal_to_noise, slope
 from ganvas.papers.wgan_figures import between, jensen_shannon, line
 
 
@@ -123,7 +123,13 @@ def test_a_power_law_has_its_exponent_as_slope():
     assert slope({k: 3 * k**-0.5 for k in (4, 8, 16)}) == pytest.approx(-0.5)
 
 
-def test_the_measured_ratio_does_not_count_noise_as_signal():
+def test_the_ratio_by_hand_does_not_count_noise_as_signal():
+    # Means 2 and 0, variances 2 and 2: 4 + 0 - 4 / 2 over 4.
+    assert signal_to_noise(torch.tensor([[3.0, 1.0], [1.0, -1.0]])) == pytest.approx(0.5**0.5)
+    assert signal_to_noise(torch.tensor([[1.0], [-1.0]])) == 0
+
+
+def test_at_the_optimum_the_ratio_is_small():
     """At the optimum the gradient has the expectation 0, and only noise is left of it."""
     world = World.drawn(3)
     mean = world.x.mean(0)

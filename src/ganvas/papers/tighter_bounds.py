@@ -132,26 +132,35 @@ class World:
 
 
 def ratios(world: World, kind: Any, numbers: tuple[int, ...], repeats: int) -> dict[int, float]:
-    r"""Measure the signal-to-noise ratio of the gradient in b for several numbers of draws K.
-
-    .. math:: \mathrm{SNR}^2 = \big( \|\bar g\|^2 - \tfrac1R \operatorname{tr} S \big) / \operatorname{tr} S
-
-    from R gradients of mean :math:`\bar g` and covariance S; the numerator estimates :math:`\|E g\|^2` without bias.
+    """Measure the signal-to-noise ratio of the gradient in b for several numbers of draws K.
 
     Args:
         world: points and parameters.
         kind: class of the bound, made from K.
         numbers: the numbers of draws.
-        repeats: R, at least 2.
+        repeats: number of gradients for each, at least 2.
     """
     found = {}
     for k in numbers:
         generator = world.stream(k)
-        g = torch.stack([world.gradients(kind(k), generator)[0] for _ in range(repeats)]).double()
-        noise = g.var(dim=0).sum()
-        signal = (g.mean(dim=0).square().sum() - noise / repeats).clamp(min=0)
-        found[k] = float((signal / noise).sqrt())
+        found[k] = signal_to_noise(torch.stack([world.gradients(kind(k), generator)[0] for _ in range(repeats)]))
     return found
+
+
+def signal_to_noise(gradients: Float[Tensor, "r d"]) -> float:
+    r"""Compute the ratio of R gradients of mean :math:`\bar g` and covariance S.
+
+    .. math:: \mathrm{SNR}^2 = \big( \|\bar g\|^2 - \tfrac1R \operatorname{tr} S \big) / \operatorname{tr} S
+
+    The numerator estimates :math:`\|\mathbb{E}\, g\|^2` without bias; it is 0 where the estimate is negative.
+
+    Args:
+        gradients: at least 2.
+    """
+    g = gradients.double()
+    noise = g.var(dim=0).sum()
+    signal = (g.mean(dim=0).square().sum() - noise / len(g)).clamp(min=0)
+    return float((signal / noise).sqrt())
 
 
 def slope(found: dict[int, float]) -> float:

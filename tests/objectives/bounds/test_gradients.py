@@ -7,7 +7,7 @@ from torch.distributions.transforms import AffineTransform, TanhTransform
 
 from ganvas.objectives import CIWAE, ELBO, IWAE, MIWAE, PIWAE, STL, Draws, DReG
 
-K, GROUPS = 4, 2
+K, GROUPS = 6, 2  # three draws in each group
 
 
 def shares(log_w):
