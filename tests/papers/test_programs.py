@@ -22,10 +22,12 @@ from ganvas.papers.beta_tc import themselves, turned
 from ganvas.papers.cifar10 import FILE, cifar10
 from ganvas.papers.infogan_codes import matched
 from ganvas.papers.iwae_table1 import epochs_of_stages, linear_gaussian
+from ganvas.papers.linear_gaussian import SIGMA, LinearGaussian
 from ganvas.papers.linear_vae import PPCA, LinearVAE, angle, evidence, ppca
 from ganvas.papers.little_data import Outcome, copies_with_quality
 from ganvas.papers.lucic_table import MODELS, drawn
 from ganvas.papers.program import Desk
+from ganvas.papers.svae_table1 import divergence_error
 from ganvas.papers.tighter_bounds import World, leading_ratio, ratios, signal_to_noise, slope
 from ganvas.papers.wgan_figures import between, jensen_shannon, line
 
@@ -46,6 +48,24 @@ def test_the_exact_evidence_bounds_the_bound_and_the_stages_are_a_geometric_seri
     bound, exact = linear_gaussian(seed=3)
     assert abs(float((bound - exact).mean())) < 0.05 and float((bound - exact).abs().max()) > 0
     assert epochs_of_stages(5) == 121 and epochs_of_stages(8) == 3280
+
+
+def test_the_evidence_of_a_linear_model_is_that_of_bayes_rule():
+    """log p(x) = log p(x | z) + log p(z) - log p(z | x) at any z; independent latents have a diagonal posterior."""
+    model = LinearGaussian(3, seed=1)
+    model.w = torch.linalg.qr(model.w)[0]  # orthogonal columns
+    x = model.points(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).double())
+    z = torch.full((5, 3), 0.3).double()
+    mean, deviation = model.posterior_moments(x)
+    standard = torch.distributions.Normal(torch.zeros(3).double(), 1.0)
+    posterior = torch.distributions.Normal(mean, deviation)
+    expected = model.log_likelihood(x, z) + standard.log_prob(z).sum(-1) - posterior.log_prob(z).sum(-1)
+    torch.testing.assert_close(model.evidence(x, standard.mean, standard.stddev), expected)
+    assert deviation.tolist() == pytest.approx([SIGMA / math.sqrt(1 + SIGMA**2)] * 3)
+
+
+def test_the_divergence_on_the_sphere_is_elementary_in_three_coordinates():
+    assert divergence_error() < 1e-9
 
 
 @pytest.mark.parametrize("name", MODELS)

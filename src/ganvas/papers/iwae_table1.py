@@ -8,22 +8,18 @@ Reference: https://arxiv.org/abs/1509.00519, section 5 and Table 1; https://gith
 
 from __future__ import annotations
 
-import math
-
 import torch
-from jaxtyping import Float, Float64
-from matplotlib.figure import Figure
+from jaxtyping import Float64
 from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal, Normal
 
 from ganvas.latents.activity import latent_activity
-from ganvas.metrics.mean_error import mean_error
 from ganvas.metrics.nll import importance_bound
 from ganvas.models.schedules import Stages
+from ganvas.papers.bounds import bounding, gap, held_out_bounds, histograms, nll
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, run_preset
-from ganvas.types import BoundsEvidence
 
 K, CHUNK, BATCH = 5000, 100, 250
 EPOCH = 60_000
@@ -44,7 +40,7 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
     short = ["data=mnist5k", "budget.images=20_000", "batch_size=100"]
     for name, overrides in OBJECTIVES.items():
         trained = run_preset(desk, "iwae_table1_paper", name, desk.seed, [*overrides, *short])
-        desk.report[f"nll_50/{name}_20k_images"] = float(-_bounds(trained, 50, 200).mean())
+        desk.report[f"nll_50/{name}_20k_images"] = float(-held_out_bounds(trained, 50, 200).mean())
     bound, exact = linear_gaussian(desk.seed)
     return {
         "bound_minus_evidence": Measured([float((bound - exact).mean())]),
@@ -56,14 +52,13 @@ def _cpu(desk: Desk) -> dict[str, Measured]:
     budget = f"budget.images={epochs_of_stages(STAGES_CPU) * EPOCH}"
     names = {name: [*overrides, budget, *BATCH_CPU] for name, overrides in OBJECTIVES.items()}
     found = {name: run_preset(desk, "iwae_table1_paper", name, desk.seed, line) for name, line in names.items()}
-    bounds = {name: _bounds(trained, K, DIGITS_CPU) for name, trained in found.items()}
-    gap = mean_error(bounds["iwae_5"] - bounds["vae_1"])
+    bounds = {name: held_out_bounds(trained, K, DIGITS_CPU) for name, trained in found.items()}
     units = {name: _active(trained) for name, trained in found.items()}
     desk.report.update({f"active_units/{name}": float(n) for name, n in units.items()})
-    desk.figure("nll", _histograms({name: -bound for name, bound in bounds.items()}))
+    desk.figure("nll", histograms(bounds))
     return {
-        **{f"nll_{name}": _nll(bound) for name, bound in bounds.items()},
-        "gap": Measured([gap.mean], gap.standard_error),
+        **{f"nll_{name}": nll(bound) for name, bound in bounds.items()},
+        "gap": gap(bounds["iwae_5"], bounds["vae_1"]),
         "more_active_units": Measured([float(units["iwae_5"] - units["vae_1"])]),
     }
 
@@ -72,10 +67,10 @@ def _full(desk: Desk) -> dict[str, Measured]:
     found = {
         name: run_preset(desk, "iwae_table1_paper", name, desk.seed, overrides) for name, overrides in FULL.items()
     }
-    bounds = {name: _bounds(trained, K) for name, trained in found.items()}
+    bounds = {name: held_out_bounds(trained, K) for name, trained in found.items()}
     desk.report.update({f"active_units/{name}": float(_active(trained)) for name, trained in found.items()})
-    desk.figure("nll", _histograms({name: -bound for name, bound in bounds.items()}))
-    return {f"nll_{name}_full": _nll(bound) for name, bound in bounds.items()}
+    desk.figure("nll", histograms(bounds))
+    return {f"nll_{name}_full": nll(bound) for name, bound in bounds.items()}
 
 
 def epochs_of_stages(stages: int) -> int:
@@ -114,37 +109,7 @@ def linear_gaussian(seed: int) -> tuple[Float64[Tensor, " n"], Float64[Tensor, "
     return importance_bound(log_weights, [x], K, CHUNK), exact
 
 
-def _vae(trained: Trained) -> BoundsEvidence:
-    assert isinstance(trained.subject.model, BoundsEvidence)
-    return trained.subject.model
-
-
-def _bounds(trained: Trained, k: int, n: int | None = None) -> Float[Tensor, " n"]:
-    """Compute the bound of n test digits, or of all; every model sees the same digits, binarised in the same way."""
-    model = _vae(trained)
-    device = trained.subject.model.device
-    images = (batch.to(device) for batch in trained.subject.data.held_out("test", n, BATCH))
-    torch.manual_seed(0)
-    return importance_bound(model.log_weights, images, k, CHUNK)
-
-
 def _active(trained: Trained) -> int:
-    model = _vae(trained)
+    model = bounding(trained)
     batches = trained.subject.data.held_out("test", None, BATCH)
     return latent_activity(model.posterior_moments(batches), model.prior).active_units
-
-
-def _nll(bound: Tensor) -> Measured:
-    found = mean_error(-bound)
-    return Measured([found.mean], found.standard_error)
-
-
-def _histograms(values: dict[str, Tensor]) -> Figure:
-    figure = Figure(figsize=(6, 4))
-    axes = figure.subplots()
-    high = math.ceil(max(float(v.quantile(0.999)) for v in values.values()))
-    for name, nll in values.items():
-        axes.hist(nll.numpy(), bins=100, range=(0, high), histtype="step", label=f"{name}: {float(nll.mean()):.2f}")
-    axes.set(xlabel="negative log-likelihood bound of a test digit, nats", ylabel="digits")
-    axes.legend()
-    return figure
