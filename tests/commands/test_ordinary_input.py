@@ -120,6 +120,7 @@ REFUSED = {
     "=init_from": "cannot read the override '=init_from'",
     "optimizer.eps=${oc.env:NO_SUCH_VARIABLE}": "optimizer.eps=${oc.env:NO_SUCH_VARIABLE}",
     "constraint._target_=builtins.dict": "constraint._target_=builtins.dict: expected a class derived from",
+    "constraint._target_=os.getcwd": "constraint._target_=os.getcwd: expected a class derived from Constraint, or",
     "score.n=0": "score.n=0: expected at least 1",
 }
 

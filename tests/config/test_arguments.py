@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from ganvas.config import ConfigError, build, compose, require_resolvable
 from ganvas.config.arguments import fits, unfit
+from ganvas.objectives import Unconstrained
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,25 @@ def test_an_argument_of_another_type_is_named(given, expected):
     assert next(unfit(cfg.model)) == expected
     with pytest.raises(ConfigError, match="expected"):
         build(cfg.model)
+
+
+def free() -> Unconstrained:
+    return Unconstrained()
+
+
+def unannotated():
+    return Unconstrained()
+
+
+def test_a_function_stands_for_a_class_where_it_says_what_it_returns():
+    cfg = compose("train", ["network=mlp"])
+    cfg.model.constraint = {"_target_": f"{__name__}.free"}
+    assert list(unfit(cfg.model)) == []
+    for other in (f"{__name__}.unannotated", "os.getcwd", "os.path.join"):
+        cfg.model.constraint._target_ = other
+        assert ["expected a class derived from Constraint, or a function" in said for said in unfit(cfg.model)] == [
+            True
+        ]
 
 
 def test_flags_of_hydra_that_are_none_are_bad_input():

@@ -185,7 +185,7 @@ def test_no_cell_of_a_table_is_a_formula(study, tmp_path):
     ("arguments", "said"),
     [
         ([], "no study named"),
-        (["lucik"], "the store has lucic"),
+        (["lucik"], "the store has the studies lucic"),
         (["lucic", "score=score/mnist/fid"], "score/mnist/fd"),
         (["lucic", "baseline=model"], "no configuration is called 'model'; there are"),
         (["lucic", "direction=down"], "lower or higher"),

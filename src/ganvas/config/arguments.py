@@ -55,11 +55,16 @@ def unfit(node: DictConfig) -> Iterator[str]:
 
 def _other_class(node: DictConfig, annotation: Any) -> Iterator[str]:
     """Find out whether a node makes an object of another class than the argument that it stands for."""
-    made = _named(node.get("_target_"))
-    if not inspect.isclass(made) or not inspect.isclass(annotation) or getattr(annotation, "_is_protocol", False):
+    called = _named(node.get("_target_"))
+    if called is None or not inspect.isclass(annotation) or getattr(annotation, "_is_protocol", False):
         return
-    if annotation.__module__.startswith("ganvas.") and not node.get("_partial_") and not issubclass(made, annotation):
-        yield f"{node._get_full_key('_target_')}={node._target_}: expected a class derived from {annotation.__name__}"
+    if not annotation.__module__.startswith("ganvas.") or node.get("_partial_"):
+        return
+    made = called if inspect.isclass(called) else _annotations(node._target_).get("return")
+    if not inspect.isclass(made) or not issubclass(made, annotation):
+        returns = "" if inspect.isclass(called) else ", or a function whose annotation says that it returns one"
+        key = node._get_full_key("_target_")
+        yield f"{key}={node._target_}: expected a class derived from {annotation.__name__}{returns}"
 
 
 def fits(value: Any, annotation: Any) -> bool:

@@ -162,7 +162,9 @@ def _known(client: MlflowClient) -> str:
     experiments = [e.experiment_id for e in client.search_experiments()]
     runs = client.search_runs(experiments, f"tags.`{STUDY_TAG}` != ''", max_results=1000) if experiments else []
     names = sorted({run.data.tags[STUDY_TAG] for run in runs})
-    return f"; the store has {', '.join(names)}" if names else "; the store has no study at all: train with study=NAME"
+    if not names:
+        return "; the store has no studies at all: train with study=NAME"
+    return f"; the store has the studies {', '.join(names)}"
 
 
 def _unique_labels(table: pd.DataFrame) -> pd.DataFrame:
