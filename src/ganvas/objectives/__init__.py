@@ -55,6 +55,7 @@ from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
 from ganvas.objectives.likelihoods.gaussian import Gaussian
 from ganvas.objectives.likelihoods.logistic_mixture import LogisticMixture
+from ganvas.objectives.likelihoods.pixel_gaussian import PixelGaussian
 from ganvas.objectives.regularisers import path_length
 from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
@@ -69,6 +70,7 @@ __all__ = [
     "PENALTY_STATE",
     "Unregularised",
     "PathLength",
+    "PixelGaussian",
     "OrthogonalGenerator",
     "Regulariser",
     "LazyRegulariser",

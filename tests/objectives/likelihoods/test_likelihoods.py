@@ -9,7 +9,7 @@ from scipy import stats
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal
 
-from ganvas.objectives import Bernoulli, DiscretisedLogistic, Gaussian
+from ganvas.objectives import Bernoulli, DiscretisedLogistic, Gaussian, PixelGaussian
 from ganvas.types import to_float
 
 LEVELS = to_float(torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1))
@@ -116,3 +116,25 @@ def test_scale_is_either_fixed_or_learned(family):
 def test_bernoulli_takes_no_scale():
     with pytest.raises(ValueError, match="no scale"):
         Bernoulli().log_prob(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(2))
+
+
+def test_pixel_gaussian_equals_torchs_normal():
+    x, location = images().double(), torch.randn(5, 3, 4, 4, 4).double()
+    m, log_sigma = location[:, :, :2], location[:, :, 2:]
+    expected = torch.distributions.Normal(m.tanh(), log_sigma.exp()).log_prob(x).sum((-3, -2, -1))
+    torch.testing.assert_close(PixelGaussian().log_prob(x, location, None), expected)
+    assert PixelGaussian().location_shape((2, 4, 4)) == (4, 4, 4)
+    torch.testing.assert_close(PixelGaussian().mean(location[0]), m[0].tanh())
+
+
+def test_pixel_gaussian_of_a_constant_pixel_is_finite():
+    location = torch.tensor([[0.0, -50.0]])
+    expected = 7 - math.log(2 * math.pi) / 2
+    assert PixelGaussian().log_prob(torch.zeros(1, 1), location, None).item() == pytest.approx(expected)
+
+
+def test_pixel_gaussian_refuses_one_number_for_a_pixel():
+    with pytest.raises(ValueError, match="location: got"):
+        PixelGaussian().log_prob(images(), images(), None)
+    with pytest.raises(ValueError, match="log_scale: got"):
+        PixelGaussian().log_prob(images(), torch.zeros(3, 4, 4, 4), torch.zeros(2))
