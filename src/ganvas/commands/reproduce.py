@@ -71,7 +71,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
             {"ganvas.verdict": content["verdict"]}
             | {f"ganvas.verdict.{c.id}": j.verdict.value for c, (_, j) in judged.items()}
         )
-        for path in [output / "result.json", *sorted(output.glob("*.png"))]:
+        for path in [output / "result.json", *sorted(output.glob("*.png")), *sorted(output.glob("*.md"))]:
             run.artifact(path)
     console = Console()
     console.print(verdicts(content))

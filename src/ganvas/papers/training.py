@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,18 +57,21 @@ class Trained:
         subject, asked = self.subject, Asked(settings_of({}), n=0, seed=0)
         return Measurement(subject, own_reference(subject, split), None, asked, None).of([metric])
 
-    def add_scores(self, metrics: Sequence[str], n: int, calibration: bool = False) -> Found:
+    def add_scores(
+        self, metrics: Sequence[str], n: int, calibration: bool = False, settings: Mapping[str, Any] | None = None
+    ) -> Found:
         """Measure further scores of the final weights, and add them to the run as ``ganvas score`` does.
 
         Args:
             metrics: names of metrics.
             n: number of samples.
             calibration: whether floor and ceiling are measured too.
+            settings: settings of metrics that are not the shipped ones, by name.
         """
         config = self.subject.config
         assert config is not None
         extractor = build_as(Extractor, config.extractor).to(self.subject.model.device)
-        asked = Asked(settings_of({}), n, config.score.seed, calibration=calibration, output=self.folder)
+        asked = Asked(settings_of(settings or {}), n, config.score.seed, calibration=calibration, output=self.folder)
         cache = Store(Path(config.paths.cache).expanduser())
         found = Measurement(self.subject, own_reference(self.subject), extractor, asked, cache).of(metrics)
         log_found(self.result["run_id"], found, self.subject.images_seen)
