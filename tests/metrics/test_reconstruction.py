@@ -11,7 +11,7 @@ from torchmetrics.functional.image.lpips import _LPIPS
 
 from ganvas.commands.restoring import quality
 from ganvas.extractors.checksum import WeightsError
-from ganvas.metrics.lpips import BACKBONES, Perceptual
+from ganvas.extractors.perceptual import BACKBONES, Perceptual
 from ganvas.metrics.psnr import psnr
 from ganvas.metrics.reconstruction import unit_range
 from ganvas.metrics.ssim import ssim
@@ -95,12 +95,12 @@ def test_lpips_is_that_of_torchmetrics_with_the_same_weights(net, channels):
     made, true = pair(channels=channels, side=40)
     with torch.no_grad():
         theirs = reference(*((2 * x - 1).expand(-1, 3, -1, -1) for x in (made, true))).flatten()
-    assert Perceptual(name, path)(made, true).tolist() == pytest.approx(theirs.tolist(), rel=1e-4)
+    assert Perceptual(name, path, "reconstruction")(made, true).tolist() == pytest.approx(theirs.tolist(), rel=1e-4)
 
 
 def test_lpips_is_0_for_the_image_itself_and_grows_with_the_noise(net):
     name, path, _ = net
-    distance = Perceptual(name, path)
+    distance = Perceptual(name, path, "reconstruction")
     near, far = (distance(*pair(noise=noise, side=40)) for noise in (0.05, 0.3))
     assert distance(pair(side=40)[1], pair(side=40)[1]).tolist() == [0, 0, 0] and (near < far).all()
 
@@ -108,7 +108,7 @@ def test_lpips_is_0_for_the_image_itself_and_grows_with_the_noise(net):
 def test_lpips_leaves_no_trace_and_is_a_function_of_its_weights(net):
     name, path, _ = net
     before = torch.get_rng_state()
-    first, second = Perceptual(name, path), Perceptual(name, path)
+    first, second = Perceptual(name, path, "reconstruction"), Perceptual(name, path, "reconstruction")
     assert torch.equal(before, torch.get_rng_state()) and first.weights_hash == second.weights_hash
     assert not any(parameter.requires_grad for parameter in first.parameters()) and not first.training
 
@@ -116,9 +116,9 @@ def test_lpips_leaves_no_trace_and_is_a_function_of_its_weights(net):
 def test_small_images_are_refused_with_a_network_that_reads_them(net):
     name, path, _ = net
     least = BACKBONES[name].least
-    Perceptual(name, path)(*pair(side=least))
+    Perceptual(name, path, "reconstruction")(*pair(side=least))
     with pytest.raises(ValueError, match=f"net={name} reads grey and RGB images of at least {least} pixels"):
-        Perceptual(name, path)(*pair(side=least - 1))
+        Perceptual(name, path, "reconstruction")(*pair(side=least - 1))
 
 
 def test_without_weights_lpips_says_how_to_get_them(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_without_weights_lpips_says_how_to_get_them(tmp_path, monkeypatch):
     with pytest.raises(
         WeightsError, match=r"downloading https.*alexnet.*no route to host.*weights=PATH, or leave lpips"
     ):
-        Perceptual("alex", "")
+        Perceptual("alex", "", "reconstruction")
 
 
 @pytest.mark.parametrize(
@@ -150,4 +150,4 @@ def test_a_file_that_does_not_hold_the_weights_is_refused(tmp_path, name, conten
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(ValueError, match=message):
-        Perceptual(name, str(path))
+        Perceptual(name, str(path), "reconstruction")
