@@ -8,12 +8,25 @@ import inspect
 from pathlib import Path
 
 import pytest
+import torch
+import torchvision
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
-from ganvas.objectives import ELBO, Adversarial, Autoencoding, Auxiliary, Bound, Constraint, Likelihood, Regulariser
+from ganvas.objectives import (
+    ELBO,
+    Adversarial,
+    Autoencoding,
+    Auxiliary,
+    Bound,
+    Constraint,
+    Likelihood,
+    PerceptualLoss,
+    ReconstructionLoss,
+    Regulariser,
+)
 from ganvas.testing import (
     AdversarialContract,
     AutoencodingContract,
@@ -21,6 +34,7 @@ from ganvas.testing import (
     BoundContract,
     ConstraintContract,
     LikelihoodContract,
+    ReconstructionLossContract,
     RegulariserContract,
 )
 
@@ -43,7 +57,7 @@ def composed(name):
 NODES = {name: composed(name) for name in PATHS}
 CONFIGS = {name: instantiate(node, _convert_="all") for name, node in NODES.items()}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
-INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, Bound, Autoencoding, Regulariser)
+INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, ReconstructionLoss, Bound, Autoencoding, Regulariser)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
 IMPLEMENTATIONS = [cls for cls in CLASSES if not inspect.isabstract(cls)]
 
@@ -68,7 +82,7 @@ def test_every_config_is_of_one_interface_and_in_its_group():
         "objective": (Adversarial, Bound, Autoencoding),
         "constraint": Constraint,
         "auxiliary": Auxiliary,
-        "likelihood": Likelihood,
+        "likelihood": (Likelihood, ReconstructionLoss),
         "regulariser": Regulariser,
     }
     for name, value in CONFIGS.items():
@@ -110,6 +124,15 @@ def test_which_constraints_bound_the_lipschitz_constant():
 # The suites
 
 
+@pytest.fixture(scope="module")
+def squeezenet(tmp_path_factory):
+    """Path of random weights of a network that LPIPS reads."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
+    with torch.random.fork_rng():
+        torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    return str(path)
+
+
 class TestAdversarial(AdversarialContract):
     @every(Adversarial)
     def objective(self, request):
@@ -137,6 +160,15 @@ class TestRegulariser(RegulariserContract):
 class TestLikelihood(LikelihoodContract):
     @every(Likelihood)
     def likelihood(self, request):
+        return request.param
+
+
+class TestReconstructionLoss(ReconstructionLossContract):
+    @every(ReconstructionLoss)
+    def loss(self, request, squeezenet):
+        """The shipped value; the weights of a network, which would be downloaded, are random here."""
+        if isinstance(request.param, PerceptualLoss):
+            return dataclasses.replace(request.param, net="squeeze", weights=squeezenet)
         return request.param
 
 

@@ -27,7 +27,7 @@ from ganvas.models.base import OptimizerFactory
 from ganvas.models.coded import STAGE, Coded, check_stage
 from ganvas.models.parts import require_part
 from ganvas.models.schedules import Schedule
-from ganvas.objectives import Likelihood
+from ganvas.objectives import Likelihood, ReconstructionLoss
 from ganvas.types import Batch, GridDecoder, GridEncoder, Predictor
 
 
@@ -62,7 +62,7 @@ class CodePrior(Coded):
         encoder: GridEncoder,
         quantiser: Quantiser,
         decoder: GridDecoder,
-        likelihood: Likelihood,
+        likelihood: Likelihood | ReconstructionLoss,
         predictor: Predictor,
         optimizer: OptimizerFactory,
         ema_halflife: int | None,

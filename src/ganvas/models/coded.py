@@ -22,7 +22,7 @@ from ganvas.models.base import Model
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
 from ganvas.models.sampling import SAMPLE_BATCH
-from ganvas.objectives import Likelihood
+from ganvas.objectives import Likelihood, ReconstructionLoss
 from ganvas.types import Batch, GridDecoder, GridEncoder, Shape
 
 STAGE = ("encoder", "quantiser", "decoder")
@@ -41,7 +41,7 @@ class Coded(Model, ABC):
     encoder: Any
     quantiser: Any
     decoder: Any
-    likelihood: Likelihood
+    likelihood: Likelihood | ReconstructionLoss
 
     @property
     def shape(self) -> Shape:

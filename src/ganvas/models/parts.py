@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ganvas.objectives import Likelihood
+from ganvas.objectives import Likelihood, ReconstructionLoss
 from ganvas.types import Conditional, Shape
 
 
@@ -47,14 +47,14 @@ def common_classes(parts: Mapping[str, nn.Module]) -> int | None:
     return next(iter(found.values()), None)
 
 
-def learned_scale(likelihood: Likelihood, shape: Shape) -> nn.Parameter | None:
-    """Make the log scale that the likelihood learns, at its first value; None if its scale is fixed.
+def learned_scale(likelihood: Likelihood | ReconstructionLoss, shape: Shape) -> nn.Parameter | None:
+    """Make the log scale that the likelihood learns, at its first value; None if it has none, or a fixed one.
 
     Args:
-        likelihood: distribution of an example.
+        likelihood: distribution of an example, or a loss in its place.
         shape: shape of one example.
     """
-    if not likelihood.learned_scale:
+    if not isinstance(likelihood, Likelihood) or not likelihood.learned_scale:
         return None
     # One scale for each channel: a scale for each pixel would go to 0 for pixels that never change.
     broadcast = (shape[0],) + (1,) * (len(shape) - 1)

@@ -26,11 +26,13 @@ from ganvas.models.parts import learned_scale, require_part
 from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Draws, FromDraws, Likelihood, Terms
+from ganvas.objectives import Draws, FromDraws, Likelihood, ReconstructionLoss, Terms, fidelity
 from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, ReadsEncoder, Shape
 
 _FITTING: Final = {"reals": "write prior=normal or mixture", "sphere": "write prior=sphere"}
 """Priors by the space of a posterior's draws."""
+_BOUNDS: Final = ("elbo", "bound")
+"""Terms that only a likelihood makes what they are called."""
 _CHANGE: Final = "change prior or posterior"
 _FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
 """Families of posteriors by the space of a prior, besides the normals and flows, which lie anywhere."""
@@ -40,14 +42,14 @@ _FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
 class VAE(Model):
     """A variational autoencoder: encoder, decoder, likelihood and objective.
 
-    Without a bound on the evidence, :meth:`evaluate` and :meth:`log_weights` are None: the model is then no
-    :class:`~ganvas.types.BoundsEvidence`.
+    Without a likelihood, or with an objective that bounds no evidence, :meth:`evaluate` and :meth:`log_weights` are
+    None: the model is then no :class:`~ganvas.types.BoundsEvidence`.
 
     Args:
         prior: distribution of the latents; if the KL has no closed form, the bound estimates it. A module is learned.
         encoder: maps examples to the approximate posterior.
         decoder: maps latents to the location of the likelihood.
-        likelihood: Bernoulli, Gaussian, discretised logistic or a mixture of them.
+        likelihood: Bernoulli, Gaussian, discretised logistic or a mixture of them; or a loss in its place.
         objective: the bound to maximise, with its number of latent samples; or an objective that bounds no evidence.
         optimizer: makes the optimiser from the parameters of encoder, decoder and, if learned, the scale.
         ema_halflife: half-life of the averaged weights of encoder and decoder, images; None keeps no average.
@@ -72,7 +74,7 @@ class VAE(Model):
         prior: Prior | ReadsEncoder,
         encoder: Encoder,
         decoder: Decoder,
-        likelihood: Likelihood,
+        likelihood: Likelihood | ReconstructionLoss,
         objective: FromDraws | AdversarialObjective,
         optimizer: OptimizerFactory,
         ema_halflife: int | None,
@@ -88,7 +90,7 @@ class VAE(Model):
         )
         self.likelihood = likelihood
         self.objective = _from_draws(objective)
-        if not self.objective.bounds_evidence:
+        if not self.objective.bounds_evidence or isinstance(likelihood, ReconstructionLoss):
             # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
         self._stated = {"objective": self.objective}
@@ -120,12 +122,17 @@ class VAE(Model):
             share = len(part) / len(batch)
             terms = self.objective(self._draws(part, self.trained, self.objective.samples))
             yield share * terms.total
-            said.append((share, terms.named()))
+            said.append((share, self._named(terms)))
+
+    def _named(self, terms: Terms) -> dict[str, Tensor]:
+        """Name the terms; with a loss in the place of a likelihood, nothing is called a bound."""
+        hidden = () if isinstance(self.likelihood, Likelihood) else _BOUNDS
+        return {name: term for name, term in terms.named().items() if name not in hidden}
 
     @property
     def evidence_space(self) -> str:
         """Space of the probabilities of examples, as the likelihood states it."""
-        return self.likelihood.space
+        return cast(Likelihood, self.likelihood).space
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
@@ -192,7 +199,7 @@ class VAE(Model):
         z = posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
         location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         location = location.unflatten(0, z.shape[:2])
-        log_px_z = self.likelihood.log_prob(batch.x, location, self.log_scale)
+        log_px_z = fidelity(self.likelihood, batch.x, location, self.log_scale)
         log_pz, log_qz_x = prior.log_prob(z), posterior.log_prob(z)
         # The last of the random draws, so that objectives without it see the same latents.
         prior_z = prior.sample(k * len(batch), device=z.device) if self.objective.compares_with_prior else None

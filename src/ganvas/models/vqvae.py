@@ -27,7 +27,7 @@ from ganvas.models.base import OptimizerFactory
 from ganvas.models.coded import STAGE, Coded, check_stage
 from ganvas.models.parts import learned_scale
 from ganvas.models.schedules import Schedule
-from ganvas.objectives import Likelihood
+from ganvas.objectives import Likelihood, ReconstructionLoss, fidelity
 from ganvas.types import Batch, GridDecoder, GridEncoder
 
 Seen = list[tuple[Tensor, Tensor]]
@@ -64,7 +64,7 @@ class VQVAE(Coded):
         encoder: GridEncoder,
         quantiser: Quantiser,
         decoder: GridDecoder,
-        likelihood: Likelihood,
+        likelihood: Likelihood | ReconstructionLoss,
         frequency_decay: float,
         optimizer: OptimizerFactory,
         ema_halflife: int | None,
@@ -108,7 +108,7 @@ class VQVAE(Coded):
             z = self.call(self.encoder, part.x, part.y)
             quantised = self.quantiser(z)
             location = self.call(self.decoder, quantised.z, part.y)
-            reconstruction = self.likelihood.log_prob(part.x, location, self.log_scale).mean()
+            reconstruction = fidelity(self.likelihood, part.x, location, self.log_scale).mean()
             losses = {name: term.mean() for name, term in quantised.terms.items()}
             total = sum(losses.values(), -reconstruction)
             yield share * total

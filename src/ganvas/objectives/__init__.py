@@ -56,6 +56,9 @@ from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogist
 from ganvas.objectives.likelihoods.gaussian import Gaussian
 from ganvas.objectives.likelihoods.logistic_mixture import LogisticMixture
 from ganvas.objectives.likelihoods.pixel_gaussian import PixelGaussian
+from ganvas.objectives.reconstruction_losses.base import ReconstructionLoss, fidelity
+from ganvas.objectives.reconstruction_losses.ms_ssim import MultiScaleSSIM
+from ganvas.objectives.reconstruction_losses.perceptual import PerceptualLoss
 from ganvas.objectives.regularisers import path_length
 from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
@@ -69,7 +72,9 @@ PENALTY_STATE = frozenset({*lecam.AVERAGES, lecam.COUNT, path_length.MEAN})
 __all__ = [
     "PENALTY_STATE",
     "Unregularised",
+    "MultiScaleSSIM",
     "PathLength",
+    "PerceptualLoss",
     "PixelGaussian",
     "OrthogonalGenerator",
     "Regulariser",
@@ -150,4 +155,6 @@ __all__ = [
     "TopK",
     "Judge",
     "network_of",
+    "ReconstructionLoss",
+    "fidelity",
 ]

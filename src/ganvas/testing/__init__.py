@@ -58,7 +58,12 @@ from ganvas.testing.networks import (  # noqa: E402
     NetworkContract,
 )
 from ganvas.testing.regularisers import RegulariserContract  # noqa: E402
-from ganvas.testing.variational import AutoencodingContract, BoundContract, LikelihoodContract  # noqa: E402
+from ganvas.testing.variational import (  # noqa: E402
+    AutoencodingContract,
+    BoundContract,
+    LikelihoodContract,
+    ReconstructionLossContract,
+)
 
 __all__ = [
     "AdversarialContract",
@@ -86,6 +91,7 @@ __all__ = [
     "PredictorContract",
     "PriorContract",
     "QuantiserContract",
+    "ReconstructionLossContract",
     "ReconstructionMetricContract",
     "RegulariserContract",
     "SourceContract",

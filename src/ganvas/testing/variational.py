@@ -1,4 +1,4 @@
-"""Contracts of likelihoods, of bounds on the evidence, and of autoencoders that bound none."""
+"""Contracts of likelihoods and losses in their place, of bounds on the evidence, and of objectives that bound none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from ganvas.latents import normal_kl
-from ganvas.objectives import Autoencoding, Bound, Draws, FromDraws, Likelihood
+from ganvas.objectives import Autoencoding, Bound, Draws, FromDraws, Likelihood, ReconstructionLoss
 from ganvas.testing.values import SHAPES, Seeded, assert_terms, assert_value
 from ganvas.types import Locates
 
@@ -66,6 +66,43 @@ class LikelihoodContract(Seeded):
             (-likelihood.log_prob(x, location, log_scale)).sum().backward()
             adam.step()
         torch.testing.assert_close(likelihood.mean(location), x, atol=0.05, rtol=0)
+
+
+class ReconstructionLossContract(Seeded):
+    """Contract of a loss that stands in the place of a likelihood. Derive a class with a fixture ``loss``."""
+
+    @pytest.fixture
+    def loss(self) -> ReconstructionLoss:
+        """Return the loss under test."""
+        raise NotImplementedError("override the fixture `loss`")
+
+    def test_is_a_frozen_value(self, loss: ReconstructionLoss) -> None:
+        """The part is a frozen dataclass, equals its copy, and is no likelihood."""
+        assert_value(loss)
+        assert not isinstance(loss, Likelihood)
+
+    @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
+    def test_is_0_for_the_image_itself_and_its_gradient_leads_there(
+        self, loss: ReconstructionLoss, shape: tuple[int, ...]
+    ) -> None:
+        """The loss is positive but for the image itself; a small step against the gradient lowers it."""
+        x = torch.rand(2, *shape) * 1.8 - 0.9
+        torch.testing.assert_close(loss(x, x.atanh()), torch.zeros(2), atol=1e-3, rtol=0)
+        location = torch.randn(3, 2, *shape).requires_grad_()
+        found = loss(x, location)
+        assert found.shape == (3, 2) and (found > 0.1 * loss.weight * loss.distance(x / 2 + 0.5, x / 2 + 0.5)).all()
+        (gradient,) = torch.autograd.grad(found.sum(), location)
+        assert gradient.isfinite().all()
+        step = 0.01 * gradient / gradient.square().sum((2, 3, 4), keepdim=True).sqrt()
+        assert (loss(x, location - step) < found).all()
+        assert loss.mean(location[0]).abs().max() <= 1
+
+    def test_an_image_does_not_depend_on_its_neighbours(self, loss: ReconstructionLoss) -> None:
+        """The loss of an image does not depend on the other images, nor on the other draws."""
+        x, location = torch.rand(3, 1, 28, 28) * 2 - 1, torch.randn(2, 3, 1, 28, 28)
+        whole = loss(x, location)
+        torch.testing.assert_close(whole, torch.cat([loss(x[[i]], location[:, [i]]) for i in range(3)], dim=1))
+        torch.testing.assert_close(whole[1], loss(x, location[1]))
 
 
 class _FromDrawsContract(Seeded):
