@@ -48,8 +48,8 @@ def test_ms_ssim_is_that_of_the_paper(side, count):
             true, made = halved(true), halved(made)
         expected.append(1 - product)
     pixels = (x - location.tanh()).abs().sum((1, 2, 3)).numpy()
-    found = MultiScaleSSIM(weight=3.0, pixel_weight=0.5)(x, location)
-    np.testing.assert_allclose(found, 3 * np.array(expected) + 0.5 * pixels, rtol=1e-4)
+    found = MultiScaleSSIM(weight=300.0, pixel_weight=0.5)(x, location)
+    np.testing.assert_allclose(found, 300 * np.array(expected) + 0.5 * pixels, rtol=1e-4)
 
 
 def test_as_many_scales_as_the_window_allows():
