@@ -92,6 +92,15 @@ SERVED = [
     and (case[1] != "predictor" or case[2] == SHAPES[0])
 ]
 
+# The first shape of each slot, the odd one and points run in the unit suite; further sizes in the slow one.
+FIRST = {case[:2]: case for case in reversed(SERVED)}
+QUICK = [case for case in SERVED if case == FIRST[case[:2]] or case[2] in (FREY, (2,))]
+
+
+def marked(cases):
+    """Parameters of which those for further sizes are slow."""
+    return [pytest.param(case, marks=[] if case in QUICK else [pytest.mark.slow]) for case in cases]
+
 
 def build(name, slot, shape, likelihood="bernoulli"):
     sizes = {"data": {"shape": list(shape)}, "prior": {"dim": LATENT}, "classes": CLASSES}
@@ -150,7 +159,7 @@ def test_refuses_with_a_fix(name, slot, shape):
 def every(slot):
     """Parametrised fixture over all shapes that the shipped networks serve in a slot."""
     cases = [case for case in SERVED if case[1] == slot]
-    return pytest.fixture(params=cases, ids=lambda case: f"{case[0]}-{'x'.join(map(str, case[2]))}")
+    return pytest.fixture(params=marked(cases), ids=lambda case: f"{case[0]}-{'x'.join(map(str, case[2]))}")
 
 
 class TestGenerator(GeneratorContract):
@@ -207,8 +216,9 @@ class TestPredictor(PredictorContract):
         return lambda: build(*request.param)
 
 
-@pytest.mark.parametrize("name, slot, shape", SERVED)
-def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
+@pytest.mark.parametrize("case", marked(SERVED), ids=str)
+def test_has_the_sizes_that_data_and_prior_have(case):
+    name, slot, shape = case
     net = build(name, slot, shape)
     if slot == "predictor":
         assert (net.codes, net.depth) == (7, 2)
@@ -217,7 +227,7 @@ def test_has_the_sizes_that_data_and_prior_have(name, slot, shape):
     assert slot.endswith("critic") or net.latent_dim == LATENT
 
 
-@pytest.mark.parametrize("case", [case for case in SERVED if case[1] == "decoder"], ids=str)
+@pytest.mark.parametrize("case", marked(case for case in SERVED if case[1] == "decoder"), ids=str)
 def test_a_decoder_has_as_many_outputs_as_the_likelihood_asks_for(case):
     net, shape = build(*case, likelihood="logistic_mixture"), case[2]
     per_component = {1: 3, 2: 6, 3: 10}[shape[0]]
