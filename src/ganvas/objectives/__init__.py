@@ -28,6 +28,7 @@ from ganvas.objectives.bounds.ciwae import CIWAE
 from ganvas.objectives.bounds.dip import DIP, DIPI, DIPII
 from ganvas.objectives.bounds.dreg import DReG
 from ganvas.objectives.bounds.elbo import ELBO
+from ganvas.objectives.bounds.group_free_bits import GroupFreeBits
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.info import InfoVAE
 from ganvas.objectives.bounds.iwae import IWAE
@@ -123,6 +124,7 @@ __all__ = [
     "Gaussian",
     "GeneratorTerms",
     "GradientPenalty",
+    "GroupFreeBits",
     "Hinge",
     "JensenShannonTerms",
     "LeastSquares",

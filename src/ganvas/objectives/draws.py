@@ -38,6 +38,8 @@ class Draws:
         location: the decoder's output for each draw; None if only densities are known.
         decoder: the network that made it; None if only densities are known.
         prior_z: as many draws of the prior as there are latents; None unless the objective ``compares_with_prior``.
+        groups: numbers of latents of the groups of a hierarchy, the top group first; ``kl`` is then by coordinate, and
+            of a group that no closed form serves an estimate. None where all latents are one group.
     """
 
     log_px_z: Float[Tensor, "k n"]
@@ -50,6 +52,7 @@ class Draws:
     location: Float[Tensor, "k n *shape"] | None = None
     decoder: nn.Module | None = None
     prior_z: Float[Tensor, "m d"] | None = None
+    groups: tuple[int, ...] | None = None
 
     @property
     def divergence(self) -> Float[Tensor, "n g"]:
@@ -72,6 +75,16 @@ class Draws:
     def log_w(self) -> Float[Tensor, "k n"]:
         r"""Log importance weights, :math:`\log p(x \mid z_i) + \log p(z_i) - \log q(z_i \mid x)`, nats."""
         return log_weights(self.log_px_z, self.log_pz, self.log_qz_x)
+
+    def kl_by_group(self) -> dict[str, Tensor]:
+        """Return the KL of each group of a hierarchy, nats, mean over images: ``kl_group_1`` is that of the top group.
+
+        Nothing where all latents are one group. The values carry no gradient.
+        """
+        if self.groups is None:
+            return {}
+        parts = self.divergence.detach().mean(0).split(self.groups)
+        return {f"kl_group_{number}": part.sum() for number, part in enumerate(parts, 1)}
 
     def of_prior(self) -> Float[Tensor, "m d"]:
         """Return the draws of the prior.
@@ -119,6 +132,9 @@ class FromDraws(ABC):
     """Whether its terms hold a lower bound on the log evidence."""
     compares_with_prior: ClassVar[bool] = False
     """Whether it reads draws of the prior."""
+    reads_posterior: ClassVar[bool] = False
+    """Whether it reads the posterior itself, or parts the gradient of the draws from that of the networks: what asks
+    for latents that are one group."""
 
     @property
     def deterministic(self) -> bool:

@@ -12,7 +12,7 @@ estimate of the KL, whatever the estimate of :math:`q(z)`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from ganvas.latents.aggregate import BatchWeights, aggregate_log_densities
 from ganvas.latents.posteriors import require_normal
@@ -44,6 +44,7 @@ class BetaTC(Bound):
     beta: float
     gamma: float
     weights: BatchWeights
+    reads_posterior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_samples(self.samples)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,7 @@ class DIP(Bound):
 
     off_diagonal: float
     diagonal: float
+    reads_posterior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_samples(self.samples)

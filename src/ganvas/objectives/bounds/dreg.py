@@ -15,7 +15,7 @@ The gradients of the decoder and of a learned prior are those of the bound,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from ganvas.objectives.bounds.base import Bound, BoundTerms, bound_terms, require_samples
 from ganvas.objectives.bounds.importance import iwae_bound
@@ -37,6 +37,8 @@ class DReG(Bound):
     Raises:
         ValueError: if ``samples`` is below 1.
     """
+
+    reads_posterior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_samples(self.samples)

@@ -55,7 +55,7 @@ class ELBO(Bound):
         return BoundTerms(total, reconstruction, kl=kl.sum(), elbo=elbo, bound=elbo)
 
     def _floored(self, kl: Float[Tensor, " g"], draws: Draws) -> Float[Tensor, " g"]:
-        if draws.kl is None and self.free_bits == 0:
+        if (draws.kl is None or draws.groups is not None) and self.free_bits == 0:
             return kl  # The estimate of a small divergence may be negative; a floor at 0 would bias it.
         # An estimate is one number for all coordinates, so its floor is the sum of their free nats.
         return kl.clamp(min=self.free_bits * (draws.z.shape[-1] // len(kl)))

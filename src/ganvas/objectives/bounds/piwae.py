@@ -11,7 +11,7 @@ makes its gradient less noisy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from ganvas.objectives.bounds.base import Bound, BoundTerms, bound_terms
 from ganvas.objectives.bounds.groups import grouped_shares, require_groups
@@ -37,6 +37,7 @@ class PIWAE(Bound):
     """
 
     groups: int
+    reads_posterior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_groups(self.samples, self.groups)

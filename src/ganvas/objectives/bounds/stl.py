@@ -12,7 +12,7 @@ where the posterior is exact: there :math:`\log w_i` does not depend on :math:`z
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from ganvas.objectives.bounds.base import Bound, BoundTerms, bound_terms, require_samples
 from ganvas.objectives.bounds.importance import log_weights
@@ -33,6 +33,8 @@ class STL(Bound):
     Raises:
         ValueError: if ``samples`` is below 1.
     """
+
+    reads_posterior: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_samples(self.samples)
