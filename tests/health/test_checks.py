@@ -1,5 +1,6 @@
 """Findings on either side of their thresholds, with values computed by hand."""
 
+import dataclasses
 import math
 
 import pytest
@@ -83,6 +84,15 @@ def test_posterior_collapse(variances, value, finding):
     limit = torch.full_like(variance, 0.01)
     found = posterior_collapse(LatentActivity(variance, torch.zeros_like(variance), 10, limit))
     assert (found.name, found.value, found.state) == ("active_units", value, finding)
+
+
+def test_a_hierarchy_may_leave_groups_unused():
+    variance = torch.tensor([0.0] * 60 + [1.0] + [0.0] * 3, dtype=torch.float64)
+    activity = LatentActivity(variance, None, 10, torch.full_like(variance, 0.01), groups=(60, 4))
+    found = posterior_collapse(activity)
+    assert found.state == "ok" and "; by group, from the top: 0 of 60, 1 of 4." in found.reason
+    assert posterior_collapse(dataclasses.replace(activity, groups=None)).state == "warn"
+    assert posterior_collapse(dataclasses.replace(activity, variance=torch.zeros(64).double())).state == "warn"
 
 
 @pytest.mark.parametrize("logit, finding", [(0.0, "ok"), (1.0, "ok"), (4.0, "ok"), (6.0, "warn"), (math.nan, "warn")])

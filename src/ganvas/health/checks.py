@@ -131,22 +131,31 @@ def posterior_collapse(activity: LatentActivity) -> Finding:
     2016, https://arxiv.org/abs/1511.06349.
 
     Args:
-        activity: activity of the latents, measured on a data set.
+        activity: activity of the latents, measured on a data set. A hierarchy may leave groups unused
+            (Sønderby et al. 2016, section 3.2, https://arxiv.org/abs/1602.02282), so it needs one active latent only.
 
     Returns:
         ``active_units``: number of active units.
     """
     active, total = activity.active_units, len(activity.variance)
+    least = max(1.0, ACTIVE_SHARE * total) if activity.groups is None else 1.0
     usable = bool(activity.variance.isfinite().all() and (activity.kl is None or activity.kl.isfinite().all()))
     divergence = "" if activity.kl is None else f"; KL of their moments {float(activity.kl.sum()):.2f} nats"
     return Finding.of(
         "active_units",
         float(active),
-        usable and active >= max(1.0, ACTIVE_SHARE * total),
+        usable and active >= least,
         f"{active} of {total} latents are active (variance of the posterior mean above {ACTIVE_VARIANCE:g} of the "
-        f"prior's; at least {max(1.0, ACTIVE_SHARE * total):g} expected){divergence}.",
+        f"prior's; at least {least:g} expected){_by_group(activity)}{divergence}.",
         "The posterior has collapsed to the prior, or diverged: warm the KL up, use free bits, or a weaker decoder.",
     )
+
+
+def _by_group(activity: LatentActivity) -> str:
+    if activity.groups is None:
+        return ""
+    pairs = zip(activity.active_by_group, activity.groups, strict=True)
+    return "; by group, from the top: " + ", ".join(f"{active} of {total}" for active, total in pairs)
 
 
 def require_values(name: str, values: Tensor) -> None:

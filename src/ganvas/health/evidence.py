@@ -124,11 +124,13 @@ class Posterior(Evidence):
         loc: posterior means.
         scale: posterior standard deviations.
         prior: distribution of the latents.
+        groups: numbers of latents of the groups of a hierarchy, the top group first; None without groups.
     """
 
     loc: Float[Tensor, "n d"]
     scale: Float[Tensor, "n d"]
     prior: Prior
+    groups: tuple[int, ...] | None = None
 
 
 @final

@@ -87,7 +87,7 @@ def _(evidence: InputGradients) -> Finding:
 
 @finding_on.register
 def _(evidence: Posterior) -> Finding:
-    return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)], evidence.prior))
+    return posterior_collapse(latent_activity([(evidence.loc, evidence.scale)], evidence.prior, evidence.groups))
 
 
 @finding_on.register

@@ -38,12 +38,14 @@ class LatentActivity:
             (d,)``; None if the prior has no closed form.
         n: number of images.
         limit: variance above which a latent is active.
+        groups: numbers of latents of the groups of a hierarchy, the top group first; None without groups.
     """
 
     variance: Float64[Tensor, " d"]
     kl: Float64[Tensor, " d"] | None
     n: int
     limit: Float64[Tensor, " d"]
+    groups: tuple[int, ...] | None = None
 
     @property
     def active(self) -> Bool[Tensor, " d"]:
@@ -55,9 +57,16 @@ class LatentActivity:
         """Number of active latents."""
         return int(self.active.sum())
 
+    @property
+    def active_by_group(self) -> tuple[int, ...]:
+        """Number of active latents of each group, the top group first; of all latents where there are no groups."""
+        return tuple(int(group.sum()) for group in self.active.split(self.groups or len(self.active)))
+
 
 def latent_activity(
-    posteriors: Iterable[tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]], prior: Prior
+    posteriors: Iterable[tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]],
+    prior: Prior,
+    groups: tuple[int, ...] | None = None,
 ) -> LatentActivity:
     r"""Compute the activity of each latent from moments in float64; the result does not depend on the batch size.
 
@@ -69,6 +78,7 @@ def latent_activity(
     Args:
         posteriors: batches of means and standard deviations of the posterior, ``(b, d)`` each.
         prior: distribution of the latents.
+        groups: numbers of latents of the groups of a hierarchy, the top group first; None without groups.
 
     Returns:
         Variance and divergence of each of the d latents.
@@ -89,7 +99,7 @@ def latent_activity(
         n = total
     if n < 2:
         raise ValueError(f"posteriors: expected at least 2 images, got {n}; a variance over images needs more of them")
-    return LatentActivity(scatter / n, None if kl is None else kl / n, n, ACTIVE_VARIANCE * _variance(prior))
+    return LatentActivity(scatter / n, None if kl is None else kl / n, n, ACTIVE_VARIANCE * _variance(prior), groups)
 
 
 def _variance(prior: Prior) -> Float64[Tensor, " d"]:

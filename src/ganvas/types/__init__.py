@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
+from ganvas.types.hierarchies import Draw, Group, Grouped, Hierarchy, Inferred
 from ganvas.types.latents import (
     Detaches,
     LatentDistribution,
@@ -52,6 +53,7 @@ __all__ = [
     "Critic",
     "Decoder",
     "Detaches",
+    "Draw",
     "DrawsClasses",
     "DrawsRows",
     "Encoder",
@@ -60,7 +62,11 @@ __all__ = [
     "Generator",
     "GridDecoder",
     "GridEncoder",
+    "Group",
+    "Grouped",
     "HasFirstStage",
+    "Hierarchy",
+    "Inferred",
     "Judged",
     "LatentDistribution",
     "Locates",
