@@ -161,19 +161,29 @@ class Model(Samples, ABC):
             average.update(self.trained(name), images, self.images_seen)
 
     def update(
-        self, player: str, losses: Iterable[Float[Tensor, ""]], before_step: Callable[[], None] | None = None
-    ) -> None:
+        self,
+        player: str,
+        losses: Iterable[Float[Tensor, ""]],
+        before_step: Callable[[], None] | None = None,
+        skip_above: float | None = None,
+    ) -> bool:
         """Step a player's optimiser down the sum of ``losses``, which are differentiated one after the other.
 
         Args:
             player: one of :attr:`players`.
             losses: of the parts of the batch; a part's graph is freed before the next loss is asked for.
             before_step: called after the gradient is clipped, and may change it.
+            skip_above: L2 norm of the gradient before clipping above which the step is left out; None leaves none out.
+
+        Returns:
+            Whether the optimiser made its step.
         """
         optimizer = self._optimizer(player)
         optimizer.zero_grad()
         for loss in losses:
             self.manual_backward(loss)
+        if skip_above is not None and self._is_above(skip_above, optimizer):
+            return False
         if self.gradient_clip is not None:
             # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()
@@ -182,6 +192,7 @@ class Model(Samples, ABC):
         if before_step is not None:
             before_step()
         optimizer.step()
+        return True
 
     @property
     def skips_updates(self) -> bool:
@@ -197,7 +208,7 @@ class Model(Samples, ABC):
         for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
             gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
             if player not in norms and gradients:
-                norms[player] = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+                norms[player] = _norm(gradients)
         return {**self.earlier_norms, **{f"{player}/gradient_norm": norm for player, norm in norms.items()}}
 
     def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
@@ -262,9 +273,18 @@ class Model(Samples, ABC):
         for _, average in self._averages():
             average.halflife = moved.moved("ema_halflife", average.base_halflife, seen)
 
+    def _is_above(self, bound: float, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether the gradient is longer than a bound, or no number; loss scaling itself skips infinite gradients."""
+        norm = _norm([p.grad for p in _parameters(optimizer) if p.grad is not None])
+        return bool(~(norm <= bound * self._loss_scale())) and not (self.skips_updates and not norm.isfinite())
+
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
+
+
+def _norm(gradients: list[Tensor]) -> Float[Tensor, ""]:
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
