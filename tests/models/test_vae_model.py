@@ -122,7 +122,7 @@ def test_a_model_without_a_bound_does_not_claim_one(variational, x):
 def test_a_deterministic_encoder_decodes_the_mean(variational, x, random):
     model = variational(objective=dataclasses.replace(WAE, random_encoder=random))
     torch.manual_seed(3)
-    draws = model._draws(batch(x), model.trained, 1)
+    draws = model.draws(batch(x), model.trained, 1)
     means = torch.equal(draws.z[0], model.encoder(x).mean)
     assert means is not random
     torch.testing.assert_close(draws.location, model.decoder(draws.z[0])[None])
@@ -133,7 +133,7 @@ def test_draws_of_the_prior_change_no_latent_and_are_made_on_demand(variational,
     found = []
     for model in (variational(), variational(objective=InfoVAE(2, 1.0, 10.0, GaussianKernel(1.0)))):
         torch.manual_seed(3)
-        found.append((model._draws(batch(x), model.trained, 2), torch.rand(1)))
+        found.append((model.draws(batch(x), model.trained, 2), torch.rand(1)))
     (plain, after), (compared, later) = found
     assert plain.prior_z is None and compared.prior_z.shape == (10, 4)
     assert torch.equal(plain.z, compared.z) and not torch.equal(after, later)

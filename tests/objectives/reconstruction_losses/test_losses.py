@@ -93,7 +93,7 @@ def test_a_vae_with_a_loss_bounds_no_evidence():
     vae = model("model=vae", "likelihood=ms_ssim", "objective=beta_elbo")
     x = pair()[0]
     assert not isinstance(vae, BoundsEvidence) and isinstance(model("model=vae"), BoundsEvidence)
-    draws = vae._draws(Batch(x, None, torch.arange(3)), vae.trained, 1)
+    draws = vae.draws(Batch(x, None, torch.arange(3)), vae.trained, 1)
     assert isinstance(vae.objective, ELBO)
     terms = vae.objective(draws)
     expected = vae.likelihood(x, draws.location).mean() + 4 * draws.divergence.sum(1).mean()
@@ -107,7 +107,7 @@ def test_the_network_of_a_loss_is_no_part_of_the_model(network):
         key.split(".")[0] for key in model("model=vae").state_dict()
     }
     x = pair()[0]
-    vae.objective(vae._draws(Batch(x, None, torch.arange(3)), vae.trained, 1)).total.backward()
+    vae.objective(vae.draws(Batch(x, None, torch.arange(3)), vae.trained, 1)).total.backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in vae.decoder.parameters())
 
 
