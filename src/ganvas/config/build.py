@@ -21,7 +21,7 @@ T = TypeVar("T")
 _UNFOUND = "Error loading"
 _OBJECTS = ("model", "data", "transform")
 """Nodes that a training always builds."""
-_WHOLE: Final = {"vq": ("grid_encoder", "grid_decoder", "predictor")}
+_WHOLE: Final = {"vq": ("grid_encoder", "grid_decoder", "predictor"), "ladder": ("hierarchy",)}
 """Parts that one network alone offers; all others are offered by network=mlp."""
 _ADVICE = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
 
