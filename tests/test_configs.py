@@ -44,6 +44,11 @@ EXTRA = {
     ("network", "resnet"): ["data=cifar10", "classes=10"],
     ("network", "dirac"): ["data=ring"],
     ("network", "vq"): ["model=vq_vae"],
+    ("network", "ladder"): ["model=ladder_vae"],
+    ("network", "bottom_up"): ["model=hierarchical_vae"],
+    ("network", "vdvae"): ["model=vdvae"],
+    ("model", "ladder_vae"): ["network=ladder"],  # for points, whose data sets take network=mlp
+    ("model", "hierarchical_vae"): ["network=bottom_up"],
     ("auxiliary", "classifier"): ["classes=10"],
     ("auxiliary", "mutual_information"): ["prior=codes"],
     **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "r3gan", "sagan")},
@@ -78,7 +83,7 @@ def test_every_option_composes_resolves_and_is_built(group, option):
         build(cfg[group])
 
 
-GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring")}
+GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring"), ("vdvae", "ring")}
 """Points have no grid."""
 
 
@@ -97,13 +102,13 @@ def test_every_model_is_built_on_images_and_points(model, data):
 @pytest.mark.parametrize("network", OPTIONS["network"])
 def test_every_network_serves_a_family_or_says_which_it_lacks(network):
     served = []
-    for model in ("gan", "vae", "code_prior"):
+    for model in ("gan", "vae", "code_prior", "ladder_vae"):
         data = "ring" if network == "dirac" else "cifar10"
         cfg = compose_(f"model={model}", f"network={network}", f"data={data}", "classes=10")
         try:
             check(cfg)
         except ConfigError as error:
-            fix = "network=vq" if model == "code_prior" else "network=mlp"
+            fix = {"code_prior": "network=vq", "ladder_vae": "network=ladder"}.get(model, "network=mlp")
             assert f"network={network} offers only" in str(error) and fix in str(error)
             continue
         served.append(build(cfg.model))

@@ -18,6 +18,7 @@ from ganvas.testing import (
     GeneratorContract,
     GridDecoderContract,
     GridEncoderContract,
+    HierarchyContract,
     PredictorContract,
 )
 
@@ -33,14 +34,20 @@ NARROW = {
     "pythae_cifar": ["encoder.network.channels=[4,4,4,4]", "decoder.channels=[4,4,4]"],
     "pythae_mnist": ["encoder.network.channels=[4,4,4,4]", "decoder.channels=[4,4,4]"],
     "resnet_vae": ["encoder.channels=[4,4]", "decoder.channels=[4,4]"],
+    **dict.fromkeys(("ladder", "bottom_up"), ["hierarchy.groups=[2,3,4]", "hierarchy.hidden=[5,6,7]"]),
+    "vdvae": [
+        *("hierarchy.width=4", "hierarchy.middle=3", "hierarchy.latents=2"),
+        *("hierarchy.blocks=[1,2,0,0,1]", "hierarchy.encoder_blocks=[1,0,1,0,1]"),
+    ],
     "biggan": ["generator.channels=1", "conditional_generator.embedding=2", "critic.channels=1"],
     "r3gan": ["generator.channels=8", "critic.channels=8"],
     "sagan": ["generator.channels=1", "critic.channels=1"],
     "sngan_resnet": ["generator.channels=4", "critic.channels=4"],
     "stylegan2": ["generator.channels=4", "generator.style_dim=4", "critic.channels=4"],
 }
-TODAYS = [name for name in NARROW if name not in ("resnet", "resnet_vae", "pythae_cifar", "pythae_mnist")]
 VAES = ["resnet_vae", "pythae_cifar", "pythae_mnist"]
+HIERARCHIES = ["ladder", "bottom_up", "vdvae"]
+TODAYS = [name for name in NARROW if name not in ("resnet", *VAES, *HIERARCHIES)]
 LARGE = (3, 128, 128)  # which these serve too
 # The slots and shapes that a network states it cannot serve; everything else must be served.
 REFUSED = {
@@ -70,6 +77,7 @@ REFUSED = {
     *((network, slot, (2,)) for network in VAES for slot in ("encoder", "decoder")),
     *(("cgan", slot, (2,)) for slot in ("conditional_generator", "conditional_critic")),
     *(("vq", slot, (2,)) for slot in ("grid_encoder", "grid_decoder")),
+    ("vdvae", "hierarchy", (2,)),
 }
 
 
@@ -113,7 +121,7 @@ def build(name, slot, shape, likelihood="bernoulli"):
 
 
 def test_the_suite_sees_the_shipped_networks():
-    assert {"mlp", "article", "dcgan", "infogan", "resnet", "maxout", "conv", *VAES} <= set(NAMES)
+    assert {"mlp", "article", "dcgan", "infogan", "resnet", "maxout", "conv", *VAES, *HIERARCHIES} <= set(NAMES)
     assert set(CASES) >= REFUSED
 
 
@@ -132,6 +140,7 @@ def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
         "grid_encoder",
         "grid_decoder",
         "predictor",
+        "hierarchy",
     }
     for slot, outer in config.items():
         if not isinstance(outer, dict):
@@ -142,7 +151,7 @@ def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
             continue
         assert node["shape"] == ("${critic_shape:}" if slot.endswith("critic") else "${data.shape}")
         dim = "${quantised:dim}" if slot.startswith("grid") else "${prior.dim}"
-        assert slot.endswith("critic") or node["latent_dim"] == dim
+        assert slot.endswith("critic") or slot == "hierarchy" or node["latent_dim"] == dim
 
 
 @pytest.mark.parametrize("name, slot, shape", sorted(REFUSED, key=str))
@@ -210,6 +219,12 @@ class TestGridDecoder(GridDecoderContract):
         return lambda: build(*request.param)
 
 
+class TestHierarchy(HierarchyContract):
+    @every("hierarchy")
+    def build(self, request):
+        return lambda: build(*request.param)
+
+
 class TestPredictor(PredictorContract):
     @every("predictor")
     def build(self, request):
@@ -224,7 +239,15 @@ def test_has_the_sizes_that_data_and_prior_have(case):
         assert (net.codes, net.depth) == (7, 2)
         return
     assert net.shape == shape
-    assert slot.endswith("critic") or net.latent_dim == LATENT
+    assert slot.endswith("critic") or slot == "hierarchy" or net.latent_dim == LATENT
+
+
+@pytest.mark.parametrize("case", marked(case for case in SERVED if case[1] == "hierarchy"), ids=str)
+def test_a_hierarchy_has_as_many_outputs_as_the_likelihood_asks_for(case):
+    net, shape = build(*case, likelihood="logistic_mixture"), case[2]
+    per_component = {1: 3, 2: 6, 3: 10}[shape[0]]
+    with torch.no_grad():
+        assert net(torch.randn(2, sum(net.groups))).shape == (2, 10 * per_component, *shape[1:])
 
 
 @pytest.mark.parametrize("case", marked(case for case in SERVED if case[1] == "decoder"), ids=str)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from ganvas.config import build, compose
 from ganvas.config.compose import register
 from ganvas.exports import graphs
-from ganvas.networks import stylegan2
+from ganvas.networks import ladder, stylegan2, vdvae
 from ganvas.types import Batch
 
 CLASSES = 3
@@ -67,6 +67,19 @@ def test_the_graph_of_stylegan2_takes_any_number_of_latents(residual):
     z = torch.randn(5, 4)
     program = torch.export.export(generator, (z[:3],), dynamic_shapes=({0: Dim("n")},))
     torch.testing.assert_close(program.module()(z), generator(z))
+
+
+@pytest.mark.parametrize("kind", [ladder.Ladder, vdvae.VDVAE])
+def test_the_graph_of_a_hierarchy_takes_any_number_of_latents(kind):
+    torch.manual_seed(0)
+    init = torch.nn.init.xavier_uniform_
+    if kind is vdvae.VDVAE:
+        network = vdvae.VDVAE((1, 8, 8), [1, 1, 1], [0, 0, 1], 4, 2, 2, "GELU", init, None).eval()
+    else:
+        network = ladder.Ladder((1, 8, 8), [2, 3], [4, 5], 1, "ReLU", True, init, None).eval()
+    z = torch.randn(5, sum(network.groups))
+    program = torch.export.export(network, (z[:3],), dynamic_shapes=({0: Dim("n")},))
+    torch.testing.assert_close(program.module()(z), network(z))
 
 
 @pytest.mark.slow

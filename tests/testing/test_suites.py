@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from ganvas import testing
 from ganvas.data import SPLITS, KnownFactor, Source, TensorExamples
 from ganvas.latents import VQ, VQEMA, CodeFrequencies, Normal
+from ganvas.latents.hierarchy import normal, placed, standard_normal
 from ganvas.metrics.base import FEATURES, LABELS, Measured, Metric, Score, Setting, feature_metric
 from ganvas.metrics.registry import metrics, settings_of
 from ganvas.objectives import (
@@ -27,6 +28,7 @@ from ganvas.objectives import (
 )
 from ganvas.objectives.autoencoding.base import AutoencodingTerms
 from ganvas.testing.values import assert_value
+from ganvas.types import Group, Inferred
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,79 @@ def book(kind):
 
 
 A, C, G, D = testing.AdversarialContract, testing.ConstraintContract, testing.GeneratorContract, testing.SourceContract
+
+
+class Two(nn.Module):
+    """A hierarchy of two groups of one latent, which keeps its promises."""
+
+    shape, groups = (2,), (1, 1)
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.down, self.output = nn.Linear(2, 4), nn.Linear(1, 1), nn.Linear(1, 2)
+
+    def below(self, top):
+        return normal(self.down(top), torch.full_like(top, 0.5))
+
+    def above(self, said):
+        return standard_normal(said)
+
+    def rows(self, x, k):
+        return x.repeat(k, 1)
+
+    def forward(self, noise):
+        return self.output(placed(noise[:, 1:], self.below(noise[:, :1])))
+
+    def infer(self, x, k, draw):
+        a, b, c, d = self.rows(self.up(x), k).split(1, 1)
+        top, low = normal(a, b.exp()), normal(c, d.exp())
+        z2, z1 = draw(top), draw(low)
+        groups = (Group(self.above(a), top, z2, True), Group(self.below(z2), low, z1, True))
+        return Inferred(self.output(z1), groups)
+
+
+class Idle(Two):
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.ones(1))
+
+
+class Detour(Two):
+    def forward(self, noise):
+        return super().forward(1.1 * noise)
+
+
+class Adrift(Two):
+    def above(self, said):
+        return normal(said, torch.ones_like(said))
+
+
+class Apart(Two):
+    def below(self, top):
+        return standard_normal(top)
+
+
+class Crossed(Two):
+    def rows(self, x, k):
+        return x.repeat_interleave(k, 0)
+
+
+class Loosely(Two):
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.rand(1)
+
+    def rows(self, x, k):
+        return self.factor * super().rows(x, k)
+
+
+def test_a_hierarchy_that_keeps_its_promises_passes():
+    suite = testing.HierarchyContract()
+    for name in vars(testing.HierarchyContract):
+        if name.startswith("test_"):
+            getattr(suite, name)(Two)
+
+
 BROKEN = {
     "changeable": lambda: assert_value(Mutable(1.0)),
     "separates": lambda: A().test_critic_separates_and_generator_follows(Upside()),
@@ -317,6 +392,15 @@ BROKEN = {
     ),
     "code ahead": lambda: testing.PredictorContract().test_no_code_looks_ahead(Ahead),
     "total": lambda: testing.BoundContract().test_terms(Summing(samples=1, beta=1.0, free_bits=0.0), 1),
+}
+H = testing.HierarchyContract
+BROKEN |= {
+    "unused parameter": lambda: H().test_serves(Idle),
+    "another way": lambda: H().test_generation_goes_the_way_of_inference(Detour),
+    "moving top": lambda: H().test_groups_are_drawn_from_the_top(Adrift),
+    "groups apart": lambda: H().test_groups_are_drawn_from_the_top(Apart),
+    "rows": lambda: H().test_draws_of_an_example_are_its_own(Crossed),
+    "weights outside": lambda: H().test_seed_decides_the_start_and_a_state_dict_restores_it(Loosely),
 }
 F, Q = testing.FactorMetricContract, testing.ReconstructionMetricContract
 M, K, SETTINGS = testing.MetricContract, testing.ClassMetricContract, settings_of({})

@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "ganvas.testing.conditional",
     "ganvas.testing.constraints",
     "ganvas.testing.data",
+    "ganvas.testing.hierarchies",
     "ganvas.testing.latents",
     "ganvas.testing.metrics",
     "ganvas.testing.model_metrics",
@@ -47,6 +48,7 @@ from ganvas.testing.conditional import (  # noqa: E402
 )
 from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
+from ganvas.testing.hierarchies import HierarchyContract  # noqa: E402
 from ganvas.testing.latents import PosteriorContract, PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.model_metrics import FactorMetricContract, ReconstructionMetricContract  # noqa: E402
@@ -84,6 +86,7 @@ __all__ = [
     "GeneratorContract",
     "GridDecoderContract",
     "GridEncoderContract",
+    "HierarchyContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",
