@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ganvas.commands.carried import carried
 from ganvas.commands.classes import chosen, labels, one_label, refuse_classes
 from ganvas.commands.drawn import BATCH, SHOWN, Drawn, require_images, vector_prior, whole_rows
+from ganvas.commands.groups import moved, refuse_group
 from ganvas.commands.mixing import mix
 from ganvas.commands.movies import training, walk, write_gif
 from ganvas.commands.restoring import CORRUPTIONS, restore
@@ -65,6 +66,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
     require_seed("seed", cfg.seed)
+    refuse_group(cfg)
     subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust, sampling=_sampling(cfg))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
@@ -115,22 +117,29 @@ def draw(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 
 
 def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
-    """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw."""
+    """Interpolate: each row goes from one draw of the prior to another, through latents that the prior could draw.
+
+    With a group of a hierarchy, the latents of the others stay those of the first draw.
+    """
     prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
     ends = prior.sample(2 * rows, generator=torch.Generator().manual_seed(cfg.seed))
     steps = torch.linspace(0, 1, cfg.columns)
-    paths = [prior.between(a, b, steps) for a, b in zip(ends[:rows], ends[rows:], strict=True)]
+    part = moved(subject, cfg)
+    paths = [a.repeat(cfg.columns, 1) for a in ends[:rows]]
+    for path, a, b in zip(paths, ends[:rows], ends[rows:], strict=True):
+        path[:, part] = prior.between(a, b, steps)[:, part]
     return _decoded(subject, torch.cat(paths), cfg.columns, labels(subject, cfg, rows))
 
 
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Traverse the latents: each row moves one coordinate through the prior's range, with the others fixed.
 
-    The most active coordinates come first if the model has an encoder.
+    The most active coordinates come first if the model has an encoder; with a group of a hierarchy, those of the group.
     """
     prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    coordinates = _by_activity(subject, prior)[:rows]
+    inside = range(prior.dim)[moved(subject, cfg)]
+    coordinates = [each for each in _by_activity(subject, prior) if each in inside][:rows]
     z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
     for row, coordinate in enumerate(coordinates):
         z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)

@@ -218,6 +218,7 @@ class SampleCommand:
     ema: float | None = None
     standing: int | None = None
     truncation: float | None = None
+    group: int | None = None
     crossover: int | None = None
     device: str | None = None
     restore: Restore = field(default_factory=Restore)
