@@ -18,6 +18,7 @@ from ganvas.metrics.factors import gap
 from ganvas.metrics.mig import mig
 from ganvas.networks import init, mlp
 from ganvas.objectives import ELBO, IWAE, Draws, DReG, Gaussian
+from ganvas.papers import ladder
 from ganvas.papers.beta_tc import themselves, turned
 from ganvas.papers.cifar10 import FILE, cifar10
 from ganvas.papers.infogan_codes import matched
@@ -232,3 +233,19 @@ def test_angles_of_spaces_not_of_bases():
     tilted[:, 1] = torch.tensor([0, 0.8, 0.6, 0, 0])
     assert angle(tilted, basis, 2) == pytest.approx(0.6)
     assert isinstance(ppca(torch.randn(20, 3).double(), 1, None), PPCA)
+
+
+def test_the_evidence_of_a_linear_ladder_bounds_its_bound():
+    """The evidence is that of a normal whose covariance is written out group by group."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        net = ladder._with_constant_variances()
+        (w, _), (b, s) = (part.chunk(2) for part in (net.priors[0].output.weight, net.priors[0].output.bias))
+        v, c = net.output.weight, net.output.bias
+        lower = w @ w.T + torch.diag(torch.nn.functional.softplus(s) + 1e-6)
+        covariance = v @ lower @ v.T + ladder.SIGMA**2 * torch.eye(4).double()
+        x = torch.randn(5, 4).double()
+        exact = torch.distributions.MultivariateNormal(v @ b + c, covariance).log_prob(x)
+        torch.testing.assert_close(ladder._evidence(net, x), exact)
+    bound, evidence = ladder.linear_ladder(seed=3)
+    assert abs(float((bound - evidence).mean())) < 0.05 and float((bound - evidence).abs().max()) > 0
