@@ -84,7 +84,7 @@ class Model(Samples, ABC):
         self.classes = common_classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
-        self._before_clipping: dict[str, Tensor] = {}
+        self._kept_norms: dict[str, Tensor] = {}
 
     @property
     def prior(self) -> LatentDistribution:
@@ -178,7 +178,7 @@ class Model(Samples, ABC):
             # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()
             norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
-            self._before_clipping[player] = norm / self._loss_scale()
+            self._kept_norms[player] = norm / self._loss_scale()
         if before_step is not None:
             before_step()
         optimizer.step()
@@ -193,12 +193,22 @@ class Model(Samples, ABC):
 
         The norms are computed from the gradients that the update left, and only when this method is called.
         """
-        norms = dict(self._before_clipping)
+        norms = dict(self._kept_norms)
         for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
-            gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
-            if player not in norms and gradients:
-                norms[player] = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+            norm = None if player in norms else _gradient_norm(optimizer)
+            if norm is not None:
+                norms[player] = norm
         return {**self.earlier_norms, **{f"{player}/gradient_norm": norm for player, norm in norms.items()}}
+
+    def keep_norm(self, player: str) -> None:
+        """Note the norm of a player's gradient, before the update of another player with the same weights changes it.
+
+        Args:
+            player: one of :attr:`players`, just updated.
+        """
+        norm = _gradient_norm(self._optimizer(player)) if self.gradient_clip is None else None
+        if norm is not None:  # a clipped gradient's norm is kept already
+            self._kept_norms[player] = norm
 
     def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
         """Show evidence of the model's health; random state, gradients and modes stay as they were.
@@ -269,3 +279,11 @@ class Model(Samples, ABC):
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor | None:
+    """L2 norm of the gradient that the latest update left; None before the first."""
+    gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
+    if not gradients:
+        return None
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
