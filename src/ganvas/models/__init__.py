@@ -1,5 +1,9 @@
 """The models, which are Lightning modules, and schedules of their numbers."""
 
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary
+from ganvas.models.adversaries.critic import CriticAdversary
+from ganvas.models.adversaries.latents import JoinedLatentAdversary, LatentAdversary, PhasedLatentAdversary
 from ganvas.models.base import Model
 from ganvas.models.code_prior import CodePrior
 from ganvas.models.gan import GAN
@@ -14,12 +18,18 @@ __all__ = [
     "VAE",
     "VQVAE",
     "WGAN",
+    "Adversary",
+    "Alone",
     "CodePrior",
     "Constant",
     "CosineDecay",
+    "CriticAdversary",
     "ExponentialDecay",
+    "JoinedLatentAdversary",
+    "LatentAdversary",
     "LinearDecay",
     "Model",
+    "PhasedLatentAdversary",
     "Ramp",
     "Sampling",
     "Schedule",

@@ -20,6 +20,8 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.latents.posteriors import moments
 from ganvas.models.accumulation import Shares, spans, sum_of
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary, Compared, Made, own_parameters
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import learned_scale, require_part
@@ -57,14 +59,15 @@ class VAE(Model):
         schedule: schedule of the learning rate.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
         accumulate: number of parts in which a batch is worked through; their gradients are added.
+        adversary: the players beside encoder and decoder, see :mod:`ganvas.models.adversaries.base`.
+        critic_optimizer: arguments of ``optimizer`` that differ for the adversary's critic.
+        encoder_optimizer: arguments of ``optimizer`` that differ for the encoder, where the adversary updates it alone.
 
     Raises:
         ValueError: the parts do not fit each other.
     """
 
-    headline = ("elbo", "reconstruction", "kl")
     decoding: ClassVar[str] = "decoder"
-    players: ClassVar[tuple[str, ...]] = ("vae",)
     # Each is an nn.Module and an Encoder or Decoder; Python has no type for the intersection of both.
     encoder: Any
     decoder: Any
@@ -81,21 +84,39 @@ class VAE(Model):
         gradient_clip: float | None,
         schedule: Schedule,
         schedules: Mapping[str, Any],
-        accumulate: int = 1,  # runs that were recorded before it existed load as they are
+        # What follows may be absent: runs that were recorded before it existed load as they are.
+        accumulate: int = 1,
+        adversary: Adversary = Alone(),  # noqa: B008  (a frozen value)
+        critic_optimizer: Mapping[str, Any] | None = None,
+        encoder_optimizer: Mapping[str, Any] | None = None,
     ) -> None:
         _check(prior, encoder, decoder)
-        parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
+        adversary.check(prior.dim, decoder.shape, decoder)
+        parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder, **adversary.parts}
         super().__init__(
             prior, parts, ("encoder", "decoder"), ema_halflife, gradient_clip, schedule, schedules, accumulate
         )
         self.likelihood = likelihood
         self.objective = _from_draws(objective)
-        if not self.objective.bounds_evidence or isinstance(likelihood, ReconstructionLoss):
+        self.adversary = adversary
+        bounded = self.objective.bounds_evidence and adversary.keeps_bound
+        if not bounded or isinstance(likelihood, ReconstructionLoss):
             # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
-        self._stated = {"objective": self.objective}
+        self._stated = {"objective": self.objective, "adversary": adversary}
         self.log_scale = learned_scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
+        self._differences = {"critic": critic_optimizer or {}, "encoder": encoder_optimizer or {}}
+
+    @property
+    def players(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The autoencoder, and the players of its adversary."""
+        return ("vae", *self.adversary.players)
+
+    @property
+    def headline(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The terms of the bound, and those of the adversary."""
+        return ("elbo", "reconstruction", "kl", *self.adversary.headline)
 
     @property
     def shape(self) -> Shape:
@@ -103,31 +124,48 @@ class VAE(Model):
         return self.decoder.shape
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Make one optimiser for all learned parameters."""
-        return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
+        """Make one optimiser for all learned parameters of the autoencoder, and those of the adversary."""
+        make, own = self._optimizer_factory, own_parameters(self, self.adversary)
+        return [make(own), *self.adversary.make_optimizers(make, self._differences, self.encoder)]
 
     def bearers(self) -> dict[str, Any]:
-        """Return the objective by name."""
+        """Return objective and adversary by name."""
         return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Update encoder and decoder once."""
+        """Update encoder and decoder once; then the adversary has its turns."""
         said: Shares = []
-        self.update("vae", self._losses(batch, said))
-        return sum_of(said)
+        compared: list[Compared] = []
+        self.update("vae", self._losses(batch, said, compared))
+        return {**sum_of(said), **self.adversary.turns(self, compared)}
 
-    def _losses(self, batch: Batch, said: Shares) -> Iterator[Tensor]:
+    def _losses(self, batch: Batch, said: Shares, compared: list[Compared]) -> Iterator[Tensor]:
         for span in spans(len(batch), self.accumulate):
             part = batch[span]
             share = len(part) / len(batch)
-            terms = self.objective(self._draws(part, self.trained, self.objective.samples))
-            yield share * terms.total
-            said.append((share, self._named(terms)))
+            joined = self.adversary.join(self, self._made(part, share))
+            yield share * joined.loss
+            said.append((share, joined.terms))
+            compared += [] if joined.compared is None else [joined.compared]
+
+    def _made(self, part: Batch, share: float) -> Made:
+        draws = self._draws(part, self.trained, k := self.objective.samples)
+        terms, y = self.objective(draws), None if part.y is None else part.y.repeat(k)
+        z, location = draws.z.flatten(0, 1), draws.of_location().flatten(0, 1)
+        return Made(part, share, z, y, location, terms.total, draws.log_px_z.mean(), self._named(terms))
 
     def _named(self, terms: Terms) -> dict[str, Tensor]:
         """Name the terms; with a loss in the place of a likelihood, nothing is called a bound."""
         hidden = () if isinstance(self.likelihood, Likelihood) else _BOUNDS
         return {name: term for name, term in terms.named().items() if name not in hidden}
+
+    def latents(self, batch: Batch) -> Float[Tensor, "m d"]:
+        """Draw latents by the encoder that is trained, as many as the objective reads: all first ones first.
+
+        Args:
+            batch: examples, on the device of the model.
+        """
+        return self._drawn(self.call(self.encoder, batch.x, batch.y), self.objective.samples).flatten(0, 1)
 
     @property
     def evidence_space(self) -> str:
@@ -186,17 +224,18 @@ class VAE(Model):
         held_out: Batch | None,
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
-        """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
+        """Return the posterior's moments for held-out (else training) examples, and the evidence of the adversary."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
-        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), cast(Prior, self.prior)),)
+        posterior = PosteriorMoments(torch.cat(locs), torch.cat(scales), cast(Prior, self.prior))
+        return (posterior, *self.adversary.evidence(history))
 
     def _draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
         """Draw k latents for each example, by the networks of these names, and compute what objectives read."""
         prior, decoder = self.prior_by(network), network("decoder")
         posterior: Posterior = self.call(network("encoder"), batch.x, batch.y)
         kl = prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
-        z = posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
+        z = self._drawn(posterior, k)
         location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         location = location.unflatten(0, z.shape[:2])
         log_px_z = fidelity(self.likelihood, batch.x, location, self.log_scale)
@@ -204,6 +243,9 @@ class VAE(Model):
         # The last of the random draws, so that objectives without it see the same latents.
         prior_z = prior.sample(k * len(batch), device=z.device) if self.objective.compares_with_prior else None
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train, location, decoder, prior_z)
+
+    def _drawn(self, posterior: Posterior, k: int) -> Float[Tensor, "k n d"]:
+        return posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
 
 
 def _from_draws(objective: FromDraws | AdversarialObjective) -> FromDraws:
