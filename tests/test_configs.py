@@ -78,7 +78,7 @@ def test_every_option_composes_resolves_and_is_built(group, option):
         build(cfg[group])
 
 
-GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring")}
+GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring"), ("vqgan", "ring")}
 """Points have no grid."""
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from ganvas.latents import Normal, Permuted, PriorDraws
-from ganvas.models import GAN, VAE, WGAN, JoinedLatentAdversary, PhasedLatentAdversary
+from ganvas.models import GAN, VAE, WGAN, FeatureAdversary, JoinedLatentAdversary, PhasedLatentAdversary
 from ganvas.models.schedules import Constant
 from ganvas.networks import init, mlp
 from ganvas.objectives import (
@@ -161,6 +161,11 @@ def with_adversary(variational, networks):
                 PhasedLatentAdversary,
                 {**of_latents, "objective": NonSaturating(), "comparison": PriorDraws()},
                 autoencoder,
+            ),
+            "vae_gan": (
+                FeatureAdversary,
+                {"critic": networks()["critic"], "objective": NonSaturating(), "weight": 3.0},
+                {},
             ),
         }
         maker, parts, model = makers[kind]

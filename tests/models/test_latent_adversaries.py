@@ -188,7 +188,7 @@ def test_each_optimiser_holds_its_own_networks(with_adversary, kind):
         assert {id(weight) for weight in held} == {id(weight) for weight in weights(*own[player])}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "vae_gan"])
 def test_the_critic_gets_gradients_in_its_own_turn_alone(with_adversary, fit, kind):
     model, turns = with_adversary(kind), []
     model.critic.output.bias.register_post_accumulate_grad_hook(turns.append)

@@ -13,7 +13,7 @@ from ganvas.models import WGAN
 from ganvas.models.ema import EMA
 from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Stages
 
-MODELS = ["gan", "wgan", "vae", "factor_vae", "wae_gan", "aae"]
+MODELS = ["gan", "wgan", "vae", "factor_vae", "wae_gan", "aae", "vae_gan"]
 
 
 @pytest.fixture(params=MODELS)

@@ -3,6 +3,8 @@
 from ganvas.models.adversaries.alone import Alone
 from ganvas.models.adversaries.base import Adversary
 from ganvas.models.adversaries.critic import CriticAdversary
+from ganvas.models.adversaries.features import FeatureAdversary
+from ganvas.models.adversaries.images import ImageAdversary
 from ganvas.models.adversaries.latents import JoinedLatentAdversary, LatentAdversary, PhasedLatentAdversary
 from ganvas.models.base import Model
 from ganvas.models.code_prior import CodePrior
@@ -25,6 +27,8 @@ __all__ = [
     "CosineDecay",
     "CriticAdversary",
     "ExponentialDecay",
+    "FeatureAdversary",
+    "ImageAdversary",
     "JoinedLatentAdversary",
     "LatentAdversary",
     "LinearDecay",

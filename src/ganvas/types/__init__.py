@@ -40,6 +40,7 @@ from ganvas.types.networks import (
     Ranged,
     Reads,
     Recognises,
+    ScoresPatches,
     StartsAtMarginals,
     Styled,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Recognises",
     "Reconstructs",
     "Scaled",
+    "ScoresPatches",
     "Shape",
     "StartsAtMarginals",
     "Styled",
