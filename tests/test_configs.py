@@ -83,7 +83,7 @@ def test_every_option_composes_resolves_and_is_built(group, option):
         build(cfg[group])
 
 
-GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring"), ("vdvae", "ring")}
+GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring"), ("vqgan", "ring"), ("vdvae", "ring")}
 """Points have no grid."""
 
 

@@ -9,6 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from ganvas.config import compose
+from ganvas.networks import patch
 from ganvas.testing import (
     ConditionalCriticContract,
     ConditionalGeneratorContract,
@@ -187,6 +188,19 @@ class TestCritic(CriticContract):
     @every("critic")
     def build(self, request):
         return lambda: build(*request.param)
+
+
+class TestPatchCritic(CriticContract):
+    """The critic of model=vqgan, which is in no network's config."""
+
+    @pytest.fixture(params=[*SHAPES[:2], FREY], ids=str)
+    def build(self, request):
+        return lambda: patch.Critic(request.param, [3, 4], False, torch.nn.init.xavier_uniform_)
+
+    @pytest.mark.parametrize("shape", [(2,), (1, 7, 28)])
+    def test_refuses_with_a_fix(self, shape):
+        with pytest.raises(ValueError, match=r"network 'patch': argument `shape` is .*; it serves .*\. Fix: "):
+            patch.Critic(shape, [3, 4], False, torch.nn.init.xavier_uniform_)
 
 
 class TestConditionalCritic(ConditionalCriticContract):

@@ -9,11 +9,20 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from ganvas.latents.priors import Normal
-from ganvas.models import GAN, VAE, WGAN
+from ganvas.latents import Normal, Permuted, PriorDraws
+from ganvas.models import GAN, VAE, WGAN, FeatureAdversary, JoinedLatentAdversary, PhasedLatentAdversary
 from ganvas.models.schedules import Constant
 from ganvas.networks import init, mlp
-from ganvas.objectives import ELBO, Bernoulli, GradientPenalty, NonSaturating, Unconstrained, Wasserstein
+from ganvas.objectives import (
+    ELBO,
+    Bernoulli,
+    DensityRatio,
+    GradientPenalty,
+    NonSaturating,
+    Reconstruction,
+    Unconstrained,
+    Wasserstein,
+)
 from ganvas.types import Batch
 
 SHAPE = (1, 8, 8)
@@ -125,5 +134,42 @@ def variational(networks):
             "schedules": {},
         }
         return VAE(**{**arguments, **changes})
+
+    return make
+
+
+@pytest.fixture
+def with_adversary(variational, networks):
+    """A function from a kind of adversary, what differs in it, and what differs in the model to a VAE with it."""
+
+    def make(kind, adversary=None, seed=0, **changes):
+        torch.manual_seed(seed + 100)
+        of_latents, game = {"critic": networks(shape=(LATENT,))["critic"]}, {"constraint": Unconstrained()}
+        autoencoder = {"objective": Reconstruction(samples=1, random_encoder=kind != "wae_gan")}
+        makers = {
+            "factor_vae": (
+                JoinedLatentAdversary,
+                {**of_latents, "objective": DensityRatio(), "comparison": Permuted(), "weight": 3.0},
+                {},
+            ),
+            "wae_gan": (
+                JoinedLatentAdversary,
+                {**of_latents, "objective": NonSaturating(), "comparison": PriorDraws(), "weight": 3.0},
+                autoencoder,
+            ),
+            "aae": (
+                PhasedLatentAdversary,
+                {**of_latents, "objective": NonSaturating(), "comparison": PriorDraws()},
+                autoencoder,
+            ),
+            "vae_gan": (
+                FeatureAdversary,
+                {"critic": networks()["critic"], "objective": NonSaturating(), "weight": 3.0},
+                {},
+            ),
+        }
+        maker, parts, model = makers[kind]
+        third = maker(**{**game, **parts, **(adversary or {})})
+        return variational(**{"seed": seed, "adversary": third, **model, **changes})
 
     return make

@@ -13,12 +13,13 @@ from ganvas.models import WGAN
 from ganvas.models.ema import EMA
 from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Stages
 
-MODELS = ["gan", "wgan", "vae"]
+MODELS = ["gan", "wgan", "vae", "factor_vae", "wae_gan", "aae", "vae_gan"]
 
 
 @pytest.fixture(params=MODELS)
-def make(request, adversarial, variational):
-    return {"gan": adversarial, "wgan": partial(adversarial, WGAN, n_critic=3), "vae": variational}[request.param]
+def make(request, adversarial, variational, with_adversary):
+    own = {"gan": adversarial, "wgan": partial(adversarial, WGAN, n_critic=3), "vae": variational}
+    return own.get(request.param, partial(with_adversary, request.param))
 
 
 def assert_equal_states(a, b):

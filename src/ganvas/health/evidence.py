@@ -37,7 +37,7 @@ class GradientNorms(Evidence):
     """Norms of one optimiser's gradient over training.
 
     Args:
-        player: ``generator``, ``critic``, ``vae`` or ``prior``.
+        player: ``generator``, ``critic``, ``vae``, ``encoder`` or ``prior``.
         norms: norm at each logged update, before clipping, at least one.
     """
 

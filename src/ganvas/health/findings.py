@@ -35,6 +35,7 @@ IN_TRAINING: Final = (
     "generator_gradient_norms",
     "critic_gradient_norms",
     "vae_gradient_norms",
+    "encoder_gradient_norms",
     "prior_gradient_norms",
     "class_coverage",
     "discriminator_saturation",

@@ -15,6 +15,7 @@ from ganvas.latents.codebooks.quantiser import Quantised, Quantiser
 from ganvas.latents.codebooks.residual import ResidualVQ
 from ganvas.latents.codebooks.vq import VQ, VQEMA
 from ganvas.latents.codes import Codes
+from ganvas.latents.compared import Comparison, Permuted, PriorDraws
 from ganvas.latents.flow import FlowPosterior
 from ganvas.latents.flow_prior import FlowPrior
 from ganvas.latents.full_normal import FullNormal
@@ -38,6 +39,7 @@ __all__ = [
     "BatchWeights",
     "CodeFrequencies",
     "Codes",
+    "Comparison",
     "DiagonalNormal",
     "FlowPosterior",
     "FlowPrior",
@@ -51,7 +53,9 @@ __all__ = [
     "LearnedMixture",
     "MaskedAutoregressive",
     "Normal",
+    "Permuted",
     "PlanarFlow",
+    "PriorDraws",
     "Quantised",
     "Quantiser",
     "ResidualVQ",

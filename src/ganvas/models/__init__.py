@@ -1,5 +1,11 @@
 """The models, which are Lightning modules, and schedules of their numbers."""
 
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary
+from ganvas.models.adversaries.critic import CriticAdversary
+from ganvas.models.adversaries.features import FeatureAdversary
+from ganvas.models.adversaries.images import ImageAdversary
+from ganvas.models.adversaries.latents import JoinedLatentAdversary, LatentAdversary, PhasedLatentAdversary
 from ganvas.models.base import Model
 from ganvas.models.code_prior import CodePrior
 from ganvas.models.gan import GAN
@@ -15,13 +21,21 @@ __all__ = [
     "VAE",
     "VQVAE",
     "WGAN",
+    "Adversary",
+    "Alone",
     "CodePrior",
     "Constant",
     "CosineDecay",
+    "CriticAdversary",
     "ExponentialDecay",
+    "FeatureAdversary",
     "HierarchicalVAE",
+    "ImageAdversary",
+    "JoinedLatentAdversary",
+    "LatentAdversary",
     "LinearDecay",
     "Model",
+    "PhasedLatentAdversary",
     "Ramp",
     "Sampling",
     "Schedule",

@@ -84,7 +84,7 @@ class Model(Samples, ABC):
         self.classes = common_classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
-        self._before_clipping: dict[str, Tensor] = {}
+        self._kept_norms: dict[str, Tensor] = {}
 
     @property
     def prior(self) -> LatentDistribution:
@@ -188,7 +188,7 @@ class Model(Samples, ABC):
             # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()
             norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
-            self._before_clipping[player] = norm / self._loss_scale()
+            self._kept_norms[player] = norm / self._loss_scale()
         if before_step is not None:
             before_step()
         optimizer.step()
@@ -204,12 +204,22 @@ class Model(Samples, ABC):
 
         The norms are computed from the gradients that the update left, and only when this method is called.
         """
-        norms = dict(self._before_clipping)
+        norms = dict(self._kept_norms)
         for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
-            gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
-            if player not in norms and gradients:
-                norms[player] = _norm(gradients)
+            norm = None if player in norms else _gradient_norm(optimizer)
+            if norm is not None:
+                norms[player] = norm
         return {**self.earlier_norms, **{f"{player}/gradient_norm": norm for player, norm in norms.items()}}
+
+    def keep_norm(self, player: str) -> None:
+        """Note the norm of a player's gradient, before the update of another player with the same weights changes it.
+
+        Args:
+            player: one of :attr:`players`, just updated.
+        """
+        norm = _gradient_norm(self._optimizer(player)) if self.gradient_clip is None else None
+        if norm is not None:  # a clipped gradient's norm is kept already
+            self._kept_norms[player] = norm
 
     def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
         """Show evidence of the model's health; random state, gradients and modes stay as they were.
@@ -275,17 +285,23 @@ class Model(Samples, ABC):
 
     def _is_above(self, bound: float, optimizer: torch.optim.Optimizer) -> bool:
         """Whether the gradient is longer than a bound, or no number; loss scaling itself skips infinite gradients."""
-        norm = _norm([p.grad for p in _parameters(optimizer) if p.grad is not None])
-        return bool(~(norm <= bound * self._loss_scale())) and not (self.skips_updates and not norm.isfinite())
+        norm = _gradient_norm(optimizer)
+        if norm is None or (self.skips_updates and not norm.isfinite()):
+            return False
+        return bool(~(norm <= bound * self._loss_scale()))
 
     def _loss_scale(self) -> float:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return scaler.get_scale() if scaler is not None else 1.0
 
 
-def _norm(gradients: list[Tensor]) -> Float[Tensor, ""]:
-    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-
-
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor | None:
+    """L2 norm of the gradient that the latest update left; None before the first."""
+    gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
+    if not gradients:
+        return None
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))

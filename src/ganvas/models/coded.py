@@ -18,6 +18,8 @@ from ganvas.extractors.checksum import state_sha256
 from ganvas.health.evidence import CodePerplexity, Evidence, UsedCodes
 from ganvas.latents import Quantiser
 from ganvas.latents.codebooks.usage import code_counts
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary
 from ganvas.models.base import Model
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
@@ -34,6 +36,7 @@ class Coded(Model, ABC):
 
     Attributes:
         likelihood: distribution of an example around what is decoded.
+        adversary: the players beside the autoencoder.
     """
 
     decoding: ClassVar[str] = "decoder"
@@ -42,6 +45,7 @@ class Coded(Model, ABC):
     quantiser: Any
     decoder: Any
     likelihood: Likelihood | ReconstructionLoss
+    adversary: Adversary = Alone()
 
     @property
     def shape(self) -> Shape:
@@ -84,11 +88,11 @@ class Coded(Model, ABC):
     def own_evidence(
         self, train: Batch, held_out: Batch | None, history: Mapping[str, Float[Tensor, " t"]]
     ) -> tuple[Evidence, ...]:
-        """Return the use of the codes for held-out examples, or for training examples if none are held out."""
+        """Return the use of the codes for held-out (else training) examples, and the evidence of the adversary."""
         looked_at = train if held_out is None else held_out
         codes = torch.cat([self.encode(part) for part in looked_at.split(SAMPLE_BATCH)])
         counts = code_counts(codes, self.quantiser.codes).cpu()
-        return UsedCodes(counts), CodePerplexity(counts)
+        return UsedCodes(counts), CodePerplexity(counts), *self.adversary.evidence(history)
 
 
 def check_stage(encoder: GridEncoder, quantiser: Quantiser, decoder: GridDecoder) -> None:

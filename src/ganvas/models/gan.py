@@ -14,15 +14,12 @@ from typing import Any, final
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.health.evidence import DiscriminatorLoss, Evidence
+from ganvas.health.evidence import Evidence
 from ganvas.models.adversarial import Adversarial
-from ganvas.models.looking import input_gradients_of
+from ganvas.models.looking import input_gradients_of, recent_loss
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Constraint, Divergence, Projection
 from ganvas.types import Batch
-
-RECENT = 50
-"""Number of last logged updates that judge the discriminator: a quarter of a run at the default ``log.every``."""
 
 
 @final
@@ -62,8 +59,4 @@ class GAN(Adversarial):
         history: Mapping[str, Float[Tensor, " t"]],
     ) -> tuple[Evidence, ...]:
         """Return the discriminator's recent loss, its chance level and, if the constraint has a target, gradients."""
-        gradients = (*self.privacy(), *input_gradients_of(self, train))
-        if "critic/total" not in history:
-            return gradients
-        loss, real, fake = (history[f"critic/{name}"][-RECENT:] for name in ("total", "real_score", "fake_score"))
-        return (DiscriminatorLoss(loss, real, fake, self.objective.chance), *gradients)
+        return (*recent_loss(self.objective, history), *self.privacy(), *input_gradients_of(self, train))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.health.evidence import InputGradients
+from ganvas.health.evidence import DiscriminatorLoss, Evidence, InputGradients
+from ganvas.objectives import Adversarial as AdversarialObjective
+from ganvas.objectives import Divergence
 from ganvas.types import Batch
 
 if TYPE_CHECKING:
@@ -17,6 +20,22 @@ if TYPE_CHECKING:
 
 EVIDENCE_BATCH = 100
 """Largest number of scores in one pass of a health check, since gradients keep the graph of the pass in memory."""
+
+RECENT = 50
+"""Number of last logged updates that judge the discriminator: a quarter of a run at the default ``log.every``."""
+
+
+def recent_loss(objective: AdversarialObjective, history: Mapping[str, Float[Tensor, " t"]]) -> tuple[Evidence, ...]:
+    """Return the critic's recent loss and its chance level; nothing for a critic without one, or before its first turn.
+
+    Args:
+        objective: losses of the game.
+        history: logged values by term, oldest first.
+    """
+    if "critic/total" not in history or not isinstance(objective, Divergence):
+        return ()
+    loss, real, fake = (history[f"critic/{name}"][-RECENT:] for name in ("total", "real_score", "fake_score"))
+    return (DiscriminatorLoss(loss, real, fake, objective.chance),)
 
 
 def scores_of(model: Adversarial, x: Tensor, y: Tensor | None) -> Tensor:

@@ -15,6 +15,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ganvas.latents.posteriors import moments
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary
 from ganvas.models.base import OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
@@ -47,12 +49,16 @@ class VAE(Variational):
         schedule: schedule of the learning rate.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
         accumulate: number of parts in which a batch is worked through; their gradients are added.
+        adversary: the players beside encoder and decoder, see :mod:`ganvas.models.adversaries.base`.
+        critic_optimizer: arguments of ``optimizer`` that differ for the adversary's critic.
+        encoder_optimizer: arguments of ``optimizer`` that differ for the encoder, where the adversary updates it alone.
 
     Raises:
         ValueError: the parts do not fit each other.
     """
 
     decoding: ClassVar[str] = "decoder"
+    inferring: ClassVar[str] = "encoder"
     # Each is an nn.Module and an Encoder or Decoder; Python has no type for the intersection of both.
     encoder: Any
     decoder: Any
@@ -69,9 +75,14 @@ class VAE(Variational):
         gradient_clip: float | None,
         schedule: Schedule,
         schedules: Mapping[str, Any],
-        accumulate: int = 1,  # runs that were recorded before it existed load as they are
+        # What follows may be absent: runs that were recorded before it existed load as they are.
+        accumulate: int = 1,
+        adversary: Adversary = Alone(),  # noqa: B008  (a frozen value)
+        critic_optimizer: Mapping[str, Any] | None = None,
+        encoder_optimizer: Mapping[str, Any] | None = None,
     ) -> None:
         _check(prior, encoder, decoder)
+        adversary.check(prior.dim, decoder.shape, decoder)
         parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
         super().__init__(
             prior,
@@ -86,12 +97,22 @@ class VAE(Variational):
             schedule,
             schedules,
             accumulate,
+            adversary,
+            {"critic": critic_optimizer or {}, "encoder": encoder_optimizer or {}},
         )
 
     @property
     def shape(self) -> Shape:
         """Shape of one example."""
         return self.decoder.shape
+
+    def latents(self, batch: Batch) -> Float[Tensor, "m d"]:
+        """Draw latents by the encoder that is trained, as many as the objective reads: all first ones first.
+
+        Args:
+            batch: examples, on the device of the model.
+        """
+        return self._drawn(self.call(self.encoder, batch.x, batch.y), self.objective.samples).flatten(0, 1)
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
@@ -116,7 +137,7 @@ class VAE(Variational):
         prior, decoder = self.prior_by(network), network("decoder")
         posterior: Posterior = self.call(network("encoder"), batch.x, batch.y)
         kl = prior.kl(posterior)  # before the draws: the order decides how gradients are summed and rounded
-        z = posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
+        z = self._drawn(posterior, k)
         location = self.call(decoder, z.flatten(0, 1), None if batch.y is None else batch.y.repeat(k))
         location = location.unflatten(0, z.shape[:2])
         log_px_z = fidelity(self.likelihood, batch.x, location, self.log_scale)
@@ -124,6 +145,9 @@ class VAE(Variational):
         # The last of the random draws, so that objectives without it see the same latents.
         prior_z = prior.sample(k * len(batch), device=z.device) if self.objective.compares_with_prior else None
         return Draws(log_px_z, log_pz, log_qz_x, kl, z, posterior, self.n_train, location, decoder, prior_z)
+
+    def _drawn(self, posterior: Posterior, k: int) -> Float[Tensor, "k n d"]:
+        return posterior.mean.expand(k, -1, -1) if self.objective.deterministic else posterior.rsample((k,))
 
 
 def _check(prior: Prior | ReadsEncoder, encoder: Encoder, decoder: Decoder) -> None:

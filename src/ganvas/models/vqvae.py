@@ -15,7 +15,7 @@ decoder makes of codes that do not know of each other; :mod:`ganvas.models.code_
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ from torch import Tensor
 from ganvas.latents import CodeFrequencies, Quantiser
 from ganvas.latents.codebooks.usage import code_counts, perplexity, used_codes
 from ganvas.models.accumulation import Shares, spans, sum_of
+from ganvas.models.adversaries.alone import Alone
+from ganvas.models.adversaries.base import Adversary, Compared, Made, own_parameters
 from ganvas.models.base import OptimizerFactory
 from ganvas.models.coded import STAGE, Coded, check_stage
 from ganvas.models.parts import learned_scale
@@ -50,13 +52,13 @@ class VQVAE(Coded):
         schedule: schedule of the learning rate.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
         accumulate: number of parts in which a batch is worked through; codebooks learn from the whole batch.
+        adversary: the players beside the autoencoder, see :mod:`ganvas.models.adversaries.base`.
+        critic_optimizer: arguments of ``optimizer`` that differ for the adversary's critic.
 
     Raises:
         ValueError: the parts do not fit each other.
     """
 
-    headline = ("reconstruction", "perplexity")
-    players: ClassVar[tuple[str, ...]] = ("vae",)
     learned_prior: Any  # CodeFrequencies
 
     def __init__(
@@ -72,36 +74,56 @@ class VQVAE(Coded):
         schedule: Schedule,
         schedules: Mapping[str, Any],
         accumulate: int,
+        # What follows may be absent: runs that were recorded before it existed load as they are.
+        adversary: Adversary = Alone(),  # noqa: B008  (a frozen value)
+        critic_optimizer: Mapping[str, Any] | None = None,
     ) -> None:
         check_stage(encoder, quantiser, decoder)
+        adversary.check(None, decoder.shape, decoder)
         frequencies = CodeFrequencies(quantiser.codes, quantiser.depth, *encoder.grid, frequency_decay)
-        parts: dict[str, Any] = {"encoder": encoder, "quantiser": quantiser, "decoder": decoder}
+        parts: dict[str, Any] = {"encoder": encoder, "quantiser": quantiser, "decoder": decoder, **adversary.parts}
         super().__init__(frequencies, parts, STAGE, ema_halflife, gradient_clip, schedule, schedules, accumulate)
         self.likelihood = likelihood
         self.log_scale = learned_scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
+        self.adversary = adversary
+        self._stated = {"adversary": adversary}
+        self._differences = {"critic": critic_optimizer or {}}
+
+    @property
+    def players(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The autoencoder, and the players of its adversary."""
+        return ("vae", *self.adversary.players)
+
+    @property
+    def headline(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The terms of the autoencoder, and those of the adversary."""
+        return ("reconstruction", "perplexity", *self.adversary.headline)
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Make one optimiser for all learned parameters."""
-        return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
+        """Make one optimiser for all learned parameters of the autoencoder, and those of the adversary."""
+        make, own = self._optimizer_factory, own_parameters(self, self.adversary)
+        return [make(own), *self.adversary.make_optimizers(make, self._differences, self.encoder)]
 
     def bearers(self) -> dict[str, Any]:
-        """Return nothing: only the optimiser has numbers that move."""
-        return {}
+        """Return the adversary by name."""
+        return self._stated
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Update encoder and decoder once, then the codebook and the frequencies of its codes."""
+        """Update encoder and decoder once, then the codebook and the frequencies of its codes; then the adversary."""
         said: Shares = []
         seen: Seen = []
-        self.update("vae", self._losses(batch, said, seen))
+        compared: list[Compared] = []
+        self.update("vae", self._losses(batch, said, seen, compared))
         z, codes = (self._of_all_processes(torch.cat(parts)) for parts in zip(*seen, strict=True))
         if all(parameter.requires_grad for parameter in self.quantiser.parameters()):  # else it is frozen
             self.quantiser.learn(z, codes)
         self.learned_prior.observe(codes)
         counts = code_counts(codes, self.quantiser.codes)
-        return {**sum_of(said), "perplexity": perplexity(counts).min(), "used_codes": used_codes(counts).min()}
+        use = {"perplexity": perplexity(counts).min(), "used_codes": used_codes(counts).min()}
+        return {**sum_of(said), **use, **self.adversary.turns(self, compared)}
 
-    def _losses(self, batch: Batch, said: Shares, seen: Seen) -> Iterator[Tensor]:
+    def _losses(self, batch: Batch, said: Shares, seen: Seen, compared: list[Compared]) -> Iterator[Tensor]:
         for span in spans(len(batch), self.accumulate):
             part = batch[span]
             share = len(part) / len(batch)
@@ -111,9 +133,13 @@ class VQVAE(Coded):
             reconstruction = fidelity(self.likelihood, part.x, location, self.log_scale).mean()
             losses = {name: term.mean() for name, term in quantised.terms.items()}
             total = sum(losses.values(), -reconstruction)
-            yield share * total
-            terms = {"total": total, "reconstruction": reconstruction, **losses}
-            said.append((share, {name: term.detach() for name, term in terms.items()}))
+            named = {"total": total, "reconstruction": reconstruction, **losses}
+            terms = {name: term.detach() for name, term in named.items()}
+            made = Made(part, share, quantised.z, part.y, location, total, reconstruction, terms)
+            joined = self.adversary.join(self, made)
+            yield share * joined.loss
+            said.append((share, joined.terms))
+            compared += [] if joined.compared is None else [joined.compared]
             seen.append((z.detach(), quantised.codes))
 
     def _of_all_processes(self, part: Tensor) -> Tensor:

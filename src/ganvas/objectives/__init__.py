@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganvas.objectives.adversarial.base import Adversarial, Divergence
+from ganvas.objectives.adversarial.density_ratio import DensityRatio
 from ganvas.objectives.adversarial.hinge import Hinge
 from ganvas.objectives.adversarial.jensen_shannon import JensenShannonTerms
 from ganvas.objectives.adversarial.least_squares import LeastSquares
@@ -15,6 +16,7 @@ from ganvas.objectives.adversarial.top_k import TopK
 from ganvas.objectives.adversarial.wasserstein import Wasserstein, WassersteinTerms
 from ganvas.objectives.autoencoding.base import Autoencoding, AutoencodingTerms
 from ganvas.objectives.autoencoding.rae import RAE, RAEL2, RAEGradientPenalty
+from ganvas.objectives.autoencoding.reconstruction import Reconstruction
 from ganvas.objectives.autoencoding.wae import WAEMMD, SlicedWAE
 from ganvas.objectives.auxiliary.base import Auxiliary, Scene
 from ganvas.objectives.auxiliary.classifier import Classifier
@@ -96,6 +98,7 @@ __all__ = [
     "DIPII",
     "DPSGD",
     "DReG",
+    "DensityRatio",
     "ELBO",
     "FromDraws",
     "InfoVAE",
@@ -135,6 +138,7 @@ __all__ = [
     "Penalty",
     "PrivacyError",
     "Projection",
+    "Reconstruction",
     "Relativistic",
     "Reparametrisation",
     "SpectralNorm",

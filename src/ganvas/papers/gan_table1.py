@@ -30,18 +30,18 @@ def measure(scale: str, desk: Desk) -> dict[str, Measured]:
     """Run the program; see :data:`ganvas.papers.program.Program`."""
     digits = Digits(desk)
     real = digits.parzen(digits.real)
-    row = {f"real_digits_{scale}": _measured(real)}
+    row = {f"real_digits_{scale}": measured(real)}
     if scale == "smoke":
         run_preset(desk, "gan_table1", "maxout", desk.seed, ["budget.images=10_000"])
         return row | {"window": Measured([real.sigma])}
     course = {}
     for seen, trained in legs(desk, "gan_table1", "maxout", desk.seed, [EPOCH * e for e in EPOCHS[scale]]):
-        course[seen // EPOCH] = found = digits.parzen(_samples(trained))
+        course[seen // EPOCH] = found = digits.parzen(samples(trained))
         desk.report[f"parzen/epoch_{seen // EPOCH}"] = found.log_likelihood.mean
         desk.report[f"sigma/epoch_{seen // EPOCH}"] = found.sigma
     desk.samples("samples", trained.subject.model.sample(100, seed=0).cpu())
     desk.figure("parzen", _curve({e: p.log_likelihood.mean for e, p in course.items()}, real.log_likelihood.mean))
-    return row | {f"gan_{scale}": _measured(found)}
+    return row | {f"gan_{scale}": measured(found)}
 
 
 class Digits:
@@ -69,11 +69,13 @@ class Digits:
         return parzen(samples, self.validation, self.test, GOODFELLOW_SIGMAS)
 
 
-def _samples(trained: Trained) -> Tensor:
+def samples(trained: Trained) -> Tensor:
+    """Draw 10,000 samples, pixels in [0, 1]."""
     return unit_pixels(to_uint8(trained.subject.model.sample(SAMPLES, seed=0).cpu()))
 
 
-def _measured(found: ParzenEstimate) -> Measured:
+def measured(found: ParzenEstimate) -> Measured:
+    """Return an estimate with its standard error over test digits."""
     return Measured([found.log_likelihood.mean], found.log_likelihood.standard_error)
 
 

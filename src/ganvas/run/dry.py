@@ -151,7 +151,8 @@ def _said(cfg: DictConfig, job: Job, parts: Parts) -> dict[str, str]:
 
 def _has(cfg: DictConfig, group: str) -> bool:
     """Whether the model takes the part of a group."""
-    return group in cfg.model or any(f"{player}_{group}" in cfg.model for player in ("critic", "generator"))
+    keys = (*cfg.model, *cfg.model.get("adversary", {}))
+    return group in keys or any(f"{player}_{group}" in cfg.model for player in ("critic", "generator"))
 
 
 def _size(network: torch.nn.Module) -> int:

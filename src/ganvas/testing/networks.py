@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from ganvas.types import Conditional, Critic, Decoder, Encoder, Generator, Reads
+from ganvas.types import Conditional, Critic, Decoder, Encoder, Generator, Reads, ScoresPatches
 
 BATCH = 3
 Build = Callable[[], Any]
@@ -176,8 +176,8 @@ class CriticContract(NetworkContract):
     protocol = Critic
 
     def check_output(self, net: Any, output: Any) -> None:
-        """Check that there is one score for each example."""
-        assert output.shape == (BATCH,)
+        """Check that there is one score for each example, or for each patch of it."""
+        assert output.shape == (BATCH * (net.patches if isinstance(net, ScoresPatches) else 1),)
 
     def test_is_twice_differentiable(self, build: Build) -> None:
         """A penalty on the gradient with respect to the input has a gradient with respect to the weights."""

@@ -41,6 +41,7 @@ from ganvas.types.networks import (
     Ranged,
     Reads,
     Recognises,
+    ScoresPatches,
     StartsAtMarginals,
     Styled,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "Recognises",
     "Reconstructs",
     "Scaled",
+    "ScoresPatches",
     "Shape",
     "StartsAtMarginals",
     "Styled",

@@ -106,6 +106,14 @@ class Packs(Protocol):
 
 
 @runtime_checkable
+class ScoresPatches(Protocol):
+    """A critic that gives several scores to each example, one after the other."""
+
+    patches: int
+    """Number of scores of an example."""
+
+
+@runtime_checkable
 class Ranged(Protocol):
     """A network that maps the range of pixels to another one before it reads them."""
 

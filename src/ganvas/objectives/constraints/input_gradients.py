@@ -22,17 +22,19 @@ def input_gradients(critic: Score, x: Float[Tensor, " n *shape"]) -> Float[Tenso
     the gradient of the group's summed scores with respect to one example, as in the authors' R1.
 
     Args:
-        critic: maps examples to ``m`` scores; a critic that packs scores ``n / m`` consecutive examples together.
+        critic: maps examples to ``m`` scores; a critic that packs scores ``n / m`` consecutive examples together, and
+            one of patches gives ``m / n`` scores to each example, whose mean is taken.
         x: points at which the gradient is taken, shape ``(n, *shape)``; their graph is cut.
 
     Returns:
-        One row for each score, with a graph to the critic's parameters.
+        One row for each score, or for the mean score of each example, with a graph to the critic's parameters.
     """
     with torch.autocast(x.device.type, enabled=False):
         x = widen(x.detach()).requires_grad_()
         scores = critic(x)
-        (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
-    return gradient.reshape(len(scores), -1)
+        of_each = max(1, len(scores) // len(x))
+        (gradient,) = torch.autograd.grad(scores.sum() / of_each, x, create_graph=True)
+    return gradient.reshape(min(len(scores), len(x)), -1)
 
 
 def distance_to_target(gradients: Float[Tensor, "m d"], target: float, *, one_sided: bool = False) -> Float[Tensor, ""]:

@@ -1,0 +1,1 @@
+"""The third player of an autoencoder, one idea in each file."""
