@@ -26,11 +26,13 @@ from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import LABELS, at_rest
+from ganvas.latents import LatentSampler
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
 from ganvas.latents.spaces import nearest
 from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
+from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
 from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Prior, Reconstructs
@@ -65,9 +67,11 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     if cfg.n < 1 or cfg.columns < 1:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
     require_seed("seed", cfg.seed)
+    sampler = _sampler(cfg)
     subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust, sampling=_sampling(cfg))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
+    subject = refitted(subject, sampler)
     drawn = KINDS[cfg.kind](subject, cfg)
     output.mkdir(parents=True, exist_ok=True)
     files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
@@ -189,6 +193,7 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
         **dict.fromkeys(CORRUPTIONS, restore),
     }
 )
+DRAWN = ("grid", "training")
 NOT_DRAWN = ("reconstruction", *CORRUPTIONS)
 
 
@@ -202,6 +207,17 @@ def _sampling(cfg: DictConfig) -> Sampling:
             "leave them out, or write --kind grid"
         )
     return sampling
+
+
+def _sampler(cfg: DictConfig) -> LatentSampler | None:
+    """Build the sampler; ConfigError for a kind that draws nothing, or that needs more of a prior than draws."""
+    sampler = sampler_of(cfg)
+    if sampler is not None and cfg.kind not in DRAWN:
+        raise ConfigError(
+            f"sampler={sampler.name}: kind={cfg.kind} does not draw examples one by one; leave sampler out, or write "
+            "--kind grid"
+        )
+    return sampler
 
 
 def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | None) -> Drawn:

@@ -25,6 +25,10 @@ from ganvas.latents.mixture import GaussianMixture
 from ganvas.latents.planar import PlanarFlow
 from ganvas.latents.posteriors import DiagonalNormal, detached, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents.samplers.base import LatentSampler
+from ganvas.latents.samplers.maf import MAFSampler
+from ganvas.latents.samplers.mixture import MixtureSampler
+from ganvas.latents.samplers.two_stage import TwoStageSampler
 from ganvas.latents.sphere import UniformSphere
 from ganvas.latents.truncated import TruncatedNormal
 from ganvas.latents.vamp import VampPrior
@@ -48,8 +52,11 @@ __all__ = [
     "InverseMultiquadratic",
     "Kernel",
     "LatentActivity",
+    "LatentSampler",
     "LearnedMixture",
+    "MAFSampler",
     "MaskedAutoregressive",
+    "MixtureSampler",
     "Normal",
     "PlanarFlow",
     "Quantised",
@@ -57,6 +64,7 @@ __all__ = [
     "ResidualVQ",
     "StratifiedSampling",
     "TruncatedNormal",
+    "TwoStageSampler",
     "Uniform",
     "UniformSphere",
     "VampPrior",

@@ -163,6 +163,18 @@ class VAE(Model):
         """
         return (moments(self.posterior(batch.to(self.device))) for batch in batches)
 
+    def codes(self, batches: Iterable[Batch], seed: int) -> Float[Tensor, "n d"]:
+        r"""Draw :math:`z \sim q(z \mid x)` for each example, on the CPU; of a deterministic encoder, its mean.
+
+        Args:
+            batches: examples, on any device, in batches.
+            seed: seed of the draws; no global generator is touched.
+        """
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            found = (self.posterior(batch.to(self.device)) for batch in batches)
+            return torch.cat([(q.mean if self.objective.deterministic else q.rsample(())).cpu() for q in found])
+
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
         r"""Compute log importance weights of new draws from the posterior, with the averaged weights if there are any.
 

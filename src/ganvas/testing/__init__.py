@@ -47,7 +47,7 @@ from ganvas.testing.conditional import (  # noqa: E402
 )
 from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
-from ganvas.testing.latents import PosteriorContract, PriorContract  # noqa: E402
+from ganvas.testing.latents import LatentSamplerContract, PosteriorContract, PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.model_metrics import FactorMetricContract, ReconstructionMetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
@@ -84,6 +84,7 @@ __all__ = [
     "GeneratorContract",
     "GridDecoderContract",
     "GridEncoderContract",
+    "LatentSamplerContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",

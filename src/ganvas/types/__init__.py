@@ -5,6 +5,7 @@ from __future__ import annotations
 from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
 from ganvas.types.latents import (
     Detaches,
+    DrawsLatents,
     LatentDistribution,
     NamesPosterior,
     Posterior,
@@ -18,6 +19,7 @@ from ganvas.types.models import (
     BoundsEvidence,
     CodesExamples,
     DrawsClasses,
+    DrawsCodes,
     Encodes,
     HasFirstStage,
     Reconstructs,
@@ -53,6 +55,8 @@ __all__ = [
     "Decoder",
     "Detaches",
     "DrawsClasses",
+    "DrawsCodes",
+    "DrawsLatents",
     "DrawsRows",
     "Encoder",
     "Encodes",

@@ -11,17 +11,22 @@ from torch import Tensor
 
 
 @runtime_checkable
-class LatentDistribution(Protocol):
-    """A distribution over latents of any kind: vectors (:class:`Prior`), or codes on a grid."""
-
-    def log_prob(self, z: Shaped[Tensor, "n *latent"]) -> Float[Tensor, " n"]:
-        """Compute the log density of latents, of codes their log probability, nats."""
-        ...
+class DrawsLatents(Protocol):
+    """A source of latents of any kind, whose density need not be known."""
 
     def sample(
         self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
     ) -> Shaped[Tensor, "n *latent"]:
         """Draw ``n`` latents; without a ``generator`` (of ``device``) the global one is used."""
+        ...
+
+
+@runtime_checkable
+class LatentDistribution(DrawsLatents, Protocol):
+    """A distribution over latents of any kind: vectors (:class:`Prior`), or codes on a grid."""
+
+    def log_prob(self, z: Shaped[Tensor, "n *latent"]) -> Float[Tensor, " n"]:
+        """Compute the log density of latents, of codes their log probability, nats."""
         ...
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from ganvas.types.batches import Batch
-from ganvas.types.latents import LatentDistribution, Prior
+from ganvas.types.latents import DrawsLatents, Prior
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class DrawsClasses(Protocol):
         ...
 
     @property
-    def prior(self) -> LatentDistribution:
+    def prior(self) -> DrawsLatents:
         """The distribution that latents are drawn from."""
         ...
 
@@ -91,6 +91,15 @@ class Encodes(Protocol):
         self, batches: Iterable[Batch]
     ) -> Iterator[tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]]:
         """Yield means and standard deviations of the posterior, batch by batch."""
+        ...
+
+
+@runtime_checkable
+class DrawsCodes(Protocol):
+    """A model whose encoder places examples in the space that its decoder reads."""
+
+    def codes(self, batches: Iterable[Batch], seed: int) -> Float[Tensor, "n d"]:
+        """Draw a code of each example."""
         ...
 
 
