@@ -65,7 +65,7 @@ def test_a_protocol_names_the_sampler_and_the_table_says_so(run, tmp_path, capsy
     assert conditions[1]["sampling"]["sampler"]["kind"] == "gmm" and conditions[1] == conditions[2]
     assert fitted["scores"][key] == trained["scores"][key] != plain["scores"][key]
     assert fitted["fingerprints"][key] != plain["fingerprints"][key]
-    assert fitted["fingerprints"]["score/test/elbo"] == plain["fingerprints"]["score/test/elbo"]
+    assert fitted["fingerprints"]["score/likelihood/elbo"] == plain["fingerprints"]["score/likelihood/elbo"]
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("latents are drawn from sampler=gmm, fitted to codes of 200 training images, not from the") == 1
 
@@ -73,7 +73,10 @@ def test_a_protocol_names_the_sampler_and_the_table_says_so(run, tmp_path, capsy
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (["sample", "VAE", "sampler=gmm", "--kind", "walk"], "sampler=gmm: kind=walk does not draw examples one by one"),
+        (
+            ["sample", "VAE", "sampler=gmm", "--kind", "walk"],
+            "kind=walk does not draw examples one by one",
+        ),
         (["score", "VAE", "sampler=gmm", "truncation=0.5"], "leave one of the two out"),
         (["score", "VAE", "sampler=gmm", "sampler.components=0"], "sampler.components=0: expected at least 1"),
         (["score", "IMAGES", "sampler=gmm", "reference=mnist5k"], "holds images, expected a model; leave sampler out"),

@@ -24,8 +24,8 @@ from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.fitting import asked_fit, fit_of_reference
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.recording import log_found
-from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.references import Reference, find_reference
+from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores

@@ -176,6 +176,6 @@ def warnings_for(protocol: Protocol) -> list[str]:
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",
     }
     if sampler := stated.get("sampling", {}).get("sampler"):
-        sentence = f"latents are drawn from sampler={sampler['kind']}, fitted to codes of {sampler['images']:,} training "
-        said[sentence + "images, not from the prior"] = True
+        fitted = f"sampler={sampler['kind']}, fitted to codes of {sampler['images']:,} training images"
+        said[f"latents are drawn from {fitted}, not from the prior"] = True
     return [sentence for sentence, holds in said.items() if holds]

@@ -1,8 +1,8 @@
 r"""Samplers after training: latents are drawn from a distribution that was fitted to codes, not from the prior.
 
 A decoder is trained on draws of the aggregate posterior :math:`q(z) = \frac1N \sum_n q(z \mid x_n)`, but it samples
-from the prior. Where the two differ, the decoder is asked for images of latents that it has never seen. A sampler fits a
-second distribution :math:`\hat q(z)` to codes, one draw :math:`z_n \sim q(z \mid x_n)` of each training image, and
+from the prior. Where the two differ, the decoder is asked for images of latents that it has never seen. A sampler fits
+a second distribution :math:`\hat q(z)` to codes, one draw :math:`z_n \sim q(z \mid x_n)` of each training image, and
 samples :math:`x = g(z), \ z \sim \hat q(z)`. Encoder and decoder stay as they are. For an autoencoder without a prior
 this is the only way to sample.
 
