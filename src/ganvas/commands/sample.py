@@ -30,6 +30,7 @@ from ganvas.latents import LatentSampler
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
 from ganvas.latents.spaces import nearest
+from ganvas.latents.traversal import along, ways
 from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
 from ganvas.scoring.refitting import refitted, sampler_of
@@ -130,18 +131,15 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Traverse the latents: each row moves one coordinate through the prior's range, with the others fixed.
 
-    The most active coordinates come first if the model has an encoder.
+    A one-hot code goes through its categories. The most active rows come first if the model has an encoder.
     """
     prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
-    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
-    coordinates = _by_activity(subject, prior)[:rows]
-    z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
-    for row, coordinate in enumerate(coordinates):
-        z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
-    z = nearest(prior, z.flatten(0, 1))
-    drawn = _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(coordinates)))
-    shown = zip(coordinates[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
-    labelled = [(f"z{coordinate}", pictures.grid(row, cfg.columns)) for coordinate, row in shown]
+    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))[0]
+    found = dict(_by_activity(subject, prior)[:rows])
+    z = nearest(prior, torch.cat([along(prior, start, way, cfg.columns) for way in found.values()]))
+    drawn = _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(found)))
+    shown = zip(list(found)[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
+    labelled = [(name, pictures.grid(row, cfg.columns)) for name, row in shown]
     return replace(drawn, picture=pictures.labelled(labelled))
 
 
@@ -227,14 +225,15 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | N
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns), labels=y)
 
 
-def _by_activity(subject: ModelSubject, prior: Prior) -> list[int]:
-    """Indices of the latent coordinates; for a VAE the most active first."""
-    model = subject.model
+def _by_activity(subject: ModelSubject, prior: Prior) -> list[tuple[str, slice]]:
+    """Names and coordinates of the ways through the latents; for a VAE the most active first."""
+    model, found = subject.model, list(ways(prior).items())
     if not isinstance(model, Encodes):
-        return list(range(prior.dim))
+        return found
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     activity = latent_activity(model.posterior_moments(x.split(BATCH)), prior)
-    return (activity.variance / activity.limit).argsort(descending=True).tolist()
+    strength = activity.variance / activity.limit
+    return sorted(found, key=lambda named: -float(strength[named[1]].max()))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ganvas.latents.codes import Codes
 from ganvas.latents.flow import FlowPosterior
 from ganvas.latents.flow_prior import FlowPrior
 from ganvas.latents.full_normal import FullNormal
+from ganvas.latents.gumbel import Gumbel
 from ganvas.latents.kernels import GaussianKernel, InverseMultiquadratic, Kernel
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.learned_mixture import LearnedMixture
@@ -48,6 +49,7 @@ __all__ = [
     "FullNormal",
     "GaussianKernel",
     "GaussianMixture",
+    "Gumbel",
     "InverseAutoregressive",
     "InverseMultiquadratic",
     "Kernel",

@@ -27,14 +27,29 @@ from ganvas.models.sampling import SAMPLE_BATCH
 from ganvas.models.schedules import Schedule
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Draws, FromDraws, Likelihood, ReconstructionLoss, Terms, fidelity
-from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, ReadsEncoder, Shape
+from ganvas.types import (
+    Batch,
+    Conditional,
+    Decoder,
+    Encoder,
+    NamesPosterior,
+    Posterior,
+    Prior,
+    ReadsEncoder,
+    Shape,
+    Tempered,
+)
 
-_FITTING: Final = {"reals": "write prior=normal or mixture", "sphere": "write prior=sphere"}
+_FITTING: Final = {
+    "reals": "write prior=normal or mixture",
+    "sphere": "write prior=sphere",
+    "codes": "write prior=categorical or joint",
+}
 """Priors by the space of a posterior's draws."""
 _BOUNDS: Final = ("elbo", "bound")
 """Terms that only a likelihood makes what they are called."""
 _CHANGE: Final = "change prior or posterior"
-_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
+_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher", "codes": ", or posterior=gumbel"}
 """Families of posteriors by the space of a prior, besides the normals and flows, which lie anywhere."""
 
 
@@ -93,7 +108,10 @@ class VAE(Model):
         if not self.objective.bounds_evidence or isinstance(likelihood, ReconstructionLoss):
             # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
-        self._stated = {"objective": self.objective}
+        self._stated: dict[str, Any] = {"objective": self.objective}
+        family = encoder.posterior if isinstance(encoder, NamesPosterior) else None
+        if isinstance(family, Tempered):
+            self._stated["temperature"] = family.temperature
         self.log_scale = learned_scale(likelihood, decoder.shape)
         self._optimizer_factory = optimizer
 
@@ -107,8 +125,17 @@ class VAE(Model):
         return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
 
     def bearers(self) -> dict[str, Any]:
-        """Return the objective by name."""
+        """Return the objective by name, and the temperature of posteriors that have one."""
         return self._stated
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of the posterior's draws in training; a schedule sets it."""
+        return float(self.encoder.posterior.temperature)
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self.encoder.posterior.temperature = value
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Update encoder and decoder once."""
@@ -131,8 +158,9 @@ class VAE(Model):
 
     @property
     def evidence_space(self) -> str:
-        """Space of the probabilities of examples, as the likelihood states it."""
-        return cast(Likelihood, self.likelihood).space
+        """Space of the probabilities of examples, as the likelihood states it, and whether classes are given."""
+        space = cast(Likelihood, self.likelihood).space
+        return space if self.classes is None else f"{space}, given the class"
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
@@ -236,6 +264,11 @@ def _check(prior: Prior | ReadsEncoder, encoder: Encoder, decoder: Decoder) -> N
             f"VAE needs a prior whose density is positive where the posterior's draws lie ({posteriors}), got "
             f"{type(prior).__name__} ({prior.space}): the KL of a posterior that reaches beyond the prior is infinite; "
             f"{_FITTING.get(posteriors, _CHANGE)}{_FAMILIES.get(prior.space, '')}"
+        )
+    if isinstance(prior, ReadsEncoder) and isinstance(encoder, Conditional):
+        raise ValueError(
+            f"VAE: {type(prior).__name__} is made of posteriors of images without a class, and the encoder reads "
+            "classes; write prior=normal"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

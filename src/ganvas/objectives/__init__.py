@@ -31,6 +31,7 @@ from ganvas.objectives.bounds.elbo import ELBO
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.info import InfoVAE
 from ganvas.objectives.bounds.iwae import IWAE
+from ganvas.objectives.bounds.joint_capacity import JointCapacity
 from ganvas.objectives.bounds.miwae import MIWAE
 from ganvas.objectives.bounds.piwae import PIWAE
 from ganvas.objectives.bounds.stl import STL
@@ -98,6 +99,7 @@ __all__ = [
     "ELBO",
     "FromDraws",
     "InfoVAE",
+    "JointCapacity",
     "IWAE",
     "MIWAE",
     "PIWAE",

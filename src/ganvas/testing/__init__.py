@@ -43,6 +43,8 @@ from ganvas.testing.codebooks import (  # noqa: E402
 from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
+    ConditionalDecoderContract,
+    ConditionalEncoderContract,
     ConditionalGeneratorContract,
 )
 from ganvas.testing.constraints import ConstraintContract  # noqa: E402
@@ -74,6 +76,8 @@ __all__ = [
     "CodeDistributionContract",
     "ConditionalContract",
     "ConditionalCriticContract",
+    "ConditionalDecoderContract",
+    "ConditionalEncoderContract",
     "ConditionalGeneratorContract",
     "ClassMetricContract",
     "ConstraintContract",

@@ -6,6 +6,7 @@ from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
 from ganvas.types.latents import (
     Detaches,
     DrawsLatents,
+    HasCodes,
     LatentDistribution,
     NamesPosterior,
     Posterior,
@@ -13,6 +14,7 @@ from ganvas.types.latents import (
     Prior,
     ReadsEncoder,
     Scaled,
+    Tempered,
     Truncates,
 )
 from ganvas.types.models import (
@@ -64,6 +66,7 @@ __all__ = [
     "Generator",
     "GridDecoder",
     "GridEncoder",
+    "HasCodes",
     "HasFirstStage",
     "Judged",
     "LatentDistribution",
@@ -83,6 +86,7 @@ __all__ = [
     "Shape",
     "StartsAtMarginals",
     "Styled",
+    "Tempered",
     "Truncates",
     "Watched",
     "to_float",

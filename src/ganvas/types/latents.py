@@ -87,6 +87,16 @@ class Scaled(Prior, Protocol):
 
 
 @runtime_checkable
+class HasCodes(Prior, Protocol):
+    """A prior with one-hot codes, whose coordinates move together."""
+
+    @property
+    def one_hot(self) -> tuple[slice, ...]:
+        """Coordinates of each code."""
+        ...
+
+
+@runtime_checkable
 class Truncates(Protocol):
     """A prior with tails, which can be cut off."""
 
@@ -138,6 +148,14 @@ class PosteriorFamily(Protocol):
     def __call__(self, parameters: Float[Tensor, "n p"]) -> Posterior:
         """Make the posterior of each example from unbounded parameters."""
         ...
+
+
+@runtime_checkable
+class Tempered(Protocol):
+    """A family of posteriors whose draws in training have a temperature, which a schedule may move."""
+
+    temperature: float
+    """Above 0; the lower, the closer draws are to those of evaluation."""
 
 
 @runtime_checkable
