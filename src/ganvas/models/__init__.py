@@ -3,6 +3,7 @@
 from ganvas.models.base import Model
 from ganvas.models.code_prior import CodePrior
 from ganvas.models.gan import GAN
+from ganvas.models.m2 import M2
 from ganvas.models.sampling import Sampling
 from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Schedule, Stages, WarmUp
 from ganvas.models.vae import VAE
@@ -11,6 +12,7 @@ from ganvas.models.wgan import WGAN
 
 __all__ = [
     "GAN",
+    "M2",
     "VAE",
     "VQVAE",
     "WGAN",

@@ -65,6 +65,7 @@ from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
 from ganvas.objectives.regularisers.path_length import PathLength
 from ganvas.objectives.regularisers.unregularised import Unregularised
+from ganvas.objectives.semi_supervised import SemiSupervised
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
 
 PENALTY_STATE = frozenset({*lecam.AVERAGES, lecam.COUNT, path_length.MEAN})
@@ -107,6 +108,7 @@ __all__ = [
     "RAEGradientPenalty",
     "RAEL2",
     "STL",
+    "SemiSupervised",
     "SlicedWAE",
     "WAEMMD",
     "R1",

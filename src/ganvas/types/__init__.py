@@ -19,6 +19,7 @@ from ganvas.types.latents import (
 )
 from ganvas.types.models import (
     BoundsEvidence,
+    Classifies,
     CodesExamples,
     DrawsClasses,
     DrawsCodes,
@@ -51,6 +52,7 @@ from ganvas.types.networks import (
 __all__ = [
     "Batch",
     "BoundsEvidence",
+    "Classifies",
     "CodesExamples",
     "Conditional",
     "Critic",

@@ -128,6 +128,15 @@ class BoundsEvidence(Encodes, Protocol):
 
 
 @runtime_checkable
+class Classifies(Protocol):
+    """A model that names the class of an example."""
+
+    def class_logits(self, batch: Batch) -> Float[Tensor, "n c"]:
+        """Compute log probabilities of the classes, whatever classes the batch has."""
+        ...
+
+
+@runtime_checkable
 class CodesExamples(Protocol):
     """A model that makes codes of examples, with a prior over the codes."""
 
