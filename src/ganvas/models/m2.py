@@ -79,7 +79,7 @@ class M2(Model):
         schedules: Mapping[str, Any],
         accumulate: int,
     ) -> None:
-        _check(prior, encoder, decoder, classifier, labelled)
+        _check(prior, encoder, decoder, classifier, likelihood, labelled)
         parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder, "classifier": classifier}
         super().__init__(prior, parts, tuple(parts), ema_halflife, gradient_clip, schedule, schedules, accumulate)
         self.labelled = labelled
@@ -108,13 +108,19 @@ class M2(Model):
         return sum_of(said)
 
     def _losses(self, batch: Batch, said: Shares) -> Iterator[Tensor]:
-        assert self.shown is not None and batch.y is not None
+        assert self.shown is not None  # a model with classes is told of them before the first step
         for span in spans(len(batch), self.accumulate):
             part = batch[span]
+            assert part.y is not None
             known = self.shown[part.index.cpu()].to(part.x.device)
-            terms = self.objective(self._draws(part, self.trained), part.y, known, self.labelled / self.n_train)
+            terms = self.objective(self._draws(part, self.trained), part.y, known, self._share)
             yield len(part) / len(batch) * terms.total
             said.append((len(part) / len(batch), terms.named()))
+
+    @property
+    def _share(self) -> float:
+        """Share of the training images whose class is shown."""
+        return cast(int, self.labelled) / self.n_train
 
     @property
     def evidence_space(self) -> str:
@@ -221,10 +227,17 @@ class M2(Model):
         return recognised.log_softmax(1)
 
 
-def _check(prior: Prior, encoder: Encoder, decoder: Decoder, classifier: Recognises, labelled: int) -> None:
+def _check(
+    prior: Prior, encoder: Encoder, decoder: Decoder, classifier: Recognises, likelihood: Likelihood, labelled: int
+) -> None:
     require_part("encoder", encoder, "latent_dim", "shape")
     require_part("decoder", decoder, "latent_dim", "shape")
     require_part("classifier", classifier, "outputs", "shape")
+    if not isinstance(likelihood, Likelihood):
+        raise ValueError(
+            f"M2 needs a likelihood, got {type(likelihood).__name__}: its classifier learns from bounds on evidence; "
+            "write likelihood=bernoulli"
+        )
     if labelled < 1:
         raise ValueError(f"labelled={labelled}: expected at least 1 labelled image; write model.labelled=100")
     if not isinstance(encoder, Conditional) or not isinstance(decoder, Conditional):

@@ -70,7 +70,7 @@ class SemiSupervised:
 
     Args:
         samples: k, draws of the latents for each image and class, at least 1.
-        weight: :math:`\alpha / N`, at least 0; 0.1 in the paper.
+        weight: :math:`\alpha / N`, at least 0.
 
     Raises:
         ValueError: an argument out of range.
@@ -82,7 +82,7 @@ class SemiSupervised:
 
     def __post_init__(self) -> None:
         require_samples(self.samples)
-        require(self.weight >= 0, "weight", self.weight, "a number of at least 0", "Use 0.1.")
+        require(self.weight >= 0, "weight", self.weight, "a number of at least 0", "Use 20.")
 
     def __call__(
         self, draws: ClassDraws, y: Int64[Tensor, " n"], known: Bool[Tensor, " n"], share: float

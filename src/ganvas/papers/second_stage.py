@@ -45,7 +45,7 @@ def shipped(name: str, *changes: str) -> LatentSampler:
         name: name of its config.
         changes: overrides of its numbers.
     """
-    return build_as(LatentSampler, compose("train", [f"sampler={name}", *changes]).sampler)  # type: ignore[type-abstract]
+    return build_as(LatentSampler, compose("train", [f"sampler={name}", *changes]).sampler)
 
 
 def _smoke(desk: Desk) -> dict[str, Measured]:

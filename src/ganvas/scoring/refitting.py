@@ -69,4 +69,4 @@ def sampler_of(cfg: Any) -> LatentSampler | None:
         ConfigError: an argument out of range.
     """
     node = cfg.get("sampler")
-    return build_as(LatentSampler, node) if node else None  # type: ignore[type-abstract]
+    return build_as(LatentSampler, node) if node else None
