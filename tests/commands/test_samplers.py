@@ -99,3 +99,21 @@ def test_a_deterministic_encoder_has_its_means_as_codes(tmp_path, template):
         subject = open_subject("rae", CPU)
         (batch,) = subject.data.held_out("train", 4, 4)
         assert torch.equal(subject.model.codes([batch], seed=7), subject.model.posterior(batch).mean)
+
+
+def test_a_traversal_shows_codes_first(tmp_path, template):
+    with project(tmp_path, template):
+        line = ["model=joint_vae", "prior.dim=7", "prior.categorical=[3,2]", *LINE[2:]]
+        short = ["extractor=none", "score.select=null", "budget.images=128", "checkpoint.every=128"]
+        assert main(["train", *TINY, *line, *short, "paths.output=joint"]) == 0
+        assert main(["sample", "joint", "--kind", "traversal", "-n", "12", "columns=4", "--out", "rows"]) == 0
+        subject = open_subject("joint", CPU)
+        start = subject.prior.sample(1, generator=torch.Generator().manual_seed(1000)).repeat(4, 1)
+        found = np.load("rows/samples.npz")["images"].reshape(3, 4, 28, 28)
+        rows = []
+        for code in subject.prior.one_hot:
+            count = code.stop - code.start
+            z = start.clone()
+            z[:, code] = torch.eye(count)[torch.arange(4) % count]
+            rows.append(to_uint8(subject.decoded(z))[:, 0].numpy())
+        assert {row.tobytes() for row in found[:2]} == {row.tobytes() for row in rows}

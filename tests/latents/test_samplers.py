@@ -36,6 +36,10 @@ def test_one_component_has_the_moments_of_the_codes():
     torch.testing.assert_close(covariance, torch.cov(codes.T, correction=0), rtol=1e-4, atol=1e-5)
 
 
+def test_one_component_is_called_a_normal():
+    assert (mixture(1).name, mixture(2).name, mixture(1).stated()["kind"]) == ("normal", "gmm", "normal")
+
+
 def test_components_are_found_and_their_density_is_torchs():
     far = torch.cat([correlated(100), 0.5 * correlated(300) + 50])
     fitted = mixture(2).fit(far)

@@ -131,7 +131,8 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Traverse the latents: each row moves one coordinate through the prior's range, with the others fixed.
 
-    A one-hot code goes through its categories. The most active rows come first if the model has an encoder.
+    One-hot codes come first and go through their categories. Then come the most active coordinates, if the model has an
+    encoder.
     """
     prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
     start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))[0]
@@ -226,14 +227,18 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | N
 
 
 def _by_activity(subject: ModelSubject, prior: Prior) -> list[tuple[str, slice]]:
-    """Names and coordinates of the ways through the latents; for a VAE the most active first."""
-    model, found = subject.model, list(ways(prior).items())
+    """Names and coordinates of the ways through latents: codes, then coordinates, in a VAE the most active first."""
+    model, found = subject.model, sorted(ways(prior).items(), key=lambda named: _is_single(named[1]))
     if not isinstance(model, Encodes):
         return found
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     activity = latent_activity(model.posterior_moments(x.split(BATCH)), prior)
     strength = activity.variance / activity.limit
-    return sorted(found, key=lambda named: -float(strength[named[1]].max()))
+    return sorted(found, key=lambda named: (_is_single(named[1]), -float(strength[named[1]].max())))
+
+
+def _is_single(way: slice) -> bool:
+    return way.stop - way.start == 1
 
 
 if __name__ == "__main__":

@@ -36,13 +36,16 @@ class LatentSampler(ABC):
         seed: seed of the codes and of the fit.
     """
 
-    name: ClassVar[str]
-    """Word for the config and for protocols."""
     revision: ClassVar[int]
     """Rises where the same codes and arguments give another distribution."""
 
     images: int
     seed: int
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Word for the config and for protocols."""
 
     @abstractmethod
     def fit(self, codes: Float[Tensor, "n d"]) -> DrawsLatents:

@@ -92,7 +92,6 @@ class MAFSampler(LatentSampler):
         ValueError: an argument out of range.
     """
 
-    name: ClassVar[str] = "maf"
     revision: ClassVar[int] = 1
 
     maps: int
@@ -103,6 +102,11 @@ class MAFSampler(LatentSampler):
 
     def __post_init__(self) -> None:
         check_numbers(self, ("maps", "steps", "batch_size"), ("lr",))
+
+    @property
+    def name(self) -> str:
+        """See :attr:`LatentSampler.name`."""
+        return "maf"
 
     def fit(self, codes: Float[Tensor, "n d"]) -> FittedFlow:
         """Fit the flow.

@@ -82,7 +82,6 @@ class MixtureSampler(LatentSampler):
         ValueError: an argument out of range.
     """
 
-    name: ClassVar[str] = "gmm"
     revision: ClassVar[int] = 1
 
     components: int
@@ -96,6 +95,11 @@ class MixtureSampler(LatentSampler):
                 f"sampler.components={self.components}: expected at most sampler.images={self.images}, since each "
                 "component begins with a code; write sampler.components=10"
             )
+
+    @property
+    def name(self) -> str:
+        """See :attr:`LatentSampler.name`."""
+        return "gmm" if self.components > 1 else "normal"
 
     def fit(self, codes: Float[Tensor, "n d"]) -> FittedMixture:
         """Fit the mixture; fewer codes than components make fewer components.

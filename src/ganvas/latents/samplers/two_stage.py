@@ -115,7 +115,6 @@ class TwoStageSampler(LatentSampler):
         ValueError: an argument out of range.
     """
 
-    name: ClassVar[str] = "two_stage"
     revision: ClassVar[int] = 1
 
     hidden: Sequence[int]
@@ -125,6 +124,11 @@ class TwoStageSampler(LatentSampler):
 
     def __post_init__(self) -> None:
         check_numbers(self, ("steps", "batch_size"), ("lr",))
+
+    @property
+    def name(self) -> str:
+        """See :attr:`LatentSampler.name`."""
+        return "two_stage"
 
     def fit(self, codes: Float[Tensor, "n d"]) -> SecondStage:
         """Fit the second stage.
