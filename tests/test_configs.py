@@ -49,11 +49,13 @@ EXTRA = {
     ("network", "vdvae"): ["model=vdvae"],
     ("model", "ladder_vae"): ["network=ladder"],  # for points, whose data sets take network=mlp
     ("model", "hierarchical_vae"): ["network=bottom_up"],
+    ("posterior", "gumbel"): ["prior=joint"],
+    ("objective", "joint_capacity"): ["prior=joint"],
     ("auxiliary", "classifier"): ["classes=10"],
     ("auxiliary", "mutual_information"): ["prior=codes"],
     **{("network", name): ["classes=10"] for name in ("biggan", "cgan", "dcgan", "mlp", "r3gan", "sagan")},
     **{("network", name): ["classes=10"] for name in ("sngan_resnet", "stylegan2")},
-    **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cwgan_gp", "projection_gan")},
+    **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cvae", "cwgan_gp", "m2", "projection_gan")},
 }
 PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
 

@@ -6,11 +6,14 @@ import pytest
 
 from ganvas.networks import (
     LabelledCritic,
+    LabelledDecoder,
+    LabelledEncoder,
     LabelledGenerator,
     Packed,
     ProjectionCritic,
     Recognising,
     UnitRange,
+    conv_vae,
     dcgan,
     infogan,
     maxout,
@@ -18,7 +21,13 @@ from ganvas.networks import (
     resnet,
 )
 from ganvas.networks.init import normal_
-from ganvas.testing import ConditionalCriticContract, ConditionalGeneratorContract, CriticContract
+from ganvas.testing import (
+    ConditionalCriticContract,
+    ConditionalDecoderContract,
+    ConditionalEncoderContract,
+    ConditionalGeneratorContract,
+    CriticContract,
+)
 
 K, D = 3, 5
 init = partial(normal_, std=0.1)
@@ -40,6 +49,15 @@ CRITICS = {
     "resnet": lambda shape: resnet.Critic(shape, 4),
     "infogan": lambda shape: infogan.Critic(shape, False, init),
     "unit range": lambda shape: UnitRange(maxout.Critic(shape, [16], 2, [0.0, 0.0], init)),
+}
+ENCODERS = {
+    "mlp": lambda shape: mlp.Encoder(shape, D, [16], "ReLU", init),
+    "conv": lambda shape: conv_vae.Encoder(shape, D, [4, 8], 8, "SiLU", init),
+    "unit range": lambda shape: UnitRange(mlp.Encoder(shape, D, [16], "Tanh", init)),
+}
+DECODERS = {
+    "mlp": lambda shape: mlp.Decoder(shape, D + K, [16], "ReLU", init),
+    "conv": lambda shape: conv_vae.Decoder(shape, D + K, [8, 4], 8, "SiLU", init),
 }
 POINTS = (2,)
 
@@ -76,6 +94,20 @@ class TestLabelledGenerator(ConditionalGeneratorContract):
     def build(self, request):
         name, shape = request.param
         return lambda: LabelledGenerator(GENERATORS[name](shape, D + K), K)
+
+
+class TestLabelledEncoder(ConditionalEncoderContract):
+    @pytest.fixture(params=[*((name, (1, 8, 8)) for name in ENCODERS), ("mlp", POINTS)], ids=str)
+    def build(self, request):
+        name, (channels, *size) = request.param
+        return lambda: LabelledEncoder(ENCODERS[name]((channels + K, *size)), K)
+
+
+class TestLabelledDecoder(ConditionalDecoderContract):
+    @pytest.fixture(params=[*((name, (1, 8, 8)) for name in DECODERS), ("mlp", POINTS)], ids=str)
+    def build(self, request):
+        name, shape = request.param
+        return lambda: LabelledDecoder(DECODERS[name](shape), K)
 
 
 class TestConditionalGenerator(ConditionalGeneratorContract):

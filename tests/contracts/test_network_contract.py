@@ -150,8 +150,14 @@ def test_config_names_itself_and_takes_sizes_from_data_and_prior(name):
         if slot == "predictor":
             assert (node["codes"], node["depth"]) == ("${quantised:codes}", "${quantised:depth}")
             continue
-        assert node["shape"] == ("${critic_shape:}" if slot.endswith("critic") else "${data.shape}")
+        shapes = {
+            "critic": "${critic_shape:}",
+            "conditional_critic": "${critic_shape:}",
+            "encoder": "${encoder_shape:}",
+        }
+        assert node["shape"] == shapes.get(slot, "${data.shape}")
         dim = "${quantised:dim}" if slot.startswith("grid") else "${prior.dim}"
+        dim = "${decoder_latents:}" if slot == "decoder" else dim
         assert slot.endswith("critic") or slot == "hierarchy" or node["latent_dim"] == dim
 
 

@@ -20,7 +20,9 @@ def test_the_suite_sees_the_shipped_families():
 class TestPosterior(PosteriorContract):
     @pytest.fixture(params=NAMES)
     def family(self, request):
-        root = OmegaConf.create({"prior": {"dim": DIM}, "posterior": OmegaConf.load(CONF / f"{request.param}.yaml")})
+        root = OmegaConf.create(
+            {"prior": {"dim": DIM, "categorical": [2]}, "posterior": OmegaConf.load(CONF / f"{request.param}.yaml")}
+        )
         return hydra.utils.instantiate(root.posterior, _convert_="all")
 
     @pytest.fixture

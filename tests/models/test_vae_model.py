@@ -151,7 +151,7 @@ def test_capacity_is_moved_by_a_schedule(variational, fit):
 OBJECTIVES = {
     path.stem: objective
     for path in sorted((Path(__file__).parents[2] / "conf" / "objective").glob("*.yaml"))
-    if isinstance(objective := instantiate(compose(f"objective/{path.stem}", []).objective), FromDraws)
+    if isinstance(objective := instantiate(compose(f"objective/{path.stem}", ["+prior=joint"]).objective), FromDraws)
 }
 
 

@@ -27,11 +27,14 @@ from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import LABELS, at_rest
+from ganvas.latents import LatentSampler
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
 from ganvas.latents.spaces import nearest
+from ganvas.latents.traversal import along, ways
 from ganvas.models import Sampling
 from ganvas.models.by_class import rows_of_classes
+from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.subjects import ModelSubject, device_of, open_subject, sampling_of
 from ganvas.storage.atomic import write_json
 from ganvas.types import Encodes, Prior, Reconstructs
@@ -67,9 +70,11 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
         raise ConfigError(f"n={cfg.n}, columns={cfg.columns}: both must be at least 1")
     require_seed("seed", cfg.seed)
     refuse_group(cfg)
+    sampler = _sampler(cfg)
     subject = open_subject(cfg.source, device_of(cfg.device), cfg.trust, sampling=_sampling(cfg))
     if not isinstance(subject, ModelSubject):
         raise ConfigError(f"{cfg.source}: images, not a model; give a run id or a checkpoint")
+    subject = refitted(subject, sampler)
     drawn = KINDS[cfg.kind](subject, cfg)
     output.mkdir(parents=True, exist_ok=True)
     files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
@@ -134,19 +139,17 @@ def interpolate(subject: ModelSubject, cfg: DictConfig) -> Drawn:
 def traverse(subject: ModelSubject, cfg: DictConfig) -> Drawn:
     """Traverse the latents: each row moves one coordinate through the prior's range, with the others fixed.
 
-    The most active coordinates come first if the model has an encoder; with a group of a hierarchy, those of the group.
+    One-hot codes come first and go through their categories. Then come the most active coordinates, if the model has an
+    encoder; with a group of a hierarchy, those of the group.
     """
     prior, rows = vector_prior(subject, cfg), whole_rows(subject, cfg)
-    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))
+    start = prior.sample(1, generator=torch.Generator().manual_seed(cfg.seed))[0]
     inside = range(prior.dim)[moved(subject, cfg)]
-    coordinates = [each for each in _by_activity(subject, prior) if each in inside][:rows]
-    z = start.repeat(len(coordinates) * cfg.columns, 1).unflatten(0, (len(coordinates), cfg.columns))
-    for row, coordinate in enumerate(coordinates):
-        z[row, :, coordinate] = torch.linspace(-prior.reach, prior.reach, cfg.columns)
-    z = nearest(prior, z.flatten(0, 1))
-    drawn = _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(coordinates)))
-    shown = zip(coordinates[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
-    labelled = [(f"z{coordinate}", pictures.grid(row, cfg.columns)) for coordinate, row in shown]
+    found = dict([named for named in _by_activity(subject, prior) if named[1].start in inside][:rows])
+    z = nearest(prior, torch.cat([along(prior, start, way, cfg.columns) for way in found.values()]))
+    drawn = _decoded(subject, z, cfg.columns, one_label(subject, cfg, len(found)))
+    shown = zip(list(found)[: SHOWN // cfg.columns or 1], drawn.examples.split(cfg.columns), strict=False)
+    labelled = [(name, pictures.grid(row, cfg.columns)) for name, row in shown]
     return replace(drawn, picture=pictures.labelled(labelled))
 
 
@@ -198,6 +201,7 @@ KINDS: Mapping[str, Callable[[ModelSubject, DictConfig], Drawn]] = MappingProxyT
         **dict.fromkeys(CORRUPTIONS, restore),
     }
 )
+DRAWN = ("grid", "training")
 NOT_DRAWN = ("reconstruction", *CORRUPTIONS)
 
 
@@ -213,6 +217,17 @@ def _sampling(cfg: DictConfig) -> Sampling:
     return sampling
 
 
+def _sampler(cfg: DictConfig) -> LatentSampler | None:
+    """Build the sampler; ConfigError for a kind that draws nothing, or that needs more of a prior than draws."""
+    sampler = sampler_of(cfg)
+    if sampler is not None and cfg.kind not in DRAWN:
+        raise ConfigError(
+            f"sampler={sampler.name}: kind={cfg.kind} does not draw examples one by one; leave sampler out, or write "
+            "--kind grid"
+        )
+    return sampler
+
+
 def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | None) -> Drawn:
     """Decode rows of latents into a grid; a conditional model decodes each row with one class."""
     y = None if of_rows is None else of_rows.repeat_interleave(columns)
@@ -220,14 +235,19 @@ def _decoded(subject: ModelSubject, z: Tensor, columns: int, of_rows: Tensor | N
     return Drawn(examples, pictures.grid(examples[: SHOWN // columns * columns or columns], columns), labels=y)
 
 
-def _by_activity(subject: ModelSubject, prior: Prior) -> list[int]:
-    """Indices of the latent coordinates; for a VAE the most active first."""
-    model = subject.model
+def _by_activity(subject: ModelSubject, prior: Prior) -> list[tuple[str, slice]]:
+    """Names and coordinates of the ways through latents: codes, then coordinates, in a VAE the most active first."""
+    model, found = subject.model, sorted(ways(prior).items(), key=lambda named: _is_single(named[1]))
     if not isinstance(model, Encodes):
-        return list(range(prior.dim))
+        return found
     x = subject.data.some(subject.data.source.report_split, LOOKED_AT)
     activity = latent_activity(model.posterior_moments(x.split(BATCH)), prior)
-    return (activity.variance / activity.limit).argsort(descending=True).tolist()
+    strength = activity.variance / activity.limit
+    return sorted(found, key=lambda named: (_is_single(named[1]), -float(strength[named[1]].max())))
+
+
+def _is_single(way: slice) -> bool:
+    return way.stop - way.start == 1
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from ganvas.scoring.fitting import asked_fit, fit_of_reference
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import Reference, find_reference
+from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.settings import settings_from
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores
@@ -96,7 +97,12 @@ def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject 
     """Open the source; None if only the reference is exported."""
     if cfg.source is None and cfg.export_reference:
         return None
-    return open_subject(cfg.source, device, cfg.trust, fit, sampling_of(cfg))
+    subject, sampler = open_subject(cfg.source, device, cfg.trust, fit, sampling_of(cfg)), sampler_of(cfg)
+    if isinstance(subject, ModelSubject):
+        return refitted(subject, sampler)
+    if sampler is not None:
+        raise ConfigError(f"sampler={sampler.name}: {cfg.source} holds images, expected a model; leave sampler out")
+    return subject
 
 
 def _extractor(

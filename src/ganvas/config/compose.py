@@ -34,6 +34,17 @@ def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     return ListConfig([channels, *rest])
 
 
+def _encoder_shape(*, _root_: DictConfig) -> ListConfig:
+    """Shape that an encoder reads: that of the data, with a channel for each class where it reads classes."""
+    channels, *rest = _root_.data.shape
+    return ListConfig([channels + (OmegaConf.select(_root_, "model.encoder.labels") or 0), *rest])
+
+
+def _decoder_latents(*, _root_: DictConfig) -> int:
+    """Number of latents that a decoder takes: those of the prior, and the classes where these are latents too."""
+    return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.decoder.labels") or 0)
+
+
 def _generator_latents(*, _root_: DictConfig) -> int:
     """Number of latents that a generator takes: those of the prior, and the classes where these are latents too."""
     return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.generator.labels") or 0)
@@ -76,6 +87,8 @@ SCHEMAS: Final = {
 }
 RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
     "critic_shape": _critic_shape,
+    "decoder_latents": _decoder_latents,
+    "encoder_shape": _encoder_shape,
     "folder_shape": _folder_shape,
     "generator_latents": _generator_latents,
     "quantised": _quantised,

@@ -129,6 +129,7 @@ class Train:
     schedule: Any = MISSING
     schedules: Any = MISSING
     callbacks: Any = MISSING
+    sampler: Any = None
     model: Any = MISSING
 
 
@@ -172,6 +173,7 @@ class ScoreCommand:
     ema: float | None = None
     standing: int | None = None
     truncation: float | None = None
+    sampler: Any = None
     device: str | None = None
     calibration: bool = MISSING
     ceiling: str = MISSING
@@ -219,6 +221,7 @@ class SampleCommand:
     standing: int | None = None
     truncation: float | None = None
     group: int | None = None
+    sampler: Any = None
     crossover: int | None = None
     device: str | None = None
     restore: Restore = field(default_factory=Restore)

@@ -19,6 +19,7 @@ from ganvas.latents.compared import Comparison, Permuted, PriorDraws
 from ganvas.latents.flow import FlowPosterior
 from ganvas.latents.flow_prior import FlowPrior
 from ganvas.latents.full_normal import FullNormal
+from ganvas.latents.gumbel import Gumbel
 from ganvas.latents.kernels import GaussianKernel, InverseMultiquadratic, Kernel
 from ganvas.latents.kl import normal_kl
 from ganvas.latents.learned_mixture import LearnedMixture
@@ -26,6 +27,10 @@ from ganvas.latents.mixture import GaussianMixture
 from ganvas.latents.planar import PlanarFlow
 from ganvas.latents.posteriors import DiagonalNormal, detached, diagonal_normal
 from ganvas.latents.priors import Normal, Uniform
+from ganvas.latents.samplers.base import LatentSampler
+from ganvas.latents.samplers.maf import MAFSampler
+from ganvas.latents.samplers.mixture import MixtureSampler
+from ganvas.latents.samplers.two_stage import TwoStageSampler
 from ganvas.latents.sphere import UniformSphere
 from ganvas.latents.truncated import TruncatedNormal
 from ganvas.latents.vamp import VampPrior
@@ -46,12 +51,16 @@ __all__ = [
     "FullNormal",
     "GaussianKernel",
     "GaussianMixture",
+    "Gumbel",
     "InverseAutoregressive",
     "InverseMultiquadratic",
     "Kernel",
     "LatentActivity",
+    "LatentSampler",
     "LearnedMixture",
+    "MAFSampler",
     "MaskedAutoregressive",
+    "MixtureSampler",
     "Normal",
     "Permuted",
     "PlanarFlow",
@@ -61,6 +70,7 @@ __all__ = [
     "ResidualVQ",
     "StratifiedSampling",
     "TruncatedNormal",
+    "TwoStageSampler",
     "Uniform",
     "UniformSphere",
     "VampPrior",

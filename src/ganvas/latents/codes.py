@@ -3,11 +3,13 @@ r"""A latent of noise and codes: normal coordinates, then one-hot vectors, then 
 .. math:: z = (\epsilon, c_1, \dots, c_m, u), \qquad \epsilon \sim N(0, I), \quad
     c_i \sim \text{uniform over } K_i \text{ unit vectors}, \quad u \sim U(-1, 1)^k.
 
-The codes are what a generator of an InfoGAN is asked for; the noise is the rest of an example.
+The codes are what a generator of an InfoGAN is asked for, or what a VAE with categories encodes; the noise is the rest
+of an example.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log, pi
@@ -17,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganvas.latents.gumbel import GumbelPosterior
 from ganvas.types import Posterior
 
 
@@ -41,7 +44,6 @@ class Codes:
     dim: int
     categorical: Sequence[int]
     continuous: int
-    space: ClassVar[str] = "codes"
     reach: ClassVar[float] = 3.0
 
     def __post_init__(self) -> None:
@@ -52,6 +54,17 @@ class Codes:
                 "expected at least 2 values for each categorical code, at least one code, and room for all in dim. "
                 "Fix: set prior.dim, prior.categorical, prior.continuous."
             )
+
+    @property
+    def space(self) -> str:
+        """Word for where the density is positive."""
+        return "codes" if self.continuous == 0 else "codes and numbers"
+
+    @property
+    def one_hot(self) -> tuple[slice, ...]:
+        """Coordinates of each categorical code."""
+        ends = list(itertools.accumulate(self.categorical, initial=self.noise))
+        return tuple(slice(*pair) for pair in itertools.pairwise(ends))
 
     @property
     def noise(self) -> int:
@@ -91,8 +104,12 @@ class Codes:
         constant = 0.5 * self.noise * log(2 * pi) + sum(map(log, self.categorical)) + self.continuous * log(2)
         return (-0.5 * noise.square().sum(-1) - constant).masked_fill(~allowed, -inf)
 
-    def kl(self, posterior: Posterior) -> None:
-        """Return None: a posterior with a density has an infinite divergence from codes that are counted."""
+    def kl(self, posterior: Posterior) -> Float[Tensor, "n g"] | None:
+        """Compute the divergence of a posterior over the same codes, by coordinate of the noise and by code, nats.
+
+        None for another posterior: one with a density has an infinite divergence from codes that are counted.
+        """
+        return posterior.kl_by_part() if isinstance(posterior, GumbelPosterior) else None
 
     def between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " k"]) -> Float[Tensor, "k d"]:
         """Interpolate noise on the arc of a normal and continuous codes on a line; categorical codes jump half way.

@@ -20,7 +20,7 @@ from ganvas.data.source import Examples, Source
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.metrics.settings import Setting, Settings
-from ganvas.types import Batch, BoundsEvidence, CodesExamples, Reconstructs, Shape
+from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Reconstructs, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
@@ -36,7 +36,8 @@ CODES: Final = "a model whose latents are codes"
 LABELS: Final = "the class that each sample was asked for, and images of the reference with classes"
 FACTORS: Final = "a model that encodes, and data whose factors are known"
 RECONSTRUCTIONS: Final = "a model that reconstructs images"
-OF_MODEL: Final = (MODEL, CODES, FACTORS, RECONSTRUCTIONS)
+CLASSES: Final = "a model that names classes"
+OF_MODEL: Final = (MODEL, CODES, FACTORS, RECONSTRUCTIONS, CLASSES)
 """Values of ``needs`` for metrics of a model on its own data, without samples."""
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
@@ -176,6 +177,10 @@ class Material(ABC):
     @abstractmethod
     def reconstructor(self, metric: str) -> Reconstructs:
         """Return the model; ValueError, with the metric's name, if it does not reconstruct images."""
+
+    @abstractmethod
+    def classifier(self, metric: str) -> Classifies:
+        """Return the model; ValueError, with the metric's name, if it names no classes."""
 
     @abstractmethod
     def coded_model(self, metric: str) -> CodesExamples:

@@ -24,6 +24,7 @@ from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
     cas,
+    classification,
     code_bits,
     dci,
     density_coverage,
@@ -60,6 +61,7 @@ _SHIPPED = (
     elbo.METRIC,
     nll.METRIC,
     active_units.METRIC,
+    classification.METRIC,
     code_bits.METRIC,
     parzen.METRIC,
     memorisation.METRIC,

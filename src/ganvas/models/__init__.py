@@ -10,6 +10,7 @@ from ganvas.models.base import Model
 from ganvas.models.code_prior import CodePrior
 from ganvas.models.gan import GAN
 from ganvas.models.hierarchical import HierarchicalVAE
+from ganvas.models.m2 import M2
 from ganvas.models.sampling import Sampling
 from ganvas.models.schedules import Constant, CosineDecay, ExponentialDecay, LinearDecay, Ramp, Schedule, Stages, WarmUp
 from ganvas.models.vae import VAE
@@ -18,6 +19,7 @@ from ganvas.models.wgan import WGAN
 
 __all__ = [
     "GAN",
+    "M2",
     "VAE",
     "VQVAE",
     "WGAN",

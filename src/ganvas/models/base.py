@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from ganvas.data.hold_out import hold_out
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.modes import evaluating
@@ -51,6 +52,10 @@ class Model(Samples, ABC):
     """The two or three terms to watch."""
     players: ClassVar[tuple[str, ...]]
     """Names of the players; each has one optimiser, in the order of :meth:`configure_optimizers`."""
+    labelled: int | None = None
+    """Number of training images whose class the model may read; None for all."""
+    shown: Bool[Tensor, " n"] | None = None
+    """Whether each training image shows its class; None without classes, and before :meth:`learn_of`."""
 
     def __init__(
         self,
@@ -147,8 +152,18 @@ class Model(Samples, ABC):
         """
         self.n_train = n_train
         if self.classes is not None and labels is not None:
-            counts = labels.bincount(minlength=self.classes).to(self.label_marginal)
-            self.label_marginal.copy_(counts / counts.sum())
+            self.shown = self._choose_shown(labels)
+            if self.labelled is None:  # else too few are known to tell how frequent the classes are
+                counts = labels.bincount(minlength=self.classes).to(self.label_marginal)
+                self.label_marginal.copy_(counts / counts.sum())
+
+    def _choose_shown(self, labels: Int64[Tensor, " n"]) -> Bool[Tensor, " n"]:
+        """Choose the training images that show their class: all, or :attr:`labelled`, with each class in its share."""
+        shown = torch.ones(len(labels), dtype=torch.bool)
+        if self.labelled is not None and self.labelled != len(labels):
+            hidden, _ = hold_out(len(labels), self.labelled, labels, argument="model.labelled")
+            shown[hidden] = False
+        return shown
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch; Lightning's hook."""

@@ -11,7 +11,7 @@ Reference: Karras et al. 2019, section B, https://arxiv.org/abs/1812.04948.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
@@ -25,11 +25,25 @@ from ganvas.latents.truncated import truncated
 from ganvas.models.modes import evaluating
 from ganvas.models.resumable import Resumable
 from ganvas.models.standing import STANDING_BATCH, STANDING_SEED, Inputs, normalisations, with_standing_statistics
-from ganvas.types import Conditional, LatentDistribution, Styled
+from ganvas.types import Conditional, DrawsLatents, LatentDistribution, Styled
 
 SAMPLE_BATCH = 500
 LABELS = 0x1ABE15
 """Combined with the seed for labels, so that labels and latents come from different random streams."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A distribution of latents that was fitted after the training, in the place of the prior.
+
+    Args:
+        latents: the distribution.
+        stated: how it was fitted, as protocols state it; ``kind`` names the sampler.
+    """
+
+    latents: DrawsLatents
+    stated: Mapping[str, Any]
 
 
 @final
@@ -41,14 +55,16 @@ class Sampling:
         ema: relative width :math:`\sigma_{rel}` of the post-hoc average of the weights that sample.
         standing: number of batches of standing statistics, at least 1.
         truncation: threshold of the latents, or factor :math:`\psi` of the styles; positive.
+        sampler: what latents are drawn from in the place of the prior.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value out of range, or options that exclude each other.
     """
 
     ema: float | None = None
     standing: int | None = None
     truncation: int | float | None = None
+    sampler: Fitted | None = None
 
     def __post_init__(self) -> None:
         if self.standing is not None and self.standing < 1:
@@ -56,10 +72,16 @@ class Sampling:
         for name, value in (("ema", self.ema), ("truncation", self.truncation)):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name}={value}: expected a number above 0; leave it out for none")
+        if self.sampler is not None and self.truncation is not None:
+            raise ValueError(
+                f"truncation={self.truncation}: it cuts off the tails of the prior, and latents are drawn from "
+                f"sampler={self.sampler.stated['kind']}; leave one of the two out"
+            )
 
     def given(self) -> dict[str, Any]:
         """Return the given options by name."""
-        named = {"ema": self.ema, "standing": self.standing, "truncation": self.truncation}
+        fitted = None if self.sampler is None else dict(self.sampler.stated)
+        named = {"ema": self.ema, "standing": self.standing, "truncation": self.truncation, "sampler": fitted}
         return {name: value for name, value in named.items() if value is not None}
 
     def conditions(self, drawn: bool) -> dict[str, Any]:
@@ -200,8 +222,8 @@ class Samples(Resumable, ABC):
                 "statistics can be computed anew; leave standing out"
             )
 
-    def prior_of(self, sampling: Sampling) -> LatentDistribution:
-        """Return the distribution that latents are drawn from: truncated, unless truncation acts on styles.
+    def prior_of(self, sampling: Sampling) -> DrawsLatents:
+        """Return what latents are drawn from: the prior, truncated unless truncation acts on styles, or a sampler.
 
         Args:
             sampling: options of sampling.
@@ -209,6 +231,8 @@ class Samples(Resumable, ABC):
         Raises:
             ValueError: the prior cannot be truncated.
         """
+        if sampling.sampler is not None:
+            return sampling.sampler.latents
         if sampling.truncation is None or isinstance(self.part(self.decoding), Styled):
             return self.prior
         return truncated(self.prior, sampling.truncation)

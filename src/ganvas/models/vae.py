@@ -7,7 +7,7 @@ Reference: Kingma and Welling 2013, eq. 3, https://arxiv.org/abs/1312.6114.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, final
 
 import torch
@@ -24,12 +24,27 @@ from ganvas.models.schedules import Schedule
 from ganvas.models.variational import Variational
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.objectives import Draws, FromDraws, Likelihood, ReconstructionLoss, fidelity
-from ganvas.types import Batch, Decoder, Encoder, NamesPosterior, Posterior, Prior, ReadsEncoder, Shape
+from ganvas.types import (
+    Batch,
+    Conditional,
+    Decoder,
+    Encoder,
+    NamesPosterior,
+    Posterior,
+    Prior,
+    ReadsEncoder,
+    Shape,
+    Tempered,
+)
 
-_FITTING: Final = {"reals": "write prior=normal or mixture", "sphere": "write prior=sphere"}
+_FITTING: Final = {
+    "reals": "write prior=normal or mixture",
+    "sphere": "write prior=sphere",
+    "codes": "write prior=categorical or joint",
+}
 """Priors by the space of a posterior's draws."""
 _CHANGE: Final = "change prior or posterior"
-_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher"}
+_FAMILIES: Final = {"sphere": ", or posterior=von_mises_fisher", "codes": ", or posterior=gumbel"}
 """Families of posteriors by the space of a prior, besides the normals and flows, which lie anywhere."""
 
 
@@ -100,6 +115,9 @@ class VAE(Variational):
             adversary,
             {"critic": critic_optimizer or {}, "encoder": encoder_optimizer or {}},
         )
+        family = encoder.posterior if isinstance(encoder, NamesPosterior) else None
+        if isinstance(family, Tempered):
+            self._stated["temperature"] = family.temperature
 
     @property
     def shape(self) -> Shape:
@@ -113,6 +131,15 @@ class VAE(Variational):
             batch: examples, on the device of the model.
         """
         return self._drawn(self.call(self.encoder, batch.x, batch.y), self.objective.samples).flatten(0, 1)
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of the posterior's draws in training; a schedule sets it."""
+        return float(self.encoder.posterior.temperature)
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self.encoder.posterior.temperature = value
 
     def decode(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None) -> Float[Tensor, " n *shape"]:
         r"""Compute the mean of :math:`p(x \mid z)`, in [-1, 1], from latents and, if conditional, classes."""
@@ -131,6 +158,18 @@ class VAE(Variational):
     def moments(self, batch: Batch) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
         """Compute mean and standard deviation of the posterior, see :meth:`posterior`."""
         return moments(self.posterior(batch))
+
+    def codes(self, batches: Iterable[Batch], seed: int) -> Float[Tensor, "n d"]:
+        r"""Draw :math:`z \sim q(z \mid x)` for each example, on the CPU; of a deterministic encoder, its mean.
+
+        Args:
+            batches: examples, on any device, in batches.
+            seed: seed of the draws; no global generator is touched.
+        """
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            found = (self.posterior(batch.to(self.device)) for batch in batches)
+            return torch.cat([(q.mean if self.objective.deterministic else q.rsample(())).cpu() for q in found])
 
     def draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
         """Draw k latents for each example, by the networks of these names, and compute what objectives read."""
@@ -159,6 +198,11 @@ def _check(prior: Prior | ReadsEncoder, encoder: Encoder, decoder: Decoder) -> N
             f"VAE needs a prior whose density is positive where the posterior's draws lie ({posteriors}), got "
             f"{type(prior).__name__} ({prior.space}): the KL of a posterior that reaches beyond the prior is infinite; "
             f"{_FITTING.get(posteriors, _CHANGE)}{_FAMILIES.get(prior.space, '')}"
+        )
+    if isinstance(prior, ReadsEncoder) and isinstance(encoder, Conditional):
+        raise ValueError(
+            f"VAE: {type(prior).__name__} is made of posteriors of images without a class, and the encoder reads "
+            "classes; write prior=normal"
         )
     if not prior.dim == encoder.latent_dim == decoder.latent_dim:
         raise ValueError(

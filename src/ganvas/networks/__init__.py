@@ -1,6 +1,8 @@
 """Networks: generators, critics, encoders and decoders with explicit sizes, and wrappers around them."""
 
 from ganvas.networks.conditional import LabelledCritic as LabelledCritic
+from ganvas.networks.conditional import LabelledDecoder as LabelledDecoder
+from ganvas.networks.conditional import LabelledEncoder as LabelledEncoder
 from ganvas.networks.conditional import LabelledGenerator as LabelledGenerator
 from ganvas.networks.conditional import ProjectionCritic as ProjectionCritic
 from ganvas.networks.critic import FeatureCritic as FeatureCritic
@@ -11,6 +13,8 @@ from ganvas.networks.unit_range import UnitRange as UnitRange
 __all__ = [
     "FeatureCritic",
     "LabelledCritic",
+    "LabelledDecoder",
+    "LabelledEncoder",
     "LabelledGenerator",
     "Packed",
     "ProjectionCritic",

@@ -34,6 +34,7 @@ from ganvas.objectives.bounds.group_free_bits import GroupFreeBits
 from ganvas.objectives.bounds.importance import iwae_bound, log_weights
 from ganvas.objectives.bounds.info import InfoVAE
 from ganvas.objectives.bounds.iwae import IWAE
+from ganvas.objectives.bounds.joint_capacity import JointCapacity
 from ganvas.objectives.bounds.miwae import MIWAE
 from ganvas.objectives.bounds.piwae import PIWAE
 from ganvas.objectives.bounds.stl import STL
@@ -67,6 +68,7 @@ from ganvas.objectives.regularisers.base import LazyRegulariser, Regulariser
 from ganvas.objectives.regularisers.orthogonal import OrthogonalGenerator
 from ganvas.objectives.regularisers.path_length import PathLength
 from ganvas.objectives.regularisers.unregularised import Unregularised
+from ganvas.objectives.semi_supervised import SemiSupervised
 from ganvas.objectives.terms import CriticTerms, GeneratorTerms, Terms
 
 PENALTY_STATE = frozenset({*lecam.AVERAGES, lecam.COUNT, path_length.MEAN})
@@ -102,6 +104,7 @@ __all__ = [
     "ELBO",
     "FromDraws",
     "InfoVAE",
+    "JointCapacity",
     "IWAE",
     "MIWAE",
     "PIWAE",
@@ -109,6 +112,7 @@ __all__ = [
     "RAEGradientPenalty",
     "RAEL2",
     "STL",
+    "SemiSupervised",
     "SlicedWAE",
     "WAEMMD",
     "R1",

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict
 
 from ganvas.config import build_as
 from ganvas.extractors.base import Extractor
+from ganvas.latents import LatentSampler
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
 from ganvas.run.request import Job
@@ -22,6 +23,7 @@ from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import own_reference
+from ganvas.scoring.refitting import refitted
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
 from ganvas.storage.store import Store
@@ -68,14 +70,34 @@ class Trained:
             calibration: whether floor and ceiling are measured too.
             settings: settings of metrics that are not the shipped ones, by name.
         """
-        config = self.subject.config
-        assert config is not None
-        extractor = build_as(Extractor, config.extractor).to(self.subject.model.device)
-        asked = Asked(settings_of(settings or {}), n, config.score.seed, calibration=calibration, output=self.folder)
-        cache = Store(Path(config.paths.cache).expanduser())
-        found = Measurement(self.subject, own_reference(self.subject), extractor, asked, cache).of(metrics)
+        found = self._measured(self.subject, metrics, n, calibration, settings or {})
         log_found(self.result["run_id"], found, self.subject.images_seen)
         return found
+
+    def refitted(self, sampler: LatentSampler | None) -> ModelSubject:
+        """Return the final model with latents drawn from a fitted distribution; from its prior without a sampler."""
+        return refitted(self.subject, sampler)
+
+    def with_sampler(self, sampler: LatentSampler | None, metric: str, n: int) -> float:
+        """Measure a score from features of the final weights, with latents drawn as :meth:`refitted` says.
+
+        Args:
+            sampler: sampler of the latents; None draws from the prior.
+            metric: name of the metric.
+            n: number of samples.
+        """
+        (score,) = self._measured(self.refitted(sampler), [metric], n, False, {}).scores.values()
+        return score.value
+
+    def _measured(
+        self, subject: ModelSubject, metrics: Sequence[str], n: int, calibration: bool, settings: Mapping[str, Any]
+    ) -> Found:
+        config = subject.config
+        assert config is not None
+        extractor = build_as(Extractor, config.extractor).to(subject.model.device)
+        asked = Asked(settings_of(settings), n, config.score.seed, calibration=calibration, output=self.folder)
+        cache = Store(Path(config.paths.cache).expanduser())
+        return Measurement(subject, own_reference(subject), extractor, asked, cache).of(metrics)
 
     def score(self, key: str) -> float:
         """Look up a final score by its key, such as ``score/mnist/fd``."""

@@ -12,6 +12,7 @@ from ganvas.metrics.registry import frechet_name, standard_metrics
 from ganvas.models import Model, Sampling
 from ganvas.models.accumulation import require_parts
 from ganvas.models.scheduled import ScheduleError
+from ganvas.scoring.refitting import require_codes, sampler_of
 
 
 def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
@@ -95,6 +96,8 @@ def _check_sampling(cfg: DictConfig, model: Model) -> None:
         model.require(final_sampling(cfg))
     except ValueError as error:
         raise ConfigError(f"score.{error}") from error
+    if (sampler := sampler_of(cfg)) is not None:
+        require_codes(model, sampler)
 
 
 def _check_optimizers(model: Model) -> None:

@@ -26,6 +26,7 @@ _ABSENT: Final[Mapping[str, Any]] = {
     "generator_batch": None,
     "quantiser": None,
     "regulariser": {"_target_": "ganvas.objectives.Unregularised"},
+    "sampler": None,
     "standing": None,
     "trust": [],
     "unroll": 0,

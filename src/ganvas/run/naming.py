@@ -15,10 +15,10 @@ _WORDS: Final = (*GROUPS, "experiment")
 """Keys whose values say in a name what they are."""
 _PARTS: Final = ("objective", "constraint", "likelihood", "prior", "posterior", "quantiser", "optimizer", "schedule")
 """Config groups that the model may use."""
-_MADE_BY: Final = ("transform", "extractor", "augment", "experiment")
+_MADE_BY: Final = ("transform", "extractor", "augment", "sampler", "experiment")
 _PLACES: Final = frozenset("checkpoint grid hydra log paths resume study tracking trust workers".split())
 """First parts of the keys that change no score."""
-_MEANS: Final = frozenset("deterministic extractor init_parts score trainer".split())
+_MEANS: Final = frozenset("deterministic extractor init_parts sampler score trainer".split())
 """First parts of the keys that say how a run is made and measured: parameters only if the command line sets them."""
 
 

@@ -28,6 +28,7 @@ from ganvas.run.resuming import AUTO, Resumed, content, origin_of, refuse_other_
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.references import own_reference
+from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.best_effort import status
 from ganvas.storage.store import Store
@@ -110,7 +111,8 @@ def _measure(cfg: DictConfig, job: Job, parts: Parts) -> Callable[[], Found]:
     subject = ModelSubject(job.name, parts.model, lambda: parts.data, parts.model.images_seen, sampling=sampling)
     asked = Asked(parts.settings, cfg.score.n, cfg.score.seed)
     reference, cache = own_reference(subject), Store(Path(cfg.paths.cache).expanduser())
-    return lambda: Measurement(subject, reference, parts.extractor, asked, cache).of_trained()
+    sampler = sampler_of(cfg)  # fitted at each call, since codes depend on the weights
+    return lambda: Measurement(refitted(subject, sampler), reference, parts.extractor, asked, cache).of_trained()
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

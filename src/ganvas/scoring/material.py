@@ -15,7 +15,7 @@ from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
-from ganvas.metrics.base import CODES, FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
+from ganvas.metrics.base import CLASSES, CODES, FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
@@ -26,7 +26,7 @@ from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.storage.store import Store
-from ganvas.types import Batch, BoundsEvidence, CodesExamples, Encodes, HasFirstStage, Reconstructs
+from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Encodes, HasFirstStage, Reconstructs
 
 BATCH = 250
 """Default number of images in one forward pass of the extractor."""
@@ -209,6 +209,17 @@ class Gathered(Material):
         self._require_own_data(metric)
         return model
 
+    def classifier(self, metric: str) -> Classifies:
+        """See :meth:`Material.classifier`."""
+        model = self._model()
+        if not isinstance(model, Classifies):
+            raise ValueError(
+                f"metrics: {metric} needs a model that names classes (m2), and {self.subject} does not; leave {metric} "
+                "out"
+            )
+        self._require_own_data(metric)
+        return model
+
     def require(self, metric: Metric) -> None:
         """Raise ValueError if a metric of a model does not apply; nothing is computed."""
         check = {
@@ -216,6 +227,7 @@ class Gathered(Material):
             CODES: self.coded_model,
             FACTORS: self.encoder,
             RECONSTRUCTIONS: self.reconstructor,
+            CLASSES: self.classifier,
         }.get(metric.needs)
         if check is not None:
             check(metric.name)
@@ -249,6 +261,10 @@ class Gathered(Material):
         """Whether the model is a prior over the codes of a first stage, and nothing else."""
         model = self._model()
         return isinstance(model, CodesExamples) and isinstance(model, HasFirstStage)
+
+    def names_classes(self) -> bool:
+        """Whether the model names classes."""
+        return isinstance(self._model(), Classifies)
 
     def _model(self) -> Model | None:
         return self._subject.model if isinstance(self._subject, ModelSubject) else None

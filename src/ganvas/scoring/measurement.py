@@ -88,6 +88,8 @@ class Measurement:
             names += standard_metrics(self._extractor.name, self._extractor.num_classes is not None)
         if self._material.bounds_evidence() is not None and self._reference.own:
             names.append("elbo")
+        if self._material.names_classes() and self._reference.own:
+            names.append("classification")
         if self._material.learns_codes() and self._reference.own:
             names.append("code_bits")
         return names

@@ -175,4 +175,7 @@ def warnings_for(protocol: Protocol) -> list[str]:
         "papers that use equal numbers": n_real not in (None, n_fake),
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",
     }
+    if sampler := stated.get("sampling", {}).get("sampler"):
+        fitted = f"sampler={sampler['kind']}, fitted to codes of {sampler['images']:,} training images"
+        said[f"latents are drawn from {fitted}, not from the prior"] = True
     return [sentence for sentence, holds in said.items() if holds]

@@ -26,7 +26,7 @@ from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.storage.checkpoints import LAST, CheckpointError, read_origin
 from ganvas.storage.exported import is_exported, read_model
 from ganvas.tracking.artifacts import checkpoint_path
-from ganvas.types import LatentDistribution, Shape, to_uint8
+from ganvas.types import DrawsLatents, Shape, to_uint8
 
 ARRAYS = (".npz", ".npy")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -125,7 +125,7 @@ class ModelSubject(Subject):
         return self.model.classes
 
     @property
-    def prior(self) -> LatentDistribution:
+    def prior(self) -> DrawsLatents:
         """The distribution that latents are drawn from by the options."""
         return self.model.prior_of(self.sampling)
 

@@ -44,12 +44,14 @@ from ganvas.testing.codebooks import (  # noqa: E402
 from ganvas.testing.conditional import (  # noqa: E402
     ConditionalContract,
     ConditionalCriticContract,
+    ConditionalDecoderContract,
+    ConditionalEncoderContract,
     ConditionalGeneratorContract,
 )
 from ganvas.testing.constraints import ConstraintContract  # noqa: E402
 from ganvas.testing.data import SourceContract  # noqa: E402
 from ganvas.testing.hierarchies import HierarchyContract  # noqa: E402
-from ganvas.testing.latents import PosteriorContract, PriorContract  # noqa: E402
+from ganvas.testing.latents import LatentSamplerContract, PosteriorContract, PriorContract  # noqa: E402
 from ganvas.testing.metrics import MetricContract  # noqa: E402
 from ganvas.testing.model_metrics import FactorMetricContract, ReconstructionMetricContract  # noqa: E402
 from ganvas.testing.networks import (  # noqa: E402
@@ -76,6 +78,8 @@ __all__ = [
     "CodeDistributionContract",
     "ConditionalContract",
     "ConditionalCriticContract",
+    "ConditionalDecoderContract",
+    "ConditionalEncoderContract",
     "ConditionalGeneratorContract",
     "ClassMetricContract",
     "ConstraintContract",
@@ -87,6 +91,7 @@ __all__ = [
     "GridDecoderContract",
     "GridEncoderContract",
     "HierarchyContract",
+    "LatentSamplerContract",
     "LikelihoodContract",
     "MetricContract",
     "NetworkContract",

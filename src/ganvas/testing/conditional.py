@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.testing.networks import BATCH, Build, CriticContract, GeneratorContract, NetworkContract, tensors
+from ganvas.testing.networks import (
+    BATCH,
+    Build,
+    CriticContract,
+    DecoderContract,
+    EncoderContract,
+    GeneratorContract,
+    NetworkContract,
+    tensors,
+)
 from ganvas.types import Conditional
 
 
@@ -65,3 +74,11 @@ class ConditionalGeneratorContract(ConditionalContract, GeneratorContract):
 
 class ConditionalCriticContract(ConditionalContract, CriticContract):
     """Contract of a critic of examples and classes. Derive a class with a fixture ``build``."""
+
+
+class ConditionalEncoderContract(ConditionalContract, EncoderContract):
+    """Contract of an encoder of examples and classes. Derive a class with a fixture ``build``."""
+
+
+class ConditionalDecoderContract(ConditionalContract, DecoderContract):
+    """Contract of a decoder of latents and classes. Derive a class with a fixture ``build``."""

@@ -1,7 +1,9 @@
-"""Contracts of priors and of families of posteriors."""
+"""Contracts of priors, of families of posteriors, and of samplers that are fitted after the training."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 
 import pytest
@@ -9,8 +11,8 @@ import torch
 from torch import nn
 from torch.distributions import Independent, Normal
 
-from ganvas.latents import detached
-from ganvas.types import Posterior, PosteriorFamily, Prior
+from ganvas.latents import LatentSampler, detached
+from ganvas.types import LatentDistribution, Posterior, PosteriorFamily, Prior
 
 
 class PriorContract:
@@ -137,3 +139,61 @@ class PosteriorContract:
         posterior = family(torch.zeros(2, family.outputs(dim), dtype=torch.bfloat16))
         z = posterior.rsample(())
         assert z.dtype == posterior.log_prob(z).dtype == torch.float32
+
+
+class LatentSamplerContract:
+    """Contract of a sampler after training. Derive a class with a fixture ``sampler``, of few steps."""
+
+    @pytest.fixture
+    def sampler(self) -> LatentSampler:
+        """Return the sampler under test."""
+        raise NotImplementedError("override the fixture `sampler`")
+
+    def codes(self, n: int = 400) -> torch.Tensor:
+        """Make codes of three coordinates of different size, one of them constant."""
+        noise = torch.randn(n, 3, generator=torch.Generator().manual_seed(0))
+        return noise * torch.tensor([2.0, 0.01, 0.0]) + torch.tensor([5.0, 0.0, -1.0])
+
+    def test_the_fit_is_a_function_of_codes_and_arguments(self, sampler: LatentSampler) -> None:
+        """The same codes give the same draws, whatever the global generator; another seed is another sampler."""
+        before = torch.get_rng_state()
+        first = sampler.fit(self.codes())
+        assert torch.equal(before, torch.get_rng_state())
+        torch.manual_seed(1)
+        again = sampler.fit(self.codes())
+        draws = [fitted.sample(8, generator=torch.Generator().manual_seed(0)) for fitted in (first, again)]
+        assert torch.equal(*draws)
+        assert dataclasses.replace(sampler, seed=sampler.seed + 1).stated() != sampler.stated()
+
+    def test_draws_are_a_function_of_the_generator(self, sampler: LatentSampler) -> None:
+        """Draws are finite ``float32`` without gradients, and depend on the generator alone."""
+        fitted = sampler.fit(self.codes())
+        before = torch.get_rng_state()
+        z, again, other = (fitted.sample(6, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+        assert z.shape == (6, 3) and z.dtype == torch.float32 and z.isfinite().all() and not z.requires_grad
+        assert torch.equal(z, again) and not torch.equal(z, other)
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_draws_lie_where_the_codes_lie(self, sampler: LatentSampler) -> None:
+        """Each coordinate has about the mean and the deviation of the codes, whatever their size."""
+        z = sampler.fit(self.codes()).sample(4000, generator=torch.Generator().manual_seed(0))
+        unit = z.mean(0) / torch.tensor([2.0, 0.01, 1.0])
+        torch.testing.assert_close(unit, torch.tensor([2.5, 0.0, -1.0]), atol=0.2, rtol=0)
+        assert 1.5 < float(z[:, 0].std()) < 2.5 and 0.007 < float(z[:, 1].std()) < 0.013 and float(z[:, 2].std()) < 0.01
+
+    def test_a_density_is_that_of_the_draws(self, sampler: LatentSampler) -> None:
+        """A density, if there is one, has one finite number for each latent, and its mean over the space is 1."""
+        codes = self.codes()[:, :1]
+        fitted = sampler.fit(codes)
+        if not isinstance(fitted, LatentDistribution):
+            return
+        z = torch.linspace(-10, 20, 3001)[:, None]
+        density = fitted.log_prob(z)
+        assert density.shape == (3001,) and float(density.exp().sum() * 0.01) == pytest.approx(1, abs=0.01)
+        torch.testing.assert_close(fitted.log_prob(z[None])[0], density)
+
+    def test_it_states_what_a_protocol_needs(self, sampler: LatentSampler) -> None:
+        """What is stated holds every argument, and JSON can hold it."""
+        stated = sampler.stated()
+        assert json.loads(json.dumps(stated)) == stated
+        assert {"kind", "revision", *(field.name for field in dataclasses.fields(sampler))} == stated.keys()

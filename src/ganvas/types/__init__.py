@@ -6,6 +6,8 @@ from ganvas.types.batches import Batch, Shape, to_float, to_uint8, widen
 from ganvas.types.hierarchies import Draw, Group, Grouped, Hierarchy, Inferred
 from ganvas.types.latents import (
     Detaches,
+    DrawsLatents,
+    HasCodes,
     LatentDistribution,
     NamesPosterior,
     Posterior,
@@ -13,12 +15,15 @@ from ganvas.types.latents import (
     Prior,
     ReadsEncoder,
     Scaled,
+    Tempered,
     Truncates,
 )
 from ganvas.types.models import (
     BoundsEvidence,
+    Classifies,
     CodesExamples,
     DrawsClasses,
+    DrawsCodes,
     Encodes,
     HasFirstStage,
     Reconstructs,
@@ -49,6 +54,7 @@ from ganvas.types.networks import (
 __all__ = [
     "Batch",
     "BoundsEvidence",
+    "Classifies",
     "CodesExamples",
     "Conditional",
     "Critic",
@@ -56,6 +62,8 @@ __all__ = [
     "Detaches",
     "Draw",
     "DrawsClasses",
+    "DrawsCodes",
+    "DrawsLatents",
     "DrawsRows",
     "Encoder",
     "Encodes",
@@ -65,6 +73,7 @@ __all__ = [
     "GridEncoder",
     "Group",
     "Grouped",
+    "HasCodes",
     "HasFirstStage",
     "Hierarchy",
     "Inferred",
@@ -87,6 +96,7 @@ __all__ = [
     "Shape",
     "StartsAtMarginals",
     "Styled",
+    "Tempered",
     "Truncates",
     "Watched",
     "to_float",

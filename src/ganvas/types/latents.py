@@ -11,17 +11,22 @@ from torch import Tensor
 
 
 @runtime_checkable
-class LatentDistribution(Protocol):
-    """A distribution over latents of any kind: vectors (:class:`Prior`), or codes on a grid."""
-
-    def log_prob(self, z: Shaped[Tensor, "n *latent"]) -> Float[Tensor, " n"]:
-        """Compute the log density of latents, of codes their log probability, nats."""
-        ...
+class DrawsLatents(Protocol):
+    """A source of latents of any kind, whose density need not be known."""
 
     def sample(
         self, n: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
     ) -> Shaped[Tensor, "n *latent"]:
         """Draw ``n`` latents; without a ``generator`` (of ``device``) the global one is used."""
+        ...
+
+
+@runtime_checkable
+class LatentDistribution(DrawsLatents, Protocol):
+    """A distribution over latents of any kind: vectors (:class:`Prior`), or codes on a grid."""
+
+    def log_prob(self, z: Shaped[Tensor, "n *latent"]) -> Float[Tensor, " n"]:
+        """Compute the log density of latents, of codes their log probability, nats."""
         ...
 
 
@@ -82,6 +87,16 @@ class Scaled(Prior, Protocol):
 
 
 @runtime_checkable
+class HasCodes(Prior, Protocol):
+    """A prior with one-hot codes, whose coordinates move together."""
+
+    @property
+    def one_hot(self) -> tuple[slice, ...]:
+        """Coordinates of each code."""
+        ...
+
+
+@runtime_checkable
 class Truncates(Protocol):
     """A prior with tails, which can be cut off."""
 
@@ -133,6 +148,14 @@ class PosteriorFamily(Protocol):
     def __call__(self, parameters: Float[Tensor, "n p"]) -> Posterior:
         """Make the posterior of each example from unbounded parameters."""
         ...
+
+
+@runtime_checkable
+class Tempered(Protocol):
+    """A family of posteriors whose draws in training have a temperature, which a schedule may move."""
+
+    temperature: float
+    """Above 0; the lower, the closer draws are to those of evaluation."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from ganvas.types.batches import Batch
-from ganvas.types.latents import LatentDistribution, Prior
+from ganvas.types.latents import DrawsLatents, Prior
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class DrawsClasses(Protocol):
         ...
 
     @property
-    def prior(self) -> LatentDistribution:
+    def prior(self) -> DrawsLatents:
         """The distribution that latents are drawn from."""
         ...
 
@@ -95,6 +95,15 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class DrawsCodes(Protocol):
+    """A model whose encoder places examples in the space that its decoder reads."""
+
+    def codes(self, batches: Iterable[Batch], seed: int) -> Float[Tensor, "n d"]:
+        """Draw a code of each example."""
+        ...
+
+
+@runtime_checkable
 class BoundsEvidence(Encodes, Protocol):
     """A model with a lower bound on the evidence of an example.
 
@@ -115,6 +124,15 @@ class BoundsEvidence(Encodes, Protocol):
 
     def log_weights(self, batch: Batch, k: int) -> Float[Tensor, "k n"]:
         """Compute log importance weights of ``k`` new draws for each example, nats."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """A model that names the class of an example."""
+
+    def class_logits(self, batch: Batch) -> Float[Tensor, "n c"]:
+        """Compute log probabilities of the classes, whatever classes the batch has."""
         ...
 
 

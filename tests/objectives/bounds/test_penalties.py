@@ -9,7 +9,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 from ganvas.latents import GaussianKernel, StratifiedSampling, WeightedSampling, normal_kl
 from ganvas.latents.kernels import mmd
-from ganvas.objectives import DIPI, DIPII, ELBO, BetaTC, Capacity, Draws, InfoVAE
+from ganvas.objectives import DIPI, DIPII, ELBO, BetaTC, Capacity, Draws, InfoVAE, JointCapacity
 
 PLAIN = ELBO(samples=2, beta=1.0, free_bits=0.0)
 KERNEL = GaussianKernel(1.0)
@@ -103,6 +103,25 @@ def test_the_kl_is_drawn_to_the_capacity_from_either_side(capacity, sign, draws)
     torch.testing.assert_close(gradients(terms.total, draws), gradients(sign * 7 * kl, draws))
 
 
+@pytest.mark.parametrize("sides", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_normal_latents_and_codes_are_drawn_to_capacities_of_their_own(sides, draws):
+    kl = draws.kl.mean(0)
+    parts, reachable = (kl[:-1].sum(), kl[-1]), math.log(50)
+    assert 0.1 < float(kl[-1]) < reachable
+    low, high = (0.0, 0.0), (100.0, 3.0)
+    capacities = [a if side > 0 else b for side, a, b in zip(sides, low, high, strict=True)]
+    terms = JointCapacity(2, [50], 7.0, *capacities)(draws)
+    distance = sum(side * (part - c) for side, part, c in zip(sides, parts, capacities, strict=True))
+    assert terms.total.item() == pytest.approx((7 * distance - draws.log_px_z.mean()).item())
+    signed = 7 * sum(side * part for side, part in zip(sides, parts, strict=True))
+    torch.testing.assert_close(gradients(terms.total, draws), gradients(signed, draws))
+
+
+def test_a_code_is_asked_for_the_log_of_its_categories_at_most(draws):
+    asked = [JointCapacity(2, [2, 3], 1.0, 0.0, capacity)(draws).total.item() for capacity in (math.log(6), 50.0)]
+    assert asked[0] == pytest.approx(asked[1])
+
+
 # InfoVAE
 
 
@@ -130,6 +149,7 @@ ALL = {
     "dip_i": DIPI(2, 10.0, 100.0),
     "dip_ii": DIPII(2, 10.0, 10.0),
     "capacity": Capacity(2, 1000.0, 25.0),
+    "joint": JointCapacity(2, [50], 30.0, 5.0, 5.0),
     "info": InfoVAE(2, 1.0, 1000.0, KERNEL),
 }
 
@@ -151,6 +171,9 @@ def test_the_elbo_is_the_elbo_whatever_is_descended(name, draws):
         (lambda: DIPII(1, 1.0, -1.0), "diagonal: got -1"),
         (lambda: Capacity(1, 0.0, 1.0), "weight: got 0"),
         (lambda: Capacity(1, 1.0, -1.0), "capacity: got -1"),
+        (lambda: JointCapacity(1, [1], 1.0, 1.0, 1.0), "categorical: got"),
+        (lambda: JointCapacity(1, [2], 0.0, 1.0, 1.0), "weight: got 0"),
+        (lambda: JointCapacity(1, [2], 1.0, 1.0, -1.0), "capacity_codes: got -1"),
         (lambda: InfoVAE(1, 2.0, 1.0, KERNEL), "alpha: got 2"),
         (lambda: InfoVAE(1, 0.0, 0.5, KERNEL), "scaling: got 0.5, expected at least 1 - alpha = 1"),
         *((lambda part=part: part(0, 1.0, 1.0), "samples: got 0") for part in (DIPI, DIPII, Capacity)),
