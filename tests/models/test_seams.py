@@ -268,7 +268,7 @@ def test_interpolation_keeps_one_class_a_row_and_traversal_one_in_all(adversaria
     model = adversarial(generator=Labelled(networks()["generator"]))
     subject = ModelSubject("toy", model, lambda: toy([0, 1, 2], None), images_seen=0)
     cfg = OmegaConf.create(
-        {"classes": None, "n": 24, "columns": 4, "seed": 5, "kind": "interpolation", "source": "toy"}
+        {"classes": None, "n": 24, "columns": 4, "seed": 5, "kind": "interpolation", "source": "toy", "group": None}
     )
     for kind, rows in ((interpolate, 6), (traverse, 4)):
         made = kind(subject, cfg)

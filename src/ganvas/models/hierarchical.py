@@ -22,6 +22,7 @@ from torch.distributions import Independent
 
 from ganvas.latents.hierarchy import divergences, mean_of, noise_of, noise_posterior, normal
 from ganvas.latents.priors import Normal
+from ganvas.models.adversaries.alone import Alone
 from ganvas.models.base import OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import require_part
@@ -53,6 +54,7 @@ class HierarchicalVAE(Variational):
     """
 
     decoding: ClassVar[str] = "hierarchy"
+    inferring: ClassVar[str] = "hierarchy"
     hierarchy: Any  # an nn.Module and a Hierarchy; Python has no type for the intersection of both
 
     def __init__(
@@ -85,6 +87,8 @@ class HierarchicalVAE(Variational):
             schedule,
             schedules,
             accumulate,
+            Alone(),
+            {},
         )
 
     @property

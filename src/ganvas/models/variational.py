@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ganvas.health.evidence import Evidence
 from ganvas.health.evidence import Posterior as PosteriorMoments
 from ganvas.models.accumulation import Shares, spans, sum_of
+from ganvas.models.adversaries.base import Adversary, Compared, Differences, Made, own_parameters
 from ganvas.models.base import Model, OptimizerFactory
 from ganvas.models.modes import evaluating
 from ganvas.models.parts import learned_scale
@@ -31,7 +32,7 @@ _BOUNDS: Final = ("elbo", "bound")
 
 
 class Variational(Model, ABC):
-    """Abstract: a model with draws of latents, a likelihood, and one optimiser.
+    """Abstract: a model with draws of latents and a likelihood; an adversary may play beside it.
 
     Without a likelihood, or with an objective that bounds no evidence, :meth:`evaluate` and :meth:`log_weights` are
     None: the model is then no :class:`~ganvas.types.BoundsEvidence`.
@@ -49,13 +50,15 @@ class Variational(Model, ABC):
         schedule: schedule of the learning rate.
         schedules: schedules of other numbers, by name, see :mod:`ganvas.models.scheduled`.
         accumulate: number of parts in which a batch is worked through; their gradients are added.
+        adversary: the players beside the networks, see :mod:`ganvas.models.adversaries.base`.
+        differences: arguments of ``optimizer`` that differ for a player of the adversary.
 
     Raises:
         ValueError: the objective reads no draws, or a number is out of range.
     """
 
-    headline = ("elbo", "reconstruction", "kl")
-    players: ClassVar[tuple[str, ...]] = ("vae",)
+    inferring: ClassVar[str]
+    """Name of the network from examples to latents."""
 
     def __init__(
         self,
@@ -71,17 +74,32 @@ class Variational(Model, ABC):
         schedule: Schedule,
         schedules: Mapping[str, Any],
         accumulate: int,
+        adversary: Adversary,
+        differences: Differences,
     ) -> None:
-        super().__init__(prior, parts, tuple(parts), ema_halflife, gradient_clip, schedule, schedules, accumulate)
+        networks = {**parts, **adversary.parts}
+        super().__init__(prior, networks, tuple(parts), ema_halflife, gradient_clip, schedule, schedules, accumulate)
         self.likelihood = likelihood
         self.objective = _from_draws(objective)
-        if not self.objective.bounds_evidence or isinstance(likelihood, ReconstructionLoss):
+        self.adversary = adversary
+        bounded = self.objective.bounds_evidence and adversary.keeps_bound
+        if not bounded or isinstance(likelihood, ReconstructionLoss):
             # A method that is None counts as missing where isinstance compares an object with a protocol.
             self.evaluate = self.log_weights = None  # type: ignore[method-assign, assignment]
-        self._stated = {"objective": self.objective}
+        self._stated: dict[str, Any] = {"objective": self.objective, "adversary": adversary}
         self.log_scale = learned_scale(likelihood, shape)
-        self._optimizer_factory = optimizer
+        self._optimizer_factory, self._differences = optimizer, differences
         self.gradient_skip = gradient_skip
+
+    @property
+    def players(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The autoencoder, and the players of its adversary."""
+        return ("vae", *self.adversary.players)
+
+    @property
+    def headline(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The terms of the bound, and those of the adversary."""
+        return ("elbo", "reconstruction", "kl", *self.adversary.headline)
 
     @abstractmethod
     def draws(self, batch: Batch, network: Callable[[str], Any], k: int) -> Draws:
@@ -93,34 +111,40 @@ class Variational(Model, ABC):
 
     @final
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Make one optimiser for all learned parameters."""
-        return [self._optimizer_factory(p for p in self.parameters() if p.requires_grad)]
+        """Make one optimiser for all learned parameters of the autoencoder, and those of the adversary."""
+        make, encoder = self._optimizer_factory, self.get_submodule(self.inferring)
+        own = make(own_parameters(self, self.adversary))
+        return [own, *self.adversary.make_optimizers(make, self._differences, encoder)]
 
     @final
     def bearers(self) -> dict[str, Any]:
-        """Return the objective by name."""
+        """Return objective and adversary by name."""
         return self._stated
 
     @final
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Update all networks once."""
+        """Update the autoencoder once; then the adversary has its turns."""
         said: Shares = []
-        made = self.update("vae", self._losses(batch, said), skip_above=self.gradient_skip)
+        compared: list[Compared] = []
+        made = self.update("vae", self._losses(batch, said, compared), skip_above=self.gradient_skip)
         skipped = {} if self.gradient_skip is None else {"skipped_updates": batch.x.new_tensor(float(not made))}
-        return {**sum_of(said), **skipped}
+        return {**sum_of(said), **skipped, **self.adversary.turns(self, compared)}
 
-    def _losses(self, batch: Batch, said: Shares) -> Iterator[Tensor]:
+    def _losses(self, batch: Batch, said: Shares, compared: list[Compared]) -> Iterator[Tensor]:
         for span in spans(len(batch), self.accumulate):
             part = batch[span]
             share = len(part) / len(batch)
-            total, named = self._terms(part)
-            yield share * total
-            said.append((share, named))
+            joined = self.adversary.join(self, self._made(part, share))
+            yield share * joined.loss
+            said.append((share, joined.terms))
+            compared += [] if joined.compared is None else [joined.compared]
 
-    def _terms(self, part: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        draws = self.draws(part, self.trained, self.objective.samples)
-        terms = self.objective(draws)
-        return terms.total, {**self._named(terms), **draws.kl_by_group()}
+    def _made(self, part: Batch, share: float) -> Made:
+        draws = self.draws(part, self.trained, k := self.objective.samples)
+        terms, y = self.objective(draws), None if part.y is None else part.y.repeat(k)
+        z, location = draws.z.flatten(0, 1), draws.of_location().flatten(0, 1)
+        named = {**self._named(terms), **draws.kl_by_group()}
+        return Made(part, share, z, y, location, terms.total, draws.log_px_z.mean(), named)
 
     def _named(self, terms: Terms) -> dict[str, Tensor]:
         """Name the terms; with a loss in the place of a likelihood, nothing is called a bound."""
@@ -130,8 +154,9 @@ class Variational(Model, ABC):
     @property
     @final
     def evidence_space(self) -> str:
-        """Space of the probabilities of examples, as the likelihood states it."""
-        return cast(Likelihood, self.likelihood).space
+        """Space of the probabilities of examples, as the likelihood states it, and whether classes are given."""
+        space = cast(Likelihood, self.likelihood).space
+        return space if self.classes is None else f"{space}, given the class"
 
     def evaluate(self, batch: Batch) -> Terms:
         """Compute the objective's terms in nats, with the averaged weights if there are any."""
@@ -170,11 +195,12 @@ class Variational(Model, ABC):
     def own_evidence(
         self, train: Batch, held_out: Batch | None, history: Mapping[str, Float[Tensor, " t"]]
     ) -> tuple[Evidence, ...]:
-        """Return the posterior's moments for held-out examples, or for training examples if none are held out."""
+        """Return the posterior's moments for held-out (else training) examples, and the evidence of the adversary."""
         looked_at = train if held_out is None else held_out
         locs, scales = zip(*self.posterior_moments(looked_at.split(SAMPLE_BATCH)), strict=True)
         groups = self.groups if isinstance(self, Grouped) else None
-        return (PosteriorMoments(torch.cat(locs), torch.cat(scales), cast(Prior, self.prior), groups),)
+        posterior = PosteriorMoments(torch.cat(locs), torch.cat(scales), cast(Prior, self.prior), groups)
+        return (posterior, *self.adversary.evidence(history))
 
 
 def _from_draws(objective: FromDraws | AdversarialObjective) -> FromDraws:

@@ -7,7 +7,7 @@ r"""A model whose evidence is known, to check importance weighting with any prio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import torch
 from jaxtyping import Float64
@@ -15,11 +15,19 @@ from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal, Normal
 
 from ganvas.metrics.nll import importance_bound
-from ganvas.types import Posterior, Prior
+from ganvas.types import Posterior
 
 POINTS, DIMENSIONS, SIGMA = 64, 20, 0.5
 DRAWS: Final = 5000
 CHUNK: Final = 500
+
+
+class DensityOfLatents(Protocol):
+    """What a bound asks of a distribution of latents."""
+
+    def log_prob(self, z: Float64[Tensor, "*batch d"]) -> Float64[Tensor, "*batch"]:
+        """Compute the log density of latents, nats."""
+        ...
 
 
 @final
@@ -60,7 +68,7 @@ class LinearGaussian:
         return LowRankMultivariateNormal(self.w @ mean, self.w * deviation, noise).log_prob(x)
 
     def bound(
-        self, x: Float64[Tensor, "n x"], prior: Prior, encode: Callable[[Tensor], Posterior]
+        self, x: Float64[Tensor, "n x"], prior: DensityOfLatents, encode: Callable[[Tensor], Posterior]
     ) -> Float64[Tensor, " n"]:
         """Compute the importance-weighted bound of points with :data:`DRAWS` draws, nats.
 

@@ -114,7 +114,7 @@ def test_the_network_of_a_loss_is_no_part_of_the_model(network):
 def test_codes_are_learned_with_a_loss():
     vq = build(compose("train", ["data=mnist5k", "model=vq_vae", "likelihood=ms_ssim"]).model)
     x, said = pair()[0], []
-    (loss,) = vq._losses(Batch(x, None, torch.arange(3)), said, [])
+    (loss,) = vq._losses(Batch(x, None, torch.arange(3)), said, [], [])
     location = vq.decoder(vq.quantiser(vq.encoder(x)).z)
     torch.testing.assert_close(said[0][1]["reconstruction"], -vq.likelihood(x, location).mean())
     assert loss.requires_grad

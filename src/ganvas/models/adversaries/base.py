@@ -37,7 +37,7 @@ class Autoencoder(Protocol):
     images_seen: int
     likelihood: Likelihood | ReconstructionLoss
 
-    def update(self, player: str, losses: Iterable[Float[Tensor, ""]]) -> None:
+    def update(self, player: str, losses: Iterable[Float[Tensor, ""]]) -> object:
         """Step a player's optimiser down the sum of the losses."""
         ...
 

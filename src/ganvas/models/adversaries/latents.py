@@ -35,7 +35,7 @@ from ganvas.types import Batch, Judged, Shape
 
 
 @runtime_checkable
-class DrawsLatents(Protocol):
+class ShowsLatents(Protocol):
     """An autoencoder whose latents are vectors."""
 
     def latents(self, batch: Batch) -> Float[Tensor, "m d"]:
@@ -151,7 +151,7 @@ class PhasedLatentAdversary(LatentAdversary):
 
     def _encoder_losses(self, model: Autoencoder, compared: Sequence[Compared], said: Shares) -> Iterator[Tensor]:
         for pair in compared:
-            z = cast(DrawsLatents, model).latents(pair.part)
+            z = cast(ShowsLatents, model).latents(pair.part)
             with frozen(self.critic):
                 terms = self.against(self.judge(model, pair.y), z, pair.wanted)
             yield pair.share * terms.total

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from typing import final
+from typing import ClassVar, final
 
 from ganvas.objectives.bounds.base import Bound, BoundTerms, bound_terms, require_samples
 from ganvas.objectives.draws import Draws
@@ -39,6 +39,7 @@ class JointCapacity(Bound):
     """
 
     categorical: Sequence[int]
+    reads_posterior: ClassVar[bool] = True
     weight: float
     capacity_continuous: float
     capacity_codes: float
