@@ -41,6 +41,14 @@ MODELS: Final[dict[str, list[str]]] = {
     **{f"posterior={name}": ["model=vae", f"posterior={name}"] for name in ("full_normal", "planar", "iaf", "maf")},
     "sphere": ["model=vae", "prior=sphere", "posterior=von_mises_fisher"],
     **{f"prior={name}": ["model=vae", f"prior={name}"] for name in ("learned_mixture", "vamp", "flow")},
+    "categories": ["model=vae", "prior=categorical", "prior.dim=200", "posterior=gumbel"],
+    **{name: [f"model={name}"] for name in ("cvae", "factor_vae", "wae_gan", "aae")},
+    "joint_vae": ["model=joint_vae", "transform=dynamic_binarisation"],
+    "m2": ["model=m2", "network=mlp"],
+    "vae_gan": ["model=vae_gan", "network=mlp"],
+    "ladder_vae": ["model=ladder_vae", "network=ladder"],
+    "hierarchical_vae": ["model=hierarchical_vae", "network=bottom_up"],
+    "vdvae": ["model=vdvae", "network=vdvae", "network.hierarchy.width=16", "network.hierarchy.middle=8"],
     "vq_vae": ["model=vq_vae", *SMALL_CODES],
 }
 """Overrides of each model."""
