@@ -10,6 +10,7 @@ from torch.distributions import Normal as TorchNormal
 from torch.nn.functional import one_hot
 
 from ganvas.data.datamodule import DataModule
+from ganvas.data.hold_out import hold_out
 from ganvas.data.source import Source, TensorExamples
 from ganvas.data.transforms import Identity
 from ganvas.latents import Normal
@@ -49,6 +50,11 @@ def made(hidden=(), **changes):
     return M2(**{**parts, **changes})
 
 
+def learn(model, labels):
+    """Tell the model of its data as a training does."""
+    model.learn_of(len(labels), labels, hold_out(len(labels), model.labelled, labels, argument="model.labelled")[1])
+
+
 @pytest.fixture
 def batch():
     return Batch(torch.randn(6, *SHAPE, generator=torch.Generator().manual_seed(1)), Y, torch.arange(6))
@@ -65,7 +71,7 @@ def evidence(model, x):
 
 def test_the_bound_comes_to_the_evidence_over_classes_and_latents(batch):
     model = made().double()
-    model.learn_of(6, Y)
+    learn(model, Y)
     batch = Batch(batch.x.double(), batch.y, batch.index)
     exact = evidence(model, batch.x).detach()
     torch.manual_seed(0)
@@ -94,16 +100,16 @@ def test_the_terms_in_evaluation_are_those_of_every_class(batch):
 def test_only_the_chosen_labels_are_read_each_class_in_its_share(batch, fit):
     labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
     model = made(labelled=10)
-    model.learn_of(100, labels)
+    learn(model, labels)
     assert model.shown.sum() == 10 and labels[model.shown].bincount().tolist() == [6, 3, 1]
     assert model.label_marginal.tolist() == [0.25] * 4  # a class that no image shows keeps its probability
     again = made(labelled=10)
-    again.learn_of(100, labels)
+    learn(again, labels)
     assert torch.equal(model.shown, again.shown)
 
     def trained(other):
         model = made(labelled=3, ema_halflife=10)
-        model.learn_of(6, Y)
+        learn(model, Y)
         y = Y.where(model.shown, (Y + other) % K)
         fit(model, 2, batches_of=lambda: Batch(batch.x, y, batch.index))
         return model
@@ -119,7 +125,7 @@ def test_it_learns_classes_from_few_labels(fit):
     y = torch.arange(400) % K
     x = 2 * torch.eye(4)[y][:, :3] + 0.1 * torch.randn(400, 3, generator=generator)
     model = made(hidden=[16], labelled=8, objective=SemiSupervised(1, 5.0))
-    model.learn_of(400, y)
+    learn(model, y)
     whole = Batch(x, y, torch.arange(400))
     before = float(model.evaluate(whole).elbo)
     fit(model, 150, batches_of=lambda: whole)

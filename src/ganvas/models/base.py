@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from ganvas.data.hold_out import hold_out
 from ganvas.health.evidence import Evidence, GradientNorms, Logged
 from ganvas.models.ema import EMA
 from ganvas.models.modes import evaluating
@@ -143,27 +142,24 @@ class Model(Samples, ABC):
         self.scheduled.check({"optimizer": made[0].param_groups[0], **groups, **self.bearers(), **averages})
         return made
 
-    def learn_of(self, n_train: int, labels: Int64[Tensor, " n"] | None) -> None:
+    def learn_of(
+        self, n_train: int, labels: Int64[Tensor, " n"] | None, shown: Int64[Tensor, " k"] | None = None
+    ) -> None:
         """Tell the model of its training data, before the first step.
 
         Args:
             n_train: images in the training split.
             labels: their classes, in ``[0, classes)``; read by conditional models only.
+            shown: positions of the :attr:`labelled` images that show their class; None for all.
         """
         self.n_train = n_train
         if self.classes is not None and labels is not None:
-            self.shown = self._choose_shown(labels)
+            self.shown = torch.full((len(labels),), shown is None)
+            if shown is not None:
+                self.shown[shown] = True
             if self.labelled is None:  # else too few are known to tell how frequent the classes are
                 counts = labels.bincount(minlength=self.classes).to(self.label_marginal)
                 self.label_marginal.copy_(counts / counts.sum())
-
-    def _choose_shown(self, labels: Int64[Tensor, " n"]) -> Bool[Tensor, " n"]:
-        """Choose the training images that show their class: all, or :attr:`labelled`, with each class in its share."""
-        shown = torch.ones(len(labels), dtype=torch.bool)
-        if self.labelled is not None and self.labelled != len(labels):
-            hidden, _ = hold_out(len(labels), self.labelled, labels, argument="model.labelled")
-            shown[hidden] = False
-        return shown
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch; Lightning's hook."""

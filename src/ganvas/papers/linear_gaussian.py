@@ -7,7 +7,7 @@ r"""A model whose evidence is known, to check importance weighting with any prio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, final
+from typing import Final, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Float64
@@ -22,6 +22,7 @@ DRAWS: Final = 5000
 CHUNK: Final = 500
 
 
+@runtime_checkable
 class DensityOfLatents(Protocol):
     """What a bound asks of a distribution of latents."""
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+from jaxtyping import Int64
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
+from torch import Tensor
 
 from ganvas.config import build_as
 from ganvas.data.datamodule import DataModule
+from ganvas.data.hold_out import hold_out
 from ganvas.data.source import Source
 from ganvas.data.transforms import Transform
 from ganvas.extractors.base import Extractor
@@ -92,7 +95,8 @@ def assemble(cfg: DictConfig) -> Parts:
     check_fit(cfg, data, model, extractor)
     if extractor is not None:
         rehearse_scores(cfg, data, extractor, settings)
-    model.learn_of(len(data.examples("train")), data.examples("train").labels)
+    train = data.examples("train")
+    model.learn_of(len(train), train.labels, _labelled(model, train.labels))
     if cfg.resume is None:  # else the checkpoint has the weights
         start_at_marginals(cfg, data, model)
         warm_start(cfg, model)
@@ -116,6 +120,13 @@ class Watchers:
     health: Health
     selection: Selection | None
     no_selection: str
+
+
+def _labelled(model: Model, labels: Int64[Tensor, " n"] | None) -> Int64[Tensor, " k"] | None:
+    """Choose the training images that show their class, with each class in its share; None for all."""
+    if model.labelled is None or labels is None or model.labelled == len(labels):
+        return None
+    return hold_out(len(labels), model.labelled, labels, argument="model.labelled")[1]
 
 
 def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str, Any]) -> Watchers:
