@@ -146,6 +146,7 @@ def test_shared_files_are_no_choices():
         assert list((CONF / group).glob("_*.yaml")) and choices(group) == OPTIONS[group]
 
 
+@pytest.mark.slow  # a second or two for each
 @pytest.mark.parametrize("experiment", OPTIONS["experiment"])
 def test_every_leaf_of_an_experiment_changes_something(experiment):
     text = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())

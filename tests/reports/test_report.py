@@ -131,6 +131,7 @@ def lines_of(document):
     return [shlex.split(line) for line in lines if "STUDY" not in line]
 
 
+@pytest.mark.slow  # each writes a page
 @pytest.mark.parametrize("line", lines_of("docs/reference/reports.md"), ids=" ".join)
 def test_the_lines_of_the_documents_run(study, tmp_path, monkeypatch, line):
     monkeypatch.setattr("webbrowser.open", lambda address: True)
