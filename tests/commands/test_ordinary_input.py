@@ -122,6 +122,8 @@ REFUSED = {
     "constraint._target_=builtins.dict": "constraint._target_=builtins.dict: expected a class derived from",
     "constraint._target_=os.getcwd": "constraint._target_=os.getcwd: expected a class derived from Constraint, or",
     "score.n=0": "score.n=0: expected at least 1",
+    "prior.dim=abc": "prior.dim=abc: expected a whole number",
+    "data.shape=abc": "data.shape=abc: expected a list of whole numbers",
 }
 
 

@@ -24,9 +24,24 @@ def _folder_shape(channels: int, size: Any) -> ListConfig:
     return ListConfig([channels, *(size if OmegaConf.is_list(size) else (size, size))])
 
 
+def _data_shape(root: DictConfig) -> list[int]:
+    """Shape of one example; what is none is named by its own key, and not by the key that asked for it."""
+    shape = list(root.data.shape) if OmegaConf.is_list(root.data.shape) else root.data.shape
+    if not isinstance(shape, list) or not shape or not all(isinstance(size, int) for size in shape):
+        raise ValueError(f"data.shape={shape}: expected a list of whole numbers")
+    return shape
+
+
+def _prior_dim(root: DictConfig) -> int:
+    """Dimension of the prior, see :func:`_data_shape`."""
+    if not isinstance(dim := root.prior.dim, int):
+        raise ValueError(f"prior.dim={dim}: expected a whole number")
+    return dim
+
+
 def _critic_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape that a critic reads: that of the data with a channel for each class, times the examples of a pack."""
-    channels, *rest = _root_.data.shape
+    channels, *rest = _data_shape(_root_)
     node = OmegaConf.select(_root_, "model.critic")
     while OmegaConf.is_dict(node):  # wrappers, outermost first
         channels = (channels + (node.get("labels") or 0)) * node.get("pack", 1)
@@ -36,18 +51,18 @@ def _critic_shape(*, _root_: DictConfig) -> ListConfig:
 
 def _encoder_shape(*, _root_: DictConfig) -> ListConfig:
     """Shape that an encoder reads: that of the data, with a channel for each class where it reads classes."""
-    channels, *rest = _root_.data.shape
+    channels, *rest = _data_shape(_root_)
     return ListConfig([channels + (OmegaConf.select(_root_, "model.encoder.labels") or 0), *rest])
 
 
 def _decoder_latents(*, _root_: DictConfig) -> int:
     """Number of latents that a decoder takes: those of the prior, and the classes where these are latents too."""
-    return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.decoder.labels") or 0)
+    return _prior_dim(_root_) + (OmegaConf.select(_root_, "model.decoder.labels") or 0)
 
 
 def _generator_latents(*, _root_: DictConfig) -> int:
     """Number of latents that a generator takes: those of the prior, and the classes where these are latents too."""
-    return int(_root_.prior.dim) + (OmegaConf.select(_root_, "model.generator.labels") or 0)
+    return _prior_dim(_root_) + (OmegaConf.select(_root_, "model.generator.labels") or 0)
 
 
 def _quantised(size: str, *, _root_: DictConfig) -> int:
