@@ -102,7 +102,9 @@ def _is_idle(base, key, value):
     """Whether nothing reads a key in a training: a part of another kind of model, or settings of scores without any."""
     variational = base in ("vae", "mixture")
     parts = ("generator", "critic") if variational else ("encoder", "decoder")
-    idle = [f"network.{part}" for part in (*parts, "conditional_generator", "conditional_critic")] + ["constraint" if variational else "likelihood"]
+    idle = [f"network.{part}" for part in (*parts, "conditional_generator", "conditional_critic")] + [
+        "constraint" if variational else "likelihood"
+    ]
     scores = ("score.select", "score.settings") if base != "digits" else ()
     return "${" not in value and key.startswith((*idle, *scores, "network.name"))
 
