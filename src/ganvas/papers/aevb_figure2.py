@@ -68,29 +68,20 @@ def measure(scale: str, desk: Desk) -> dict[str, Measured]:
         curves = {dim: _curve(desk, panel, dim, scale, data) for dim in panel.latents[scale]}
         desk.figure(f"{panel.prefix}figure2", _figure(panel, curves))
         for dim, curve in curves.items():
-            for seen, (train, test) in curve.items():
-                desk.report.update({f"{panel.prefix}elbo/{dim}/train/{seen}": train})
-                desk.report.update({f"{panel.prefix}elbo/{dim}/test/{seen}": test})
-        found |= {f"{panel.prefix}{name}": value for name, value in _rises(curves).items()}
-        if panel is MNIST:
-            found["largest_gap"] = _largest_gap(curves)
+            for seen, bounds in curve.items():
+                for split, bound in zip(("train", "test"), bounds, strict=True):
+                    desk.report[f"{panel.prefix}elbo/{dim}/{split}/{seen}"] = bound
+        found |= {f"{panel.prefix}{name}": value for name, value in _claims(curves).items()}
     return {f"{name}_{scale}": value for name, value in found.items()}
 
 
-def _ends(curves: dict[int, Curve]) -> dict[int, tuple[float, float]]:
-    return {dim: list(curve.values())[-1] for dim, curve in curves.items()}
-
-
-def _rises(curves: dict[int, Curve]) -> dict[str, Measured]:
-    """Compare the last test bounds of neighbouring numbers of latents."""
-    ends = _ends(curves)
-    return {
-        f"elbo_{high}_over_{low}": Measured([ends[high][1] - ends[low][1]]) for low, high in itertools.pairwise(ends)
-    }
-
-
-def _largest_gap(curves: dict[int, Curve]) -> Measured:
-    return Measured([max(train - test for train, test in _ends(curves).values())])
+def _claims(curves: dict[int, Curve]) -> dict[str, Measured]:
+    """Compare the last test bounds of neighbouring numbers of latents, and training with test."""
+    ends = {dim: list(curve.values())[-1] for dim, curve in curves.items()}
+    pairs = itertools.pairwise(ends)
+    gap = max(train - test for train, test in ends.values())
+    rises = {f"elbo_{high}_over_{low}": Measured([ends[high][1] - ends[low][1]]) for low, high in pairs}
+    return rises | {"largest_gap": Measured([gap])}
 
 
 def _examples_loss(desk: Desk, seed: int) -> float:

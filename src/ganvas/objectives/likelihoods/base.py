@@ -18,7 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.types import widen
+from ganvas.objectives.validation import require
+from ganvas.types import Shape, widen
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,23 @@ def sum_coordinates(log_prob: Tensor, x: Float[Tensor, " n *shape"]) -> Tensor:
         Shape ``(..., n)``.
     """
     return log_prob.flatten(start_dim=1 - x.ndim).sum(dim=-1)
+
+
+def require_location(wanted: Shape, location: Float[Tensor, " ..."], log_scale: Float[Tensor, " *c"] | None) -> None:
+    """Refuse what a likelihood cannot read whose decoder gives several numbers for a pixel, its scales among them.
+
+    Args:
+        wanted: shape of the decoder's output for one latent.
+        location: the decoder's output.
+        log_scale: None.
+
+    Raises:
+        ValueError: a log-scale is given, or the location has another shape.
+    """
+    require(log_scale is None, "log_scale", log_scale, "None", "The scales are outputs of the decoder: pass None.")
+    got = tuple(location.shape[-len(wanted) :])
+    fix = "Give the decoder likelihood: ${likelihood}, and in code the argument `likelihood`."
+    require(got == wanted, "location", got, f"{wanted} for each example", fix)
 
 
 def resolve_log_scale(

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.objectives.likelihoods.base import Likelihood, sum_coordinates
+from ganvas.objectives.likelihoods.base import Likelihood, require_location, sum_coordinates
 from ganvas.objectives.likelihoods.discretised_logistic import log_bin_probability
 from ganvas.objectives.validation import require
 from ganvas.types import Shape, widen
@@ -79,10 +79,7 @@ class LogisticMixture(Likelihood):
         Raises:
             ValueError: a log-scale is given, or the location has another shape.
         """
-        require(log_scale is None, "log_scale", log_scale, "None", "The scales are outputs of the decoder: pass None.")
-        wanted, got = self.location_shape(x.shape[1:]), tuple(location.shape[1 - x.ndim :])
-        fix = "Give the decoder likelihood: ${likelihood}, and in code the argument `likelihood`."
-        require(got == wanted, "location", got, f"{wanted} for each example", fix)
+        require_location(self.location_shape(x.shape[1:]), location, log_scale)
         values = widen(x).movedim(1, -1)[..., None, :]  # channels last, beside the components
         logits, means, log_scales, dependence = self._parts(location, x.shape[1], 1 - x.ndim)
         means = means + (dependence * values[..., None, :]).sum(-1)

@@ -17,8 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.objectives.likelihoods.base import Likelihood, sum_coordinates
-from ganvas.objectives.validation import require
+from ganvas.objectives.likelihoods.base import Likelihood, require_location, sum_coordinates
 from ganvas.types import Shape, widen
 
 LEAST_LOG_SIGMA: Final = -7.0
@@ -62,10 +61,7 @@ class PixelGaussian(Likelihood):
         Raises:
             ValueError: a log-scale is given, or the location has another shape.
         """
-        require(log_scale is None, "log_scale", log_scale, "None", "The scales are outputs of the decoder: pass None.")
-        wanted, got = self.location_shape(x.shape[1:]), tuple(location.shape[1 - x.ndim :])
-        fix = "Give the decoder likelihood: ${likelihood}, and in code the argument `likelihood`."
-        require(got == wanted, "location", got, f"{wanted} for each example", fix)
+        require_location(self.location_shape(x.shape[1:]), location, log_scale)
         m, log_sigma = widen(location).chunk(2, dim=1 - x.ndim)
         log_sigma = log_sigma.clamp(min=LEAST_LOG_SIGMA)
         standardised = (widen(x) - m.tanh()) * torch.exp(-log_sigma)
