@@ -104,6 +104,13 @@ def assemble(cfg: DictConfig) -> Parts:
     return Parts(data, model, extractor, settings)
 
 
+def _labelled(model: Model, labels: Int64[Tensor, " n"] | None) -> Int64[Tensor, " k"] | None:
+    """Choose the training images that show their class, with each class in its share; None for all."""
+    if model.labelled is None or labels is None or model.labelled == len(labels):
+        return None
+    return hold_out(len(labels), model.labelled, labels, argument="model.labelled")[1]
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Watchers:
@@ -120,13 +127,6 @@ class Watchers:
     health: Health
     selection: Selection | None
     no_selection: str
-
-
-def _labelled(model: Model, labels: Int64[Tensor, " n"] | None) -> Int64[Tensor, " k"] | None:
-    """Choose the training images that show their class, with each class in its share; None for all."""
-    if model.labelled is None or labels is None or model.labelled == len(labels):
-        return None
-    return hold_out(len(labels), model.labelled, labels, argument="model.labelled")[1]
 
 
 def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str, Any]) -> Watchers:
