@@ -15,7 +15,7 @@ from ganvas.cli import main
 from ganvas.run.callbacks.budget import Budget
 from ganvas.run.request import Job
 from ganvas.run.resuming import Resumed, result_of_ended
-from ganvas.storage.checkpoints import read
+from ganvas.storage.checkpoints import read, write
 from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
 
@@ -138,6 +138,18 @@ def test_what_differs_from_the_checkpoint_is_refused_before_a_run_starts(half, m
     assert train("resume=half", *given.split(), output="no") == 2
     message = capsys.readouterr().err
     assert said in message and f"init_from={half}/half/last.ckpt" in message and "Traceback" not in message
+    assert len(runs()) == before
+
+
+def test_weights_of_another_shape_are_refused_before_a_run_starts(half, monkeypatch, capsys):
+    monkeypatch.chdir(half)
+    checkpoint = read(Path("half/last.ckpt"))
+    narrow = {name: weights[..., :1] for name, weights in checkpoint["state_dict"].items()}
+    write(Path("narrow.ckpt"), checkpoint | {"state_dict": narrow})
+    before = len(runs())
+    assert train("resume=narrow.ckpt", output="no") == 2
+    said = capsys.readouterr().err
+    assert "narrow.ckpt: its weights are not those of the model in its config" in said and said.count("\n") == 1
     assert len(runs()) == before
 
 

@@ -31,6 +31,7 @@ from ganvas.scoring.references import own_reference
 from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.best_effort import status
+from ganvas.storage.checkpoints import load_weights, read
 from ganvas.storage.store import Store
 from ganvas.tracking.recorded import RESUMED_FROM_TAG
 
@@ -99,7 +100,8 @@ def _content(parts: Parts) -> dict[str, str]:
 
 
 def _go_on(resumed: Resumed, now: dict[str, str], parts: Parts) -> None:
-    """Refuse data that differ from those of the checkpoint, and set the data to its position."""
+    """Refuse weights and data that do not fit the checkpoint, before a run begins, and set the data to its position."""
+    load_weights(parts.model, read(resumed.path), resumed.source)
     if now:
         refuse_other_data(resumed, now)
     parts.data.start = resumed.images_seen

@@ -23,7 +23,7 @@ from ganvas.models import Model, Sampling
 from ganvas.models.sampling import PLAIN
 from ganvas.scoring.averages import load_average
 from ganvas.scoring.classes import Classed, classes_of_files
-from ganvas.storage.checkpoints import LAST, CheckpointError, read_origin
+from ganvas.storage.checkpoints import LAST, load_weights, read_origin
 from ganvas.storage.exported import is_exported, read_model
 from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import DrawsLatents, Shape, to_uint8
@@ -250,10 +250,7 @@ def open_model(
     origin = read_origin(checkpoint)
     config = from_its_folder(config, origin["folder"])
     model = build_as(Model, config.model)
-    try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{source}: its weights are not those of the model in its config: {error}") from error
+    load_weights(model, checkpoint, source)
     if sampling.ema is not None:
         load_average({name: model.part(name) for name in model.averaged}, checkpoint, source, sampling.ema)
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None

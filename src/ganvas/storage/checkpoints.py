@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from ganvas.storage.special import special
 
@@ -71,6 +72,23 @@ def read(path: Path) -> dict[str, Any]:
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(key), kind):
             raise CheckpointError(f"{path} is not a checkpoint of ganvas: it does not contain {key}")
     return checkpoint
+
+
+def load_weights(module: nn.Module, checkpoint: Mapping[str, Any], source: str) -> None:
+    """Give a module the weights of a checkpoint.
+
+    Args:
+        module: the module that the checkpoint's config describes.
+        checkpoint: what :func:`read` returned.
+        source: name of the checkpoint, for the message.
+
+    Raises:
+        CheckpointError: a weight is missing, in surplus, or of another shape.
+    """
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{source}: its weights are not those of the model in its config: {error}") from error
 
 
 def damage(path: Path) -> str:
