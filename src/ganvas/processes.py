@@ -1,10 +1,15 @@
-"""Averages over the processes of a training, for state that all of them must share."""
+"""What the processes of a training tell each other: averages that all share, and what each of them has."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
@@ -14,8 +19,34 @@ def over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
         value: the number of this process.
     """
     value = value.detach()
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not _several():
         return value
     total = value.clone()
     torch.distributed.all_reduce(total)
     return total / torch.distributed.get_world_size()
+
+
+def each_over_processes(values: Mapping[str, Float[Tensor, ""]]) -> dict[str, Tensor]:
+    """Average named numbers over all processes of the training; one that is NaN in a process is NaN in all.
+
+    Args:
+        values: the numbers of this process, with the same names in all processes.
+    """
+    return {name: over_processes(value) for name, value in values.items()}
+
+
+def of_all_processes(value: T) -> list[T]:
+    """Gather a value of each process of the training, in the order of their ranks, in all of them.
+
+    Args:
+        value: the value of this process; it can be pickled.
+    """
+    if not _several():
+        return [value]
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, value)
+    return gathered
+
+
+def _several() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

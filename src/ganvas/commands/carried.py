@@ -6,7 +6,9 @@ Hydra prints ``Error executing job with overrides`` for every ``Exception`` of i
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -18,7 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganvas.config import ConfigError, require_resolvable
+from ganvas.errors import explain
 from ganvas.storage.atomic import LOCK
+from ganvas.storage.best_effort import complain
 
 _PLACES: Final = ("paths.output", "hydra.run.dir")
 
@@ -56,6 +60,24 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             raise
 
     return called
+
+
+def in_further_process(main: Callable[[], Any]) -> None:
+    """Run a command in a further process of a distributed training, which Lightning starts with the same arguments.
+
+    An error ends it as it ends the first process: one message, which names the process, and an exit code.
+
+    Args:
+        main: the command's main function, as Hydra decorates it.
+    """
+    try:
+        main()
+    except Carried as failed:
+        if os.environ.get("GANVAS_DEBUG") == "1":
+            raise
+        message, code = explain(failed.error)
+        complain(f"process {os.environ.get('LOCAL_RANK', '')}: {message}")
+        sys.exit(code)
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:

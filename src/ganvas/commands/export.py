@@ -113,7 +113,3 @@ def _push(cfg: DictConfig, folder: Path, files: list[str]) -> str | None:
     address = push(folder, cfg.push, files)
     print(f"uploaded to {address}")
     return address
-
-
-if __name__ == "__main__":
-    main()

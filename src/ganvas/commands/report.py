@@ -132,7 +132,3 @@ def _say(sections: list[Section], refusal: str, left_out: Sequence[str], page: P
     for sentence in (*left_out, *remarks, *(sentence for section in sections for sentence in section.sentences)):
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
     console.print(f"Report: {page.absolute()}", soft_wrap=True, markup=False, highlight=False)
-
-
-if __name__ == "__main__":
-    main()

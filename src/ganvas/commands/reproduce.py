@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from ganvas.commands.carried import carried
+from ganvas.commands.carried import carried, in_further_process
 from ganvas.config import CONFIG_PATH
 from ganvas.data.seeding import require_seed
 from ganvas.papers.claims import paper_names, read_paper
@@ -81,4 +81,4 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    in_further_process(main)

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.commands.carried import carried
+from ganvas.commands.carried import carried, in_further_process
 from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, moved, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
@@ -162,4 +162,4 @@ def _said(result: Mapping[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    in_further_process(main)

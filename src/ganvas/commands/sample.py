@@ -248,7 +248,3 @@ def _by_activity(subject: ModelSubject, prior: Prior) -> list[tuple[str, slice]]
 
 def _is_single(way: slice) -> bool:
     return way.stop - way.start == 1
-
-
-if __name__ == "__main__":
-    main()

@@ -134,7 +134,3 @@ def _bad_input() -> Iterator[None]:
         if hasattr(error, "exit_code"):
             raise
         raise ConfigError(str(error)) from error
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ganvas.commands.carried import carried
+from ganvas.commands.carried import carried, in_further_process
 from ganvas.config import CONFIG_PATH
 from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
@@ -58,4 +58,4 @@ def main(cfg: DictConfig) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    in_further_process(main)

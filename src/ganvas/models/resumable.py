@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+
+from ganvas.processes import of_all_processes
 
 
 class Resumable(pl.LightningModule, ABC):
@@ -30,10 +33,10 @@ class Resumable(pl.LightningModule, ABC):
         self._readings: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the position and the random state in the checkpoint."""
+        """Keep the position and the random state of each process in the checkpoint; all of them call this together."""
         checkpoint["images_seen"] = self.images_seen
         checkpoint["updates"] = self.updates
-        checkpoint["random_state"] = _random_state()
+        checkpoint["random_states"] = of_all_processes(_random_state())
         checkpoint["terms"] = {name: term.detach().cpu() for name, term in self.terms.items()}
         checkpoint["gradient_norms"] = {name: norm.detach().cpu() for name, norm in self.gradient_norms().items()}
         # Lightning's loop counters would say that its one epoch is over, and a larger budget could not go on.
@@ -43,7 +46,9 @@ class Resumable(pl.LightningModule, ABC):
         """Take the position from the checkpoint; :meth:`on_train_start` restores the random state."""
         self.images_seen = checkpoint["images_seen"]
         self.updates = checkpoint["updates"]
-        self._random_state = checkpoint["random_state"]
+        # A checkpoint of an older version has the random state of the first process alone.
+        states = checkpoint.get("random_states") or [checkpoint["random_state"]]
+        self._random_state = states[self.global_rank] if self.global_rank < len(states) else None
         self._readings = checkpoint.get("terms", {}), checkpoint.get("gradient_norms", {})
 
     @abstractmethod
@@ -51,7 +56,11 @@ class Resumable(pl.LightningModule, ABC):
         """Gradient norms of the latest updates, by name."""
 
     def on_train_start(self) -> None:
-        """Restore the random state last, so that nothing drawn during set-up moves it, and the latest readings."""
+        """Restore the latest readings, and the random state last, so that nothing drawn during set-up moves it.
+
+        Where there is none to restore, each process but the first begins a stream of its own: seeded alike, all would
+        draw the same latents.
+        """
         if self._readings is not None:
             readings = [{name: value.to(self.device) for name, value in part.items()} for part in self._readings]
             (self.terms, self.earlier_norms), self._readings = readings, None
@@ -59,6 +68,13 @@ class Resumable(pl.LightningModule, ABC):
             torch.set_rng_state(self._random_state["cpu"])
             torch.cuda.set_rng_state_all(self._random_state["cuda"])
             self._random_state = None
+        elif self.global_rank > 0:
+            torch.manual_seed(_seed(torch.initial_seed(), self.global_rank))
+
+
+def _seed(seed: int, rank: int) -> int:
+    """Derive the seed of a process; it is unrelated to those of other processes and of other trainings."""
+    return int(np.random.SeedSequence((seed, rank)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _random_state() -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ganvas.config import ConfigError, build, check
 from ganvas.display import stages_shown
+from ganvas.models import Model
 from ganvas.run.assembly import Parts, assemble, watch
 from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.compatibility import final_sampling
@@ -73,6 +75,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     parts = assemble(cfg)
     trainer, own = make_trainer(cfg, job.output), own_callbacks(cfg)
+    let_players_take_turns(trainer, parts.model)
     now = _content(parts)
     if resumed is not None:
         _go_on(resumed, now, parts)
@@ -140,6 +143,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
         trainer = pl.Trainer(**build(cfg.trainer), **fixed, default_root_dir=folder)
     except (TypeError, ValueError, OverflowError, MisconfigurationException) as error:
         raise ConfigError(f"trainer: {error}; Lightning's Trainer says what it takes") from error
+    _check_processes(cfg, trainer)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if not isinstance(callback, pl.Callback):
             raise ConfigError(f"trainer.callbacks: expected callbacks of Lightning, got {callback!r}")
@@ -149,9 +153,37 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     return trainer
 
 
+def _check_processes(cfg: DictConfig, trainer: pl.Trainer) -> None:
+    """Refuse, before other processes start, what would end each of them."""
+    processes, device = trainer.world_size, trainer.strategy.root_device
+    if cfg.batch_size % processes:
+        raise ConfigError(
+            f"batch_size={cfg.batch_size}: the batch is shared out to {processes} processes, so it must be a multiple "
+            f"of their number; write batch_size={max(1, cfg.batch_size // processes) * processes}"
+        )
+    if cfg.trainer.get("sync_batchnorm") and device.type == "cpu":
+        raise ConfigError(
+            "trainer.sync_batchnorm=true: PyTorch synchronises batch normalisation on GPUs only; leave it out, and "
+            "each process normalises by its own part of the batch"
+        )
+
+
+def let_players_take_turns(trainer: pl.Trainer, model: Model) -> None:
+    """Tell DDP that an update leaves the other players' weights without gradients, unless ``trainer.strategy`` does.
+
+    Args:
+        trainer: Lightning's trainer, of any strategy.
+        model: the model that it will train.
+    """
+    strategy = trainer.strategy
+    if isinstance(strategy, DDPStrategy) and len(model.players) > 1:
+        strategy._ddp_kwargs.setdefault("find_unused_parameters", True)  # no public way once Lightning chose it
+
+
 def silence() -> None:
     """Silence Lightning's messages and warnings that do not concern a run; its errors are exceptions."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.distributed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         "Found .* module.s. in eval mode",
         "`isinstance.treespec, LeafSpec.` is deprecated",

@@ -18,6 +18,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
 from ganvas.objectives.terms import numbers
+from ganvas.processes import each_over_processes
 from ganvas.run.callbacks.every import Every
 from ganvas.tracking.run import Run
 from ganvas.types import Watched
@@ -100,7 +101,7 @@ class LogTerms(Callback):
         self.history.restore(state_dict)
 
     def _log(self, model: Watched) -> None:
-        found = numbers({**model.terms, **model.gradient_norms()})
+        found = numbers({**each_over_processes(model.terms), **model.gradient_norms()})
         self.history.add({name: value for name, value in found.items() if _counts(name, value, model)})
         values = {f"train/{name}": value for name, value in found.items()}
         seen, now = model.images_seen, time.perf_counter()

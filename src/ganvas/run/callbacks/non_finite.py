@@ -8,13 +8,14 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.objectives.terms import numbers
+from ganvas.processes import each_over_processes
 from ganvas.run.callbacks.every import Every
 from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.types import Watched
 
 
 def raise_if_not_finite(model: Watched) -> None:
-    """Raise an error if one of the model's latest terms is not finite.
+    """Raise an error if one of the model's latest terms is not finite, in any process: then all of them stop together.
 
     Args:
         model: the model in training.
@@ -22,7 +23,7 @@ def raise_if_not_finite(model: Watched) -> None:
     Raises:
         NonFiniteError: a term is NaN or infinite; names the first one.
     """
-    for term, value in numbers(model.terms).items():
+    for term, value in numbers(each_over_processes(model.terms)).items():
         if not math.isfinite(value):
             raise NonFiniteError(term, value, model.images_seen)
 
