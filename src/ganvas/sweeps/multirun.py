@@ -7,8 +7,9 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -21,6 +22,7 @@ from ganvas.run.identity import configuration_hash
 from ganvas.run.refusals import require_study_name
 from ganvas.storage.atomic import write_json
 from ganvas.sweeps import SweepError
+from ganvas.sweeps.composing import JobLoader
 from ganvas.sweeps.composite import composites
 from ganvas.sweeps.finished import Finished
 from ganvas.sweeps.hierarchy import Hierarchy
@@ -86,6 +88,8 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
         known |= {LOG_SCALE: ",".join(space.logarithmic())}
         study_run = hierarchy.begin_study(objectives, known, space.keys())
     fixed = [*as_overrides({**space.fixed, "study": quoted(name)})]
+
+    context = HydraContext(cast(ConfigLoader, JobLoader(context.config_loader)), context.callbacks)
 
     def configure(values: Mapping[str, str]) -> str:
         cfg = context.config_loader.load_sweep_config(config, [*fixed, *as_overrides(values)])
