@@ -1,6 +1,7 @@
 """Bookkeeping of a study: who owns what, who is a ghost, what is never taken twice."""
 
 import dataclasses
+import math
 import socket
 from unittest.mock import Mock
 
@@ -14,6 +15,7 @@ from ganvas.health.finding import Finding
 from ganvas.run.callbacks.listeners import _listeners
 from ganvas.sweeps import SweepError
 from ganvas.sweeps.dimensions import Choice, Reals
+from ganvas.sweeps.finished import Finished
 from ganvas.sweeps.hierarchy import Hierarchy
 from ganvas.sweeps.job import SweepJob
 from ganvas.sweeps.lease import Leases, short
@@ -180,13 +182,9 @@ def test_a_warning_of_a_chosen_check_prunes_and_of_no_other():
         PruneOnHealth(("finite", "critic_gap"))({}, findings, 1000)
 
 
-def test_what_prunes_is_heard_by_the_first_seeds_only_and_each_run_is_counted(study, capsys):
-    made = leases(study)
-    made.prepare()
-    (trial,) = trials(made.take(1))
-    heard = {}
-    job = SweepJob(
-        task=lambda cfg: heard.setdefault(cfg.seed, [type(x) for x in _listeners.get()]) and {} or {},
+def sweep_job(study, task):
+    return SweepJob(
+        task=task,
         study="s",
         storage=study.storage.url,
         directions=("minimize",),
@@ -198,11 +196,31 @@ def test_what_prunes_is_heard_by_the_first_seeds_only_and_each_run_is_counted(st
         explain=lambda error: (str(error), 1),
         outlook=Outlook.of(study, expected=None),
     )
+
+
+def test_what_prunes_is_heard_by_the_first_seeds_only_and_each_run_is_counted(study, capsys):
+    made = leases(study)
+    made.prepare()
+    (trial,) = trials(made.take(1))
+    heard = {}
+    job = sweep_job(study, lambda cfg: heard.setdefault(cfg.seed, [type(x) for x in _listeners.get()]) and {} or {})
     for seed in trial.seeds:
         job(OmegaConf.create({"seed": seed, "tracking": {"trial": 0}, "score": {"every": 1}, "budget": {"images": 9}}))
     assert heard == {1: [PruneOnHealth, PruneOnScore], 2: []}
     said = [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()]
     assert said == ["1/6 runs", "2/6 runs"]  # of three configurations
+
+
+def test_a_score_that_is_no_number_is_a_seed_without_this_score(study):
+    made = leases(study)
+    made.prepare()
+    (trial,) = trials(made.take(1))
+    found = {"score/m/fd": {"value": math.nan}, "score/m/psnr": {"value": math.inf}, "score/m/kid": {"value": 2.0}}
+    job = sweep_job(study, lambda cfg: {"scores": found})
+    job(OmegaConf.create({"seed": 1, "tracking": {"trial": 0}, "score": {"every": 1}, "budget": {"images": 9}}))
+    finished = Finished.of(study.read(trial.id))
+    assert finished.metrics() == {"seeds": 1.0, "failures": 0.0, "n/score/m/kid": 1.0, "mean/score/m/kid": 2.0}
+    assert "no seed has it" in finished.note(["score/m/fd"])
 
 
 def test_pruners_by_name_and_unknown_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -109,7 +110,9 @@ class SweepJob:
                 traceback.print_exc()
             reason, code = self.explain(error)
             return replace(job, state="done", outcome=word, reason=reason, owner=None, exit_code=code)
-        scores = {key: score["value"] for key, score in result.get("scores", {}).items()}
+        scores = {
+            key: score["value"] for key, score in result.get("scores", {}).items() if math.isfinite(score["value"])
+        }
         known = {"run_id": result.get("run_id", ""), "output": result.get("output", "")}
         return replace(job, state="done", outcome=FINISHED, scores=scores, owner=None, **known)
 

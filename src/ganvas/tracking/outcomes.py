@@ -14,20 +14,20 @@ _REMARK: Final = re.compile(r"\(raised as a result of [^)]*\)\s*")
 
 
 class NonFiniteError(RuntimeError):
-    """A loss term is NaN or infinite.
+    """A loss term or a weight is NaN or infinite.
 
     Args:
-        term: name of the term.
+        what: kind and name of it, for example ``loss term 'total'``.
         value: NaN or an infinity.
         images_seen: images that the model had seen when the value was found.
     """
 
-    def __init__(self, term: str, value: float, images_seen: int) -> None:
+    def __init__(self, what: str, value: float, images_seen: int) -> None:
         super().__init__(
-            f"the loss term {term!r} is {value} after {images_seen:,} images."
+            f"the {what} is {value} after {images_seen:,} images."
             " Try a lower learning rate, gradient_clip=1, or trainer.precision=32-true."
         )
-        self.term, self.value, self.images_seen = term, value, images_seen
+        self.what, self.value, self.images_seen = what, value, images_seen
 
 
 class Pruned(Exception):

@@ -43,6 +43,10 @@ class Watched(Protocol):
         """Yield the state of the networks besides their weights."""
         ...
 
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the weights by name."""
+        ...
+
     def gradient_norms(self) -> dict[str, Tensor]:
         """Compute the gradient norms of the latest updates, by name."""
         ...

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning import Callback
 from rich.console import Console
 
 from ganvas.data.pictures import grid, labelled, pairs, scatter
@@ -114,7 +115,9 @@ def test_not_finite_stops_with_the_term_and_the_images(fit, toy, every, found):
         NonFiniteError, match=f"'loss' is nan after {found} images. Try a lower learning rate"
     ) as caught:
         fit([Budget(100), StopWhenNotFinite(every)], model)
-    assert caught.value.term == "loss" and math.isnan(caught.value.value) and caught.value.images_seen == found
+    assert (
+        caught.value.what == "loss term 'loss'" and math.isnan(caught.value.value) and caught.value.images_seen == found
+    )
 
 
 def test_not_finite_in_the_last_batch(fit, toy):
@@ -130,6 +133,22 @@ def test_checkpoints_never_save_after_a_nan(fit, toy, tmp_path):
     with pytest.raises(NonFiniteError):
         fit([Budget(100), Checkpoints(tmp_path, 8, 0)], model)
     assert torch.load(tmp_path / "last.ckpt")["images_seen"] == 8
+
+
+def test_a_weight_that_the_last_update_broke_ends_the_run(fit, toy, tmp_path):
+    """Its terms are finite: they were taken before the update."""
+    with pytest.raises(NonFiniteError, match="the weight 'broken' is inf after 20 images"):
+        fit([Budget(20), BreakTheWeight(20), StopWhenNotFinite(1), Checkpoints(tmp_path, 8, 0)])
+    assert torch.load(tmp_path / "last.ckpt")["images_seen"] == 16
+
+
+class BreakTheWeight(Callback):
+    def __init__(self, images):
+        self.images = images
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        if pl_module.images_seen == self.images:
+            pl_module.broken = torch.nn.Parameter(torch.tensor([1.0, math.inf]))
 
 
 def test_checkpoints_keep_last_and_some_before_it(fit, tmp_path):

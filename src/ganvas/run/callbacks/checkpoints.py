@@ -18,7 +18,7 @@ from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from pytorch_lightning import Callback, Trainer
 
 from ganvas.run.callbacks.every import Every
-from ganvas.run.callbacks.non_finite import raise_if_not_finite
+from ganvas.run.callbacks.non_finite import raise_if_not_finite, raise_if_weights_not_finite
 from ganvas.storage.checkpoints import LAST, PREVIOUS, damage, read, write
 from ganvas.tracking.outcomes import NonFiniteError
 from ganvas.tracking.signals import is_interruption
@@ -113,6 +113,7 @@ class Checkpoints(Callback):
         if model.images_seen == self._saved:
             return
         raise_if_not_finite(model)
+        raise_if_weights_not_finite(model)
         previous = self._folder / PREVIOUS
         write_atomically(trainer, self.last, previous if self._goes_on else None)
         if trainer.is_global_zero and not self._goes_on:

@@ -25,7 +25,21 @@ def raise_if_not_finite(model: Watched) -> None:
     """
     for term, value in numbers(each_over_processes(model.terms)).items():
         if not math.isfinite(value):
-            raise NonFiniteError(term, value, model.images_seen)
+            raise NonFiniteError(f"loss term {term!r}", value, model.images_seen)
+
+
+def raise_if_weights_not_finite(model: Watched) -> None:
+    """Raise an error if a weight is not finite: the update after the latest terms may have broken it.
+
+    Args:
+        model: the model in training.
+
+    Raises:
+        NonFiniteError: a weight is NaN or infinite; names the first one.
+    """
+    for name, weight in model.named_parameters():
+        if not (finite := weight.isfinite()).all():
+            raise NonFiniteError(f"weight {name!r}", float(weight[~finite][0]), model.images_seen)
 
 
 class StopWhenNotFinite(Callback):
