@@ -36,6 +36,7 @@ SERIES = {
     "the same key twice": ([["seed=1", "seed=2"], ["seed=3", "seed=2"]], 2),
     "an added key": ([["+trainer.max_time=1", "seed=1"], ["+trainer.max_time=2", "seed=1"]], 2),
     "a deleted key": ([["~trainer.precision", "seed=1"], ["~trainer.precision", "seed=2"]], 1),
+    "folders of Hydra": ([["hydra.sweep.subdir=a", "seed=1"], ["hydra.sweep.subdir='b/c'", "seed=1"]], 1),
     "a key of Hydra": ([["hydra.job.chdir=true", "seed=1"], ["hydra.job.chdir=false", "seed=1"]], 2),
 }
 

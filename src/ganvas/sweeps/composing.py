@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 _KEPT: Final = 8
 """Compositions that are remembered; a job has two, one of its recipe and one with its places."""
+_FOLDERS: Final = ("hydra.sweep.", "hydra.run.")
 _Files = tuple[str, ...]
 
 
@@ -73,12 +74,13 @@ class JobLoader:
 
 
 def _is_plain(override: Override) -> bool:
-    """Whether an override sets one value of the config, and nothing of Hydra's."""
+    """Whether an override sets one value of the config, and nothing of Hydra's but the folders of jobs."""
+    of_hydra = override.is_hydra_override() and not override.key_or_group.startswith(_FOLDERS)
     return (
         override.type is OverrideType.CHANGE
         and override.package is None
         and "/" not in override.key_or_group
-        and not override.is_hydra_override()
+        and not of_hydra
         and isinstance(override.value(), str | int | float | bool | QuotedString | None)
     )
 
@@ -96,6 +98,7 @@ def _with_values(config: DictConfig, earlier: Sequence[Override], overrides: Seq
     pairs = zip(earlier, overrides, strict=True)
     ConfigLoaderImpl._apply_overrides_to_config([b for a, b in pairs if a.input_line != b.input_line], made)
     task = [override for override in overrides if not override.is_hydra_override()]
+    made.hydra.overrides.hydra = [override.input_line for override in overrides if override.is_hydra_override()]
     made.hydra.overrides.task = [override.input_line for override in task]
     made.hydra.runtime.cwd = os.getcwd()
     dirname = made.hydra.job.config.override_dirname
