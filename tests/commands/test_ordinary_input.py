@@ -370,7 +370,7 @@ def test_an_interpolation_that_is_not_closed_names_its_config(store, capfd):
 def test_a_file_below_paths_data_hashes_as_one_training_wherever_it_lies(tmp_path):
     import ganvas.scoring.references  # noqa: F401 - registers the resolver of data=npz
     from ganvas.config import compose
-    from ganvas.run.request import job_hash
+    from ganvas.run.identity import job_hash
 
     for place in ("a", "b"):
         (tmp_path / place).mkdir()

@@ -139,7 +139,7 @@ def test_a_program_trusts_what_it_has_itself_asked_for(run):
 
 def test_trust_is_no_part_of_what_a_run_is(run):
     from ganvas.config import compose
-    from ganvas.run.request import job_hash
+    from ganvas.run.identity import job_hash
 
     line = [*SMALL, "paths.output=x"]
     assert job_hash(compose("train", line)) == job_hash(compose("train", [*line, "trust=[own_parts]"]))

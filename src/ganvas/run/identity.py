@@ -45,7 +45,7 @@ def job_hash(cfg: DictConfig) -> str:
     Args:
         cfg: the composed config.
     """
-    return config_hash(_plain(cfg))
+    return hashes(cfg)[0]
 
 
 def configuration_hash(cfg: DictConfig) -> str:
@@ -54,7 +54,17 @@ def configuration_hash(cfg: DictConfig) -> str:
     Args:
         cfg: the composed config.
     """
-    return config_hash({**_plain(cfg), "seed": None})
+    return hashes(cfg)[1]
+
+
+def hashes(cfg: DictConfig) -> tuple[str, str]:
+    """Compute :func:`job_hash` and :func:`configuration_hash` of one config, which is resolved once.
+
+    Args:
+        cfg: the composed config.
+    """
+    plain = _plain(cfg)
+    return config_hash(plain), config_hash({**plain, "seed": None})
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganvas.data.datamodule import DataModule
-from ganvas.run.identity import configuration_hash, job_hash
+from ganvas.run.identity import hashes
 from ganvas.run.naming import GROUPS, difference, params, short_name
 from ganvas.tracking.also import copied
 from ganvas.tracking.artifacts import OUTPUT_TAG
@@ -123,12 +123,13 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
 
 def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
     git = git_state(Path.cwd())
+    of_job, of_configuration = hashes(cfg)
     return {
         **{f"ganvas.{group}": job.choices[group] for group in GROUPS},
         SEED_TAG: cfg.seed,
         STUDY_TAG: cfg.study or "",
-        "ganvas.config_hash": job_hash(cfg),
-        CONFIGURATION_TAG: configuration_hash(cfg),
+        "ganvas.config_hash": of_job,
+        CONFIGURATION_TAG: of_configuration,
         **_place(cfg),
         "ganvas.overrides": " ".join(job.overrides),
         OUTPUT_TAG: str(job.output.absolute()),
