@@ -14,8 +14,8 @@ from ganvas.cli import main
 from ganvas.commands.rerun import _again
 from ganvas.config import ConfigError
 from ganvas.data.datamodule import DataModule
-from ganvas.run.refusals import refuse
 from ganvas.run.identity import configuration_hash, job_hash
+from ganvas.run.refusals import refuse
 from ganvas.run.request import Job, start_run
 from ganvas.tracking import also
 from ganvas.tracking.also import copied, require_places
