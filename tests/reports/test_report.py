@@ -118,6 +118,16 @@ def test_direction_follows_the_metric(study, tmp_path):
     assert lower[0]["mean"] < lower[2]["mean"] and higher[0]["mean"] > higher[2]["mean"]
 
 
+def test_of_many_configurations_only_the_pairs_with_the_best_are_listed(study, tmp_path, monkeypatch):
+    everything = made(tmp_path / "all", "lucic")["rankings"][0]
+    monkeypatch.setattr("ganvas.reports.ranking.LISTED", 2)
+    listed = made(tmp_path / "listed", "lucic")["rankings"][0]
+    best = everything["configurations"][0]["configuration"]
+    assert listed["comparisons"] == [row for row in everything["comparisons"] if row["first"] == best]
+    assert len(everything["comparisons"]) > len(listed["comparisons"]) == 3
+    assert listed["conclusion"] == everything["conclusion"]
+
+
 def test_a_baseline_makes_fewer_comparisons(study, tmp_path):
     result = made(tmp_path, "lucic", "baseline='model=gan optimizer.lr=0.001'")
     comparisons = result["rankings"][0]["comparisons"]

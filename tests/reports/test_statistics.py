@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from ganvas.reports.difference import advice, more_seeds, word_of
+from ganvas.reports.statistics import paired
 from ganvas.reports.statistics.best_of import expected_best
 from ganvas.reports.statistics.interval import ENOUGH, mean_interval
-from ganvas.reports.statistics.paired import all_pairs, holm, paired_tests, pairs_with
+from ganvas.reports.statistics.paired import all_pairs, holm, of_best_among_all, paired_tests, pairs_with
 from ganvas.reports.statistics.power import power, seeds_needed
 from ganvas.sweeps.seeds import seed_summary
 
@@ -69,6 +70,18 @@ def test_holm_is_the_published_procedure():
     assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     with_gap = holm([0.5, float("nan"), 0.001])
     assert with_gap[[0, 2]] == pytest.approx([0.5, 0.002]) and np.isnan(with_gap[1])
+
+
+def test_the_best_one_s_pairs_are_corrected_for_all_pairs(monkeypatch):
+    monkeypatch.setattr(paired, "_PART", 7)
+    scores = np.random.default_rng(3).normal(0, 1, (9, 4)) + np.arange(9)[:, None] / 2
+    scores[4, 1:] = scores[7, 0] = np.nan  # one seed: no test; three seeds: a test
+    everything = paired_tests(scores, all_pairs(9))
+    found, made = of_best_among_all(scores)
+    np.testing.assert_array_equal(found, holm(everything.p)[everything.first == 0])
+    assert np.isnan(found[3]) and made == 8 * 7 // 2 == (~np.isnan(everything.p)).sum()
+    scores[0, 1:] = np.nan  # the best one has one seed: it can be compared with none
+    assert np.isnan(of_best_among_all(scores)[0]).all()
 
 
 def test_equal_configurations_are_called_different_in_at_most_five_of_a_hundred_sweeps():

@@ -71,7 +71,7 @@ def _against(subject: RankedConfiguration, differences: Sequence[Difference], ra
     for d in differences:
         by_word.setdefault(_word_on(subject, d), []).append(d)
     name = "It" if ranking.baseline is None else f"The baseline, {subject.label},"
-    family = len(ranking.differences)
+    family = ranking.comparisons
     correction = "" if family == 1 else f", corrected for {family} comparisons"
     said = []
     for word in ("better", "worse"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,10 @@ import pandas as pd
 from ganvas.reports.collect import StudyError
 from ganvas.reports.configuration import Failure, RankedConfiguration
 from ganvas.reports.difference import Difference, more_seeds, word_of
-from ganvas.reports.statistics.paired import all_pairs, holm, paired_tests, pairs_with
+from ganvas.reports.statistics.paired import all_pairs, holm, of_best_among_all, paired_tests, pairs_with
+
+LISTED: Final = 100
+"""Largest number of configurations of which all pairs are listed; with more, the pairs would be the whole report."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,17 @@ class Ranking:
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """Every difference that Holm's correction covers.
+        """The listed differences, corrected for all comparisons.
 
-        Without a baseline these are all pairs, the better mean first; with one, every other against the baseline.
+        Without a baseline these are all pairs, the better mean first, or, of more than :data:`LISTED` configurations,
+        those with the best one; with a baseline, every other against it.
         """
         n = len(self.ranked)
         if n < 2:
             return []
-        pairs = all_pairs(n) if self.baseline is None else pairs_with(self.ranked.index(self.baseline), n)
-        d = paired_tests(self._matrix(), pairs)
-        adjusted, made = holm(d.p), int((~np.isnan(d.p)).sum())
+        scores, in_part = self._matrix(), self.baseline is None and n > LISTED
+        d = paired_tests(scores, self._pairs())
+        adjusted, made = of_best_among_all(scores) if in_part else (holm(d.p), int((~np.isnan(d.p)).sum()))
         words = [word_of(mean, p, self.lower_is_better) for mean, p in zip(d.mean, adjusted, strict=True)]
         return [
             Difference(
@@ -68,6 +72,18 @@ class Ranking:
             )
             for i, word in enumerate(words)
         ]
+
+    @property
+    def comparisons(self) -> int:
+        """Number of comparisons that Holm's correction covers, listed or not."""
+        n = len(self.ranked)
+        return n * (n - 1) // 2 if self.baseline is None else n - 1
+
+    def _pairs(self) -> np.ndarray:
+        n = len(self.ranked)
+        if self.baseline is not None:
+            return pairs_with(self.ranked.index(self.baseline), n)
+        return all_pairs(n) if n <= LISTED else pairs_with(0, n)[:, ::-1]
 
     def _matrix(self) -> np.ndarray:
         """Scores as ``(configurations, seeds)``, NaN for a seed without a score."""
@@ -159,7 +175,7 @@ def configuration_rows(ranking: Ranking) -> list[dict[str, Any]]:
 
 
 def comparison_rows(ranking: Ranking) -> list[dict[str, Any]]:
-    """Make the table of differences, one row each, all that Holm's correction covers."""
+    """Make the table of the listed differences, one row each."""
     return [_comparison(ranking, d) for d in ranking.differences]
 
 

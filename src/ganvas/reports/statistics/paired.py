@@ -26,6 +26,9 @@ from scipy.special import stdtr, stdtrit
 
 from ganvas.sweeps.seeds import CONFIDENCE
 
+_PART = 1_000_000
+"""Pairs that are tested at once, some hundred bytes each."""
+
 
 @dataclass(frozen=True)
 class PairedTests:
@@ -86,6 +89,28 @@ def pairs_with(baseline: int, n: int) -> np.ndarray:
     """Pair every other of ``n`` configurations with a baseline chosen before the scores were seen: ``(n - 1, 2)``."""
     others = np.delete(np.arange(n), baseline)
     return np.stack([others, np.full(n - 1, baseline)], axis=1)
+
+
+def of_best_among_all(scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """Adjust the p-values of the first configuration's pairs for the comparisons of all pairs.
+
+    The first one was chosen by its scores, so its pairs alone are not the family. All p-values are computed, in parts,
+    because Holm's correction needs their order; nothing else of the other pairs is kept.
+
+    Args:
+        scores: as for :func:`paired_tests`, the best configuration first.
+
+    Returns:
+        Adjusted p-values of the first configuration against each other one, and the number of tests made.
+    """
+    tested = np.flatnonzero((~np.isnan(scores)).sum(axis=1) >= 2)
+    pairs = tested[all_pairs(len(tested))]
+    parts = np.array_split(pairs, len(pairs) // _PART + 1)
+    p = np.concatenate([paired_tests(scores, part).p for part in parts])
+    adjusted, of_first = holm(p), pairs[:, 0] == 0
+    found = np.full(len(scores) - 1, np.nan)
+    found[pairs[of_first, 1] - 1] = adjusted[of_first]
+    return found, int((~np.isnan(p)).sum())
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
