@@ -12,7 +12,6 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from ganvas.types import to_uint8
 
@@ -34,6 +33,9 @@ def grid(images: Float[Tensor, "n c h w"], columns: int) -> UInt8[Tensor, "c2 h2
     Returns:
         Three channels, ``uint8``.
     """
+    # With torchvision comes the compiler of torch: a second of processor time, which commands without pictures save.
+    from torchvision.utils import make_grid
+
     pixels = to_uint8(images.cpu())
     factor = max(1, _CELL // max(pixels.shape[-2:]))
     large = pixels.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)

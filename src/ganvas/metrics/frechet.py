@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Final
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from ganvas.metrics.base import MOMENTS, Score, feature_metric
 from ganvas.metrics.validation import require_images
@@ -53,6 +52,8 @@ class Moments:
     @staticmethod
     def of(features: Float[Tensor, "n d"]) -> Moments:
         """Compute the moments of at least 2 rows by torch-fidelity's function, in float64."""
+        from torch_fidelity.metric_fid import fid_features_to_statistics  # here, as in moments_distance
+
         d = features.shape[1]
         found = fid_features_to_statistics(features.double())
         # With one feature numpy's covariance is a scalar; torch-fidelity needs a matrix.
@@ -79,6 +80,9 @@ def moments_distance(real: Moments, fake: Moments) -> float:
     Returns:
         The squared distance, 0 for equal moments, in squared feature units.
     """
+    # Imported here, since torch-fidelity brings torchvision and torch's compiler, and a report needs only names.
+    from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
+
     sides = [{"mu": m.mean.numpy(), "sigma": m.covariance.numpy()} for m in (real, fake)]
     return fid_statistics_to_metric(sides[0], sides[1], verbose=False)[KEY_METRIC_FID]
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor
-from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
 from ganvas.metrics.base import LOGITS, SEED, Score, Setting, feature_metric
 from ganvas.metrics.validation import require_images
@@ -41,6 +40,9 @@ def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> 
         ValueError: a split has fewer than two images, or logits are not finite.
     """
     require_images(f"the Inception Score in {splits} splits", 2 * splits, fake=logits)
+    # Imported here, since torch-fidelity brings torchvision and torch's compiler, and a report needs only names.
+    from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
+
     out = isc_features_to_metric(logits, splits=splits, shuffle=True, rng_seed=seed)
     return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
 from ganvas.metrics.base import FEATURES, SEED, Score, Setting, feature_metric
 from ganvas.metrics.validation import require_images
@@ -50,6 +49,9 @@ def kernel_distance(
         ValueError: a side has fewer than 2 images, or features are not finite.
     """
     require_images("the kernel distance", 2, real=real, fake=fake)
+    # Imported here, since torch-fidelity brings torchvision and torch's compiler, and a report needs only names.
+    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+
     # Generated images first, as in torch-fidelity's command: one random stream draws the subsets of both sides.
     out = kid_features_to_metric(
         fake,
