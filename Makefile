@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Ray's launcher wants an older cloudpickle than joblib: an environment of its own, over .venv's packages.
 RAY := .venv-ray
 
-.PHONY: demo test test-slow test-ray lint types layers unit clean
+.PHONY: demo test test-slow test-ray bench lint types layers unit clean
 
 demo: .venv/installed
 	$(BIN)/ganvas train -m experiment=demo_gan,demo_wgan_gp,demo_vae
@@ -34,6 +34,11 @@ test-slow: .venv/installed-slow
 
 test-ray: $(RAY)/installed
 	$(RAY)/bin/python -m pytest -m slow tests/sweeps/test_launchers.py -k ray
+
+# An hour and a half on two idle cores; `python scripts/benchmark.py PART` measures one part.
+bench: .venv/installed-slow
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps 'pythae>=0.1.2' imageio
+	$(BIN)/python scripts/benchmark.py --write
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -9,31 +9,37 @@ settings and no scores, since their cost depends on their number of images. The 
 - the bare training: the same data, model and batches under a Lightning trainer that only counts images. The difference
   between the two trainings is the cost of the callbacks.
 
-Usage: python scripts/benchmark_sweep.py [--jobs 8] [--images 64000]
+And the time of sixteen short jobs with ``hydra/launcher=local``, a process for each core, against the same sixteen one
+after the other in one process; the start of the processes is included.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import importlib.util
 import io
 import os
-import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra import compose, initialize_config_module
 from mlflow.tracking import MlflowClient
 
+from benchmarks.rows import Found, Options, Part, Row, Skipped
 from ganvas.cli import main as ganvas
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.run.callbacks.budget import Budget
 from ganvas.tracking.store import tracking_uri
 
-STUDY = "overhead"
+STUDY, IMAGES = "overhead", 64_000
 LINE = ["model=vae", "network=mlp", "extractor=none", "score.every=null", "tracking.system_metrics=false"]
 
 
@@ -93,25 +99,57 @@ def training(images: int) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    """Run the sweep and the bare trainings, print medians and the overhead."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in {"jobs": 8, "images": 64_000}.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
+def overhead(options: Options) -> dict[str, Found]:
+    """Run the sweep and the bare trainings; subtract trainings from jobs, and bare trainings from trainings."""
+    torch.set_num_threads(options.threads)
+    with _in_a_folder(), Stopwatch() as watched:
+        swept = jobs(IMAGES, options.rounds + 1)
+        bare = [training(IMAGES) for _ in swept]
+    around = [job - fit for job, fit in zip(swept, watched.seconds[1:], strict=False)]
+    inside = [fit - alone for fit, alone in zip(watched.seconds[1:], bare, strict=False)]
+    return {"job_overhead": Found(around, "s"), "job_callbacks": Found(inside, "s", f"{IMAGES:,} images")}
+
+
+def at_once(options: Options) -> dict[str, Found]:
+    """Run sixteen jobs by the launcher ``local`` and one after the other."""
+    if (
+        importlib.util.find_spec("joblib") is None
+        or importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None
+    ):
+        raise Skipped("hydra/launcher=local needs ganvas[joblib]")
+    ratios, note = [], ""
+    for _ in range(options.rounds):
+        together, apart = (_sixteen(extra, options) for extra in (["hydra/launcher=local"], []))
+        ratios.append(together / apart)
+        note = f"{together:.0f} against {apart:.0f} s"
+    return {"sixteen_jobs": Found(ratios, "x", note)}
+
+
+def _sixteen(extra: list[str], options: Options) -> float:
+    rates = ",".join(f"{1e-4 + i * 1e-6:.6f}" for i in range(16))
+    line = ["model=gan", "network=dcgan", "budget.images=12_000", "score.every=null", "extractor=none"]
+    line += ["tracking.system_metrics=false", f"optimizer.lr={rates}", "study=sixteen", *extra]
+    threads = {} if extra else {"OMP_NUM_THREADS": str(options.threads)}
+    with _in_a_folder():
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "ganvas", "train", "-m", *line]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **threads})
+        return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _in_a_folder() -> Iterator[None]:
+    here = Path.cwd()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        with Stopwatch() as watched:
-            swept = jobs(options.images, options.jobs)
-        bare = [training(options.images) for _ in swept]
-        os.chdir("/")
-    figures = {"job": swept, "its training": watched.seconds[1:], "the bare training": bare}
-    for name, seconds in figures.items():
-        print(f"{name:18} {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})")
-    around = [job - fit for job, fit in zip(swept, watched.seconds[1:], strict=True)]
-    print(f"overhead of a job  {statistics.median(around):.2f} s ({min(around):.2f} to {max(around):.2f})")
+        try:
+            yield
+        finally:
+            os.chdir(here)
 
 
-if __name__ == "__main__":
-    main()
+PARTS = (
+    Part("job_overhead", (Row("job_overhead", "", 0.35), Row("job_callbacks", "", None)), overhead),
+    Part("sixteen_jobs", (Row("sixteen_jobs", "one after the other", 0.75),), at_once),
+)

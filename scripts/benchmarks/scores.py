@@ -10,21 +10,17 @@ with Gaussian pixel noise, in an ``.npz``. Both sides run in one process with on
   with an empty cache (the same two sides as torch-fidelity's), the default with an empty cache (floor and ceiling need
   two more sides), and the default again with the filled cache.
 
-Rounds alternate, medians are compared, and the values must agree. Wall-clock and CPU time are printed; on a machine
-that others use, only the CPU time is reliable.
-
-Usage: python scripts/benchmark_score.py [--rounds 5] [--threads 2]
+Rounds alternate, medians are compared, and the values must agree.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,8 +32,10 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
+from benchmarks.rows import Found, Options, Part, Row, Skipped
 from ganvas.commands.score import score
 from ganvas.config import build
+from ganvas.data.source import DataError
 from ganvas.extractors.features import extract
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.scoring.settings import settings_from
@@ -54,18 +52,11 @@ THEIRS = {
 }
 
 
-class Took(NamedTuple):
-    """Seconds of one run."""
-
-    wall: float
-    cpu: float
-
-
-def timed(work: Callable[[], dict[str, float]]) -> tuple[Took, dict[str, float]]:
-    """Measure the time of ``work``, and return it with the result."""
-    wall, cpu = time.perf_counter(), time.process_time()
+def timed(work: Callable[[], dict[str, float]]) -> tuple[float, dict[str, float]]:
+    """Measure the seconds of ``work``, and return them with the result."""
+    start = time.perf_counter()
     found = work()
-    return Took(time.perf_counter() - wall, time.process_time() - cpu), found
+    return time.perf_counter() - start, found
 
 
 def torch_fidelity(real: Tensor, fake: Tensor, settings: Any, batch_size: int) -> dict[str, float]:
@@ -91,7 +82,7 @@ def ganvas(fakes: Path, folder: Path, cache: Path, *overrides: str) -> dict[str,
     return {key.rpartition("/")[2]: value["value"] for key, value in found.items()}
 
 
-def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) -> dict[str, Took]:
+def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) -> dict[str, float]:
     """Run every way once, starting with an empty cache, and compare their values."""
     fake, settings, cache = (
         torch.from_numpy(np.load(fakes)["images"])[:, None],
@@ -115,38 +106,39 @@ def one_round(real: Tensor, fakes: Path, folder: Path, cfg: Any, number: int) ->
     return took
 
 
-def report(rounds: list[dict[str, Took]]) -> None:
-    """Print the medians of each way, and of the ratios of the rounds."""
-    for way in rounds[0]:
-        wall, cpu = (statistics.median(getattr(took[way], clock) for took in rounds) for clock in Took._fields)
-        print(f"{way:18} {wall:6.2f} s wall, {cpu:6.2f} s CPU")
-    for way, base in {
-        "calibration=false": "torch-fidelity",
-        "first call": "torch-fidelity",
-        "second call": "first call",
-    }.items():
-        for clock in Took._fields:
-            ratios = [getattr(took[way], clock) / getattr(took[base], clock) for took in rounds]
-            middle = statistics.median(ratios)
-            print(f"{way} / {base}, {clock}: median {middle:.3f}, min {min(ratios):.3f}, max {max(ratios):.3f}")
-
-
-def main() -> None:
-    """Make the images, run the rounds, print the times."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in {"rounds": 5, "threads": 2}.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
+def measure(options: Options) -> dict[str, Found]:
+    """Make the images, run the rounds, and compare the times."""
     torch.set_num_threads(options.threads)
     with initialize_config_module("ganvas.conf", version_base="1.3"), tempfile.TemporaryDirectory() as place:
         folder, cfg = Path(place), compose("score", [])
         source = build(compose("train", ["data=mnist"]).data)
-        real, train = (source.load(split).batch(torch.arange(N)) for split in ("test", "train"))
+        try:
+            real, train = (source.load(split).batch(torch.arange(N)) for split in ("test", "train"))
+        except DataError as error:
+            raise Skipped(f"MNIST is not at hand: {error}") from error
         noise = NOISE * torch.randn(train.shape, generator=torch.Generator().manual_seed(0))
         np.savez(folder / "fakes.npz", images=(train + noise).clamp(0, 255).to(torch.uint8)[:, 0].numpy())
-        print(f"{N} against {N}, {options.threads} threads, {options.rounds} rounds, torch {torch.__version__}")
-        report([one_round(real, folder / "fakes.npz", folder, cfg, i) for i in range(options.rounds)])
+        rounds = [one_round(real, folder / "fakes.npz", folder, cfg, i) for i in range(options.rounds)]
+    return {name: _ratios(rounds, way, base) for name, (way, base) in WAYS.items()}
 
 
-if __name__ == "__main__":
-    main()
+def _ratios(rounds: list[dict[str, float]], way: str, base: str) -> Found:
+    ours, theirs = (statistics.median(took[side] for took in rounds) for side in (way, base))
+    return Found([took[way] / took[base] for took in rounds], "x", f"{ours:.1f} against {theirs:.1f} s")
+
+
+WAYS = {
+    "score_without_calibration": ("calibration=false", "torch-fidelity"),
+    "score_with_calibration": ("first call", "torch-fidelity"),
+    "score_again": ("second call", "torch-fidelity"),
+}
+PARTS = (
+    Part(
+        "score",
+        tuple(
+            Row(name, "torch-fidelity, same extractor", target)
+            for name, target in zip(WAYS, (0.5, 0.8, 0.3), strict=True)
+        ),
+        measure,
+    ),
+)

@@ -1,33 +1,40 @@
-"""Compare the time of a training step of ganvas with that of a plain PyTorch loop, for five models.
+r"""Time of a training step of ganvas against a plain PyTorch loop, and against what the processor allows.
 
-Both sides have the same batches of the embedded digits, the same networks and the same number of threads. Our side runs
-inside Lightning's trainer with the callbacks of a real run that act on every batch (NaN watch, logging every
-``log.every`` images, averaged weights). The plain loop has torch's default Adam in float32 and draws fresh fakes for
-each network. Each side has a process of its own, since ganvas changes how the C library keeps memory; with ``--kept``
-the plain loop does so too. Blocks of steps alternate, one process at a time; medians of their ratios are printed.
+Both sides have the same batches, the same networks and the same number of threads. Our side runs inside Lightning's
+trainer with the callbacks of a real run that act on every batch (NaN watch, logging every ``log.every`` images,
+averaged weights). The plain loop has torch's default Adam in float32 and draws fresh fakes for each network. Each side
+has a process of its own, since ganvas changes how the C library keeps memory. Blocks of steps alternate, one process at
+a time.
 
-Usage: python scripts/benchmark_step.py [CASE ...] [--steps 200] [--rounds 5] [--threads 2] [--kept] [--set KEY=VALUE]
+.. math:: \text{share of the roofline} = \frac{F / P + B / W}{t},
+
+with the step's floating-point operations F and the bytes B that Adam reads and writes, the speed P of a 2048 x 2048
+product and the bandwidth W of a copy, both measured in the same minutes, and the time t of our step.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.rows import Found, Options, Part, alone
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
@@ -38,6 +45,12 @@ from ganvas.run.training import make_trainer
 from ganvas.tracking.run import SilentRun
 
 WARM_UP = 40
+SECONDS = 4.0
+"""Length of a block."""
+ADAM_BYTES = 28
+"""Bytes that Adam moves for a weight: it reads weight, gradient and two moments, and writes all but the gradient."""
+COLOUR = Path(tempfile.gettempdir()) / "ganvas-benchmark-32.npz"
+"""Images of noise, 3 x 32 x 32: their content does not matter to the time."""
 Step = Callable[[Tensor], None]
 
 
@@ -71,19 +84,22 @@ def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
     return 1000 * watch.seconds / steps
 
 
-def gan_step(cfg: DictConfig) -> Step:
-    """Make the step of a GAN: one update of each network by the non-saturating loss."""
-    generator, critic, prior = build(cfg.network.generator), build(cfg.network.critic), build(cfg.prior)
+def gan_step(cfg: DictConfig, hinge: bool = False) -> Step:
+    """Make the step of a GAN: one update of each network by the non-saturating loss, or by the hinge loss."""
+    model: Model = build(cfg.model)  # builds the networks with what the constraint adds to them
+    generator, critic, prior = model.trained("generator"), model.trained("critic"), build(cfg.prior)
     generator_adam, critic_adam = _adam(cfg, generator), _adam(cfg, critic)
 
     def step(real: Tensor) -> None:
         with torch.no_grad():
             fake = generator(prior.sample(len(real)))
         critic_adam.zero_grad()
-        (softplus(-critic(real)).mean() + softplus(critic(fake)).mean()).backward()
+        a, b = critic(real), critic(fake)
+        (relu(1 - a).mean() + relu(1 + b).mean() if hinge else softplus(-a).mean() + softplus(b).mean()).backward()
         critic_adam.step()
         generator_adam.zero_grad()
-        softplus(-critic(generator(prior.sample(len(real))))).mean().backward()
+        judged = critic(generator(prior.sample(len(real))))
+        (-judged.mean() if hinge else softplus(-judged).mean()).backward()
         generator_adam.step()
 
     return step
@@ -112,16 +128,27 @@ def wgan_gp_step(cfg: DictConfig) -> Step:
     return step
 
 
-def vae_step(cfg: DictConfig) -> Step:
-    """Make the step of a VAE: one update by the ELBO of binary pixels."""
+def vae_step(cfg: DictConfig, k: int = 1) -> Step:
+    """Make the step of a VAE: one update by the ELBO of binary pixels, or by the bound of k weighted draws."""
     encoder, decoder = build(cfg.network.encoder), build(cfg.network.decoder)
     adam = _adam(cfg, encoder, decoder)
 
-    def step(x: Tensor) -> None:
-        q = encoder(x).base_dist
+    def elbo(x: Tensor, q: torch.distributions.Normal) -> Tensor:
         logits = decoder(q.loc + q.scale * torch.randn_like(q.scale))
         kl = ((q.loc.square() + q.scale.square() - 1) / 2 - q.scale.log()).sum()
-        loss = (binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum") + kl) / len(x)
+        return (binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum") + kl) / len(x)
+
+    def bound(x: Tensor, q: torch.distributions.Normal) -> Tensor:
+        noise = torch.randn(k, *q.loc.shape)
+        z = q.loc + q.scale * noise
+        logits = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        target = ((x + 1) / 2).expand_as(logits)
+        log_px = -binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(2).sum(2)
+        log_w = log_px + ((noise.square() - z.square()) / 2 + q.scale.log()).sum(2)
+        return -log_w.logsumexp(0).mean()
+
+    def step(x: Tensor) -> None:
+        loss = (elbo if k == 1 else bound)(x, encoder(x).base_dist)
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -131,7 +158,8 @@ def vae_step(cfg: DictConfig) -> Step:
 
 def _adam(cfg: DictConfig, *networks: torch.nn.Module) -> torch.optim.Optimizer:
     parameters = [p for network in networks for p in network.parameters()]
-    return torch.optim.Adam(parameters, lr=cfg.optimizer.lr, betas=tuple(cfg.optimizer.betas))
+    betas = tuple(cfg.optimizer.get("betas", (0.9, 0.999)))
+    return torch.optim.Adam(parameters, lr=cfg.optimizer.lr, betas=betas)
 
 
 def plain(cfg: DictConfig, data: DataModule, steps: int, make: Callable[[DictConfig], Step]) -> float:
@@ -150,53 +178,127 @@ def _stream(data: DataModule) -> Iterator[Tensor]:
     return (batch.x for batch in data.train_dataloader())
 
 
-CASES: dict[str, tuple[list[str], Callable[[DictConfig], Step]]] = {
-    "gan_mlp": (["model=gan", "network=mlp"], gan_step),
-    "gan_dcgan": (["model=gan", "network=dcgan"], gan_step),
-    "wgan_gp_dcgan": (["model=wgan_gp", "network=dcgan"], wgan_gp_step),
-    "wgan_gp_dcgan_n_critic_1": (["model=wgan_gp", "network=dcgan", "model.n_critic=1"], wgan_gp_step),
-    "vae_mlp": (["model=vae", "network=mlp"], vae_step),
+class Case(NamedTuple):
+    """A model whose step is measured.
+
+    Args:
+        line: overrides of the config.
+        make: makes the plain loop's step.
+        dense: whether the networks have no convolution.
+    """
+
+    line: list[str]
+    make: Callable[[DictConfig], Step]
+    dense: bool
+
+
+CASES: dict[str, Case] = {
+    "gan_mlp": Case(["model=gan", "network=mlp"], gan_step, dense=True),
+    "gan_dcgan": Case(["model=gan", "network=dcgan"], gan_step, dense=False),
+    "wgan_gp_dcgan": Case(["model=wgan_gp", "network=dcgan"], wgan_gp_step, dense=False),
+    "wgan_gp_dcgan_n_critic_1": Case(["model=wgan_gp", "network=dcgan", "model.n_critic=1"], wgan_gp_step, dense=False),
+    "vae_mlp": Case(["model=vae", "network=mlp"], vae_step, dense=True),
+    "iwae_5": Case(["model=iwae", "network=mlp"], partial(vae_step, k=5), dense=True),
+    "sngan_resnet_32": Case(
+        ["model=sngan", "network=sngan_resnet", "data=npz", f"data.path={COLOUR}"], partial(gan_step, hinge=True), False
+    ),
+    "gan_maxout": Case(["model=gan", "network=maxout", "prior=uniform"], gan_step, dense=True),
 }
 
 
-def block(side: str, name: str, overrides: Sequence[str], steps: int, threads: int) -> float:
-    """Measure the milliseconds of one step of one side, in the calling process."""
+def block(side: str, name: str, overrides: Sequence[str], threads: int, milliseconds: float | None) -> float:
+    """Measure the milliseconds of one step of one side, in the calling process.
+
+    Args:
+        side: ``ours`` or ``plain``.
+        name: a key of :data:`CASES`.
+        overrides: further overrides of the config.
+        threads: threads of torch.
+        milliseconds: about the time of a step; None for the first block, which finds it out.
+    """
     torch.set_num_threads(threads)
-    own, make = CASES[name]
+    case = CASES[name]
     with initialize_config_module("ganvas.conf", version_base="1.3"):
-        cfg = compose("train", [*own, *overrides])
+        cfg = compose("train", [*case.line, *overrides])
     data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
-    if side != "plain":
+    steps = 20 if milliseconds is None else max(20, round(1000 * SECONDS / milliseconds))
+    if side == "ours":
         keep_freed_memory()
-    return ours(cfg, data, steps) if side == "ours" else plain(cfg, data, steps, make)
+        return ours(cfg, data, steps)
+    return plain(cfg, data, steps, case.make)
 
 
-def measure(name: str, options: argparse.Namespace) -> str:
-    """Measure one case; returns a line with the medians of both sides and of the ratios of neighbouring blocks."""
-    sides = ("ours", "plain, memory kept" if options.kept else "plain")
+def work_of(name: str, threads: int) -> tuple[float, float]:
+    """Count a step's floating-point operations, and the milliseconds that they and Adam's bytes take at the least."""
+    torch.set_num_threads(threads)
+    case = CASES[name]
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        cfg = compose("train", case.line)
+    data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+    turns = cfg.model.get("n_critic", 1)
+    step, batches = case.make(cfg), _stream(data)
+    with FlopCounterMode(display=False) as counter:
+        for _ in range(turns):
+            step(next(batches))
+    flop = counter.get_total_flops() / turns
+    moved = ADAM_BYTES * sum(p.numel() for _, part in _parts(cfg, turns) for p in part.parameters())
+    return flop, 1000 * (flop / _speed() + moved / _bandwidth())
+
+
+def _parts(cfg: DictConfig, turns: int) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The networks that a step updates; with several critic updates the generator's share is left out."""
+    names = {"encoder", "decoder"} if "encoder" in cfg.model else {"critic"} if turns > 1 else {"generator", "critic"}
+    model: Model = build(cfg.model)
+    return ((name, model.trained(name)) for name in sorted(names))
+
+
+def _speed() -> float:
+    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
+    return 2 * 2048**3 / _fastest(lambda: a @ b)
+
+
+def _bandwidth() -> float:
+    source, target = torch.rand(2**25), torch.empty(2**25)
+    return 2 * 4 * 2**25 / _fastest(lambda: target.copy_(source))
+
+
+def _fastest(work: Callable[[], Any]) -> float:
+    seconds = []
+    for _ in range(8):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[2:])
+
+
+def measure(name: str, overrides: Sequence[str], options: Options) -> Found:
+    """Measure the ratios of neighbouring blocks of both sides."""
+    if not COLOUR.exists():
+        np.savez(COLOUR, images=np.random.default_rng(0).integers(0, 256, (5000, 32, 32, 3), dtype=np.uint8))
+    sides = ("ours", "plain")
+    # The plain loop is the same in every precision of ours: float32.
+    lines = {"ours": overrides, "plain": ()}
     pools = {side: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for side in sides}
-    arguments = (name, options.set, options.steps, options.threads)
-    pairs = [[pools[s].submit(block, s, *arguments).result() for s in sides] for _ in range(options.rounds)]
+
+    def run(side: str, milliseconds: float | None) -> float:
+        return pools[side].submit(block, side, name, lines[side], options.threads, milliseconds).result()
+
+    about = {side: run(side, None) for side in sides}
+    pairs = [[run(side, about[side]) for side in sides] for _ in range(options.rounds)]
+    _, floor = pools["plain"].submit(work_of, name, options.threads).result()
     for pool in pools.values():
         pool.shutdown()
-    ratios = [a / b for a, b in pairs]
     our_time, plain_time = (statistics.median(times) for times in zip(*pairs, strict=True))
-    spread = f"median {statistics.median(ratios):.3f}, min {min(ratios):.3f}, max {max(ratios):.3f}"
-    return f"{name:26} ganvas {our_time:7.3f} ms, {sides[1]} {plain_time:7.3f} ms, ratio {spread}"
+    note = f"{our_time:.2f} against {plain_time:.2f} ms"
+    return Found([a / b for a, b in pairs], "x", note if overrides else f"{note}; roofline {floor / our_time:.2f}")
 
 
-def main() -> None:
-    """Measure the cases of the command line and print one line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of {', '.join(CASES)}; default: all of them")
-    for option, default in {"steps": 200, "rounds": 5, "threads": 2}.items():
-        parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--kept", action="store_true", help="the plain loop keeps freed memory as ganvas does")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the config")
-    options = parser.parse_args()
-    for name in options.cases or CASES:
-        print(measure(name, options), flush=True)
+def _parts_of_the_benchmark() -> Iterator[Part]:
+    for name in CASES:
+        yield alone(f"step_{name}", "plain float32 loop", 0.80, partial(measure, name, ()))
+    for name, case in CASES.items():
+        target, half = 0.40 if case.dense else 0.55, ("trainer.precision=bf16-mixed",)
+        yield alone(f"step_{name}_bf16", "plain float32 loop", target, partial(measure, name, half))
 
 
-if __name__ == "__main__":
-    main()
+PARTS = tuple(_parts_of_the_benchmark())
