@@ -53,16 +53,17 @@ def start(*arguments, command="train", **options):
 def test_rectangular_photographs(capsys):
     photos(Path("photos"))
     line = ["train", *PICTURES, "data.path=photos", "data.size=[16,8]", "paths.output=out"]
-    assert main([*line, "network=dcgan"]) == 0 and main(["sample", "out/last.ckpt", "-n", "4", "--out", "drawn"]) == 0
+    small = ["network=dcgan", "network.generator.channels=[8,4]", "network.critic.channels=[4,8]"]
+    assert main([*line, *small]) == 0 and main(["sample", "out/last.ckpt", "-n", "4", "--out", "drawn"]) == 0
     assert np.load("drawn/samples.npz")["images"].shape[1:3] == (16, 8)
     assert main([*line, "network=resnet"]) == 2
     assert "(1, 16, 8); it serves square images" in capsys.readouterr().err
 
 
-NAMES = ["a=b", "a[1]", "Größe", "it's", "{x}", "(y)", "a,b", "a b", "7", "x#1", "true"]
+NAMES = ["a=b", "Größe", "a[1]", "it's", "{x}", "(y)", "a,b", "a b", "7", "x#1", "true"]
 
 
-@pytest.mark.parametrize("name", [*NAMES[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[3:])])
+@pytest.mark.parametrize("name", [*NAMES[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[2:])])
 def test_a_path_of_any_spelling_is_taken_as_it_is(name, store):
     photos(Path(name))
     assert main(["train", *PICTURES, f"data.path={name}", f"paths.output=out/{name}"]) == 0
@@ -73,12 +74,21 @@ def test_a_path_of_any_spelling_is_taken_as_it_is(name, store):
     assert (store / "drawn" / name / "samples.npz").is_file()
 
 
+@pytest.mark.slow
 def test_a_list_of_paths_is_still_swept(store):
     photos(store / "p")
     photos(store / "q")
     assert main(["train", "-m", *PICTURES, "data.path=p,q", "study=two"]) == 0
     found = json.loads((store / "outputs" / "two" / "result.json").read_text())
     assert found["finished"] == 2
+
+
+@pytest.fixture(scope="module")
+def idle(template, tmp_path_factory):
+    """A folder with a store, for tests that begin no run in it."""
+    folder = tmp_path_factory.mktemp("idle")
+    shutil.copy(template, folder / "mlflow.db")
+    return folder
 
 
 REFUSED = {
@@ -136,10 +146,11 @@ def refusal(arguments, capfd):
 
 
 @pytest.mark.parametrize("overrides", REFUSED)
-def test_bad_input_is_refused_before_a_run_begins(overrides, store, capfd):
+def test_bad_input_is_refused_before_a_run_begins(overrides, idle, monkeypatch, capfd):
+    monkeypatch.chdir(idle)
     line = [overrides] if "study" in overrides else overrides.split()
     assert REFUSED[overrides] in refusal([*TINY, *line], capfd)
-    assert not (store / "outputs").exists()
+    assert not (idle / "outputs").exists()
     client = MlflowClient(tracking_uri())
     assert not client.search_runs([e.experiment_id for e in client.search_experiments()])
 
@@ -211,7 +222,7 @@ def test_two_trainings_do_not_share_a_folder(store, capfd):
         said = capfd.readouterr().err
         assert "paths.output=" in said and "another training writes to this folder" in said
         assert not (store / "out" / "last.ckpt").exists()
-    assert main(["train", *TINY, *FAST, "paths.output=out"]) == 0  # the one before has ended
+    assert main(["train", *TINY, *FAST, "budget.images=64", "paths.output=out"]) == 0  # the one before has ended
 
 
 def test_a_bad_image_in_a_worker_is_one_message(store, capfd):
@@ -228,7 +239,7 @@ def test_a_training_whose_scores_fail_is_kept(monkeypatch, capfd):
         raise RuntimeError("no scores today")
 
     monkeypatch.setattr("ganvas.run.training.assess", fails)
-    assert main(["train", *TINY, "paths.output=out"]) == 1
+    assert main(["train", *TINY, "score.every=null", "paths.output=out"]) == 1
     client = MlflowClient(tracking_uri())
     (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
     said = capfd.readouterr().err
@@ -317,7 +328,7 @@ def test_the_ui_ends_with_all_its_processes(signum):
 def test_a_cache_that_cannot_be_used_is_skipped_with_a_warning(store):
     (store / "cache").write_text("a file, not a folder")
     with pytest.warns(UserWarning, match="paths.cache=DIR"):
-        assert main(["train", *TINY, "score.every=null", "paths.output=out"]) == 0
+        assert main(["train", *TINY, "budget.images=64", "score.every=null", "paths.output=out"]) == 0
     shutil.rmtree(store / "out")
 
 

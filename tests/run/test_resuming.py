@@ -19,9 +19,9 @@ from ganvas.storage.checkpoints import read, write
 from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
-FAST = [*TINY, "extractor=none", "score.every=null", "score.select=null"]
+FAST = [*TINY, *NARROW, "extractor=none", "score.every=null", "score.select=null"]
 
 
 @pytest.fixture(autouse=True)
