@@ -5,12 +5,31 @@ The fixtures import what they need: the process that hands the tests to workers 
 
 import os
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 
 # No test may wait for a server that it cannot reach.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def configs_are_read_once():
+    """Hydra parses the thirty files of a config whenever it composes, a fifth of the time; no test changes a file."""
+    from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource as Source
+
+    read, found = Source._read_config, {}
+
+    def once(self, file):
+        key = (self.path, self.provider, file)
+        if key not in found:
+            found[key] = read(self, file)
+        return deepcopy(found[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Source, "_read_config", once)
+        yield
 
 
 @pytest.fixture(scope="session")

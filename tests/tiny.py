@@ -21,7 +21,7 @@ TINY = [
 ]
 
 
-NARROW = [f"network.{part}.hidden=[32]" for part in ("generator", "critic", "encoder", "decoder")]
+NARROW = [f"network.{part}.hidden=[32,32]" for part in ("generator", "critic", "encoder", "decoder")]
 """Dense networks whose checkpoints take 1 MB, those of network=mlp 20 MB; the overrides are part of a run's name."""
 
 

@@ -24,7 +24,7 @@ from ganvas.storage.checkpoints import read
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 
 def train(*overrides, output="out"):
@@ -100,9 +100,9 @@ def test_a_multirun_prints_one_table(capsys):
 
 
 def test_points_train_without_an_extractor():
-    assert train("model=pacgan", "data=ring") == 0
+    assert train(*NARROW, "model=pacgan", "data=ring") == 0
     assert result()["scores"] == {} and Image.open("out/samples.png")
-    assert train("model=vae", "data=ring", output="vae") == 0
+    assert train(*NARROW, "model=vae", "data=ring", output="vae") == 0
     assert "score/likelihood/elbo" in result("vae")["scores"]
 
 
@@ -165,7 +165,7 @@ def test_a_corrupt_image_is_named_and_skipped_only_if_asked(tmp_path, capsys):
     small = ["batch_size=32", "score.every=null"]
     assert train(*folder, *small) == 2
     assert "torn.png" in capsys.readouterr().err
-    assert train(*folder, *small, "data.skip_corrupt=true") == 0
+    assert train(*NARROW, *folder, *small, "budget.images=64", "data.skip_corrupt=true") == 0
 
 
 def test_a_loss_that_is_not_finite_fails_the_run_with_its_reason(capsys):
@@ -223,7 +223,7 @@ def test_a_store_that_is_lost_in_training_is_filled_by_sync(monkeypatch, capsys)
 
 def test_a_run_trains_without_a_store(store, capsys):
     (store / "mlflow.db").unlink()
-    assert train("model=vae", "score.every=null", "tracking.offline=true") == 0
+    assert train(*NARROW, "model=vae", "score.every=null", "tracking.offline=true") == 0
     assert result()["run_id"].startswith("local-") and not (store / "mlflow.db").exists()
     assert main(["train", "-m", *TINY, "tracking.offline=true", "seed=1,2"]) == 2
     assert "a sweep keeps its order in a store" in capsys.readouterr().err
@@ -241,7 +241,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint(monkeypatch, capsys):
         return save(self, path, **kwargs)
 
     monkeypatch.setattr(Trainer, "save_checkpoint", full)
-    assert train("checkpoint.every=128", "score.select=null") == 1
+    assert train(*NARROW, "checkpoint.every=128", "score.select=null", "score.every=null") == 1
     said = capsys.readouterr().err
     assert "No space left on device" in said and "last.ckpt" in said and "Traceback" not in said
     assert torch.load("out/last.ckpt", weights_only=True)["images_seen"] == 128

@@ -12,7 +12,7 @@ from PIL import Image
 from ganvas.cli import main
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
 FD = "score/mnist/fd"
 
@@ -142,7 +142,7 @@ def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
     calls = []
     scores = measurement.scores
     monkeypatch.setattr(measurement, "scores", lambda *a: calls.append(1) or scores(*a))
-    found = train("score.every=640")
+    found = train(*NARROW, "score.every=640")
     assert len(calls) == 1 and found["best"]["images_seen"] == found["images_seen"] == 640
     assert found["gap"]["gap/kept"] == found["gap"]["gap/promised"] == 0
     assert {k.replace("best/", "score/"): v for k, v in found["best"]["scores"].items()} == found["scores"]
@@ -160,7 +160,7 @@ def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
     ],
 )
 def test_without_a_selection_the_result_says_why(overrides, why):
-    found = train(*overrides)
+    found = train(*NARROW, *overrides)
     assert found["best"] is None and found["gap"] == {} and found["selection"]["none"].startswith(why)
     tags = MlflowClient(tracking_uri()).get_run(found["run_id"]).data.tags
     assert tags["ganvas.selection"].startswith(f"none: {why}")
