@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from ganvas import cli
+from ganvas.reports import page as ganvas_page
 from ganvas.reports.collect import study_runs, tidy
+from ganvas.reports.plots.theme import Picture
 from ganvas.tracking import hierarchy as h
 
 from .conftest import OTHER, PROTOCOL, SCORE, read_json
@@ -82,7 +84,9 @@ def test_report_finds_the_truth_and_hides_no_failure(study, tmp_path, capsys):
     assert "Best mean: model=wgan_gp" in capsys.readouterr().out
 
 
-def test_report_is_on_the_study_run(study, tmp_path):
+def test_report_is_on_the_study_run(study, tmp_path, monkeypatch):
+    drawn = Picture("ranking", "alt", b"", b"")
+    monkeypatch.setattr(ganvas_page, "_pictures", lambda *arguments: [drawn])
     made(tmp_path, "lucic")
     (root,) = [r for r in study_runs(study.client, "lucic") if r.data.tags[h.ROLE] == h.STUDY]
     logged = {entry.path for entry in study.client.list_artifacts(root.info.run_id, "report")}
@@ -174,7 +178,9 @@ def test_two_studies_that_sweep_different_parameters(writer, tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
-@pytest.mark.parametrize("tag", ["abc", "", "1.5", "None", "9" * 40])
+@pytest.mark.parametrize(
+    "tag", ["abc", "", *(pytest.param(t, marks=pytest.mark.slow) for t in ("1.5", "None", "9" * 40))]
+)
 def test_a_run_with_a_seed_that_is_none_is_named_and_left_out(study, tmp_path, capsys, tag):
     run_id = study.seed_run("gan", 0.001, 1, 30.0)
     study.client.set_tag(run_id, h.SEED_TAG, tag)
