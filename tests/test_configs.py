@@ -286,7 +286,9 @@ def test_a_class_says_itself_what_it_refuses():
 
 
 @pytest.mark.parametrize("optimizer", OPTIONS["optimizer"])
-@pytest.mark.parametrize("model", ["gan", "wgan", "wgan_gp", "vae"])
+@pytest.mark.parametrize(
+    "model", ["gan", "vae", *(pytest.param(model, marks=pytest.mark.slow) for model in ("wgan", "wgan_gp"))]
+)
 def test_every_model_takes_every_optimizer(model, optimizer):
     """A model's own choice of optimiser is an option of the group, so that another replaces it whole."""
     built = build(compose_(f"model={model}", f"optimizer={optimizer}").model)
