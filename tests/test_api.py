@@ -25,8 +25,10 @@ from ganvas.storage.checkpoints import CheckpointError
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
-from .tiny import TINY
+from .tiny import NARROW
+from .tiny import TINY as WIDE
 
+TINY = [*WIDE, *NARROW]
 SCORES = ["settings.is_splits=2", "settings.kid_subsets=2", "paths.cache=cache"]
 FD = "score/mnist/fd"
 

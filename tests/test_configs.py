@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,14 @@ EXTRA = {
     **{("network", name): ["classes=10"] for name in ("sngan_resnet", "stylegan2")},
     **{("model", name): ["classes=10"] for name in ("acgan", "cgan", "cvae", "cwgan_gp", "m2", "projection_gan")},
 }
-PAIRS = [(group, option) for group, options in OPTIONS.items() if group != "init" for option in options]
+# One config holds an option of each group whose options do not meet. An option that needs another stands alone.
+APART = [g for g in OPTIONS if g not in ("data", "debug", "experiment", "init", "model", "network", "sweep")]
+FREE = [[(group, option) for option in OPTIONS[group] if (group, option) not in EXTRA] for group in APART]
+ROWS = [[pair for pair in row if pair] for row in zip_longest(*FREE)]
+ROWS += [[(group, option)] for group, option in EXTRA if group in APART]
+ROWS += [[(group, option)] for group in ("data", "debug", "network", "sweep") for option in OPTIONS[group]]
+SHOWN = ("demo_gan", "demo_wgan_gp", "demo_vae", "article_gan")
+"""Presets of the README and of the article. The slow suite composes the others, here and leaf by leaf."""
 
 
 def compose_(*overrides):
@@ -74,34 +82,60 @@ def leaves(node, prefix=""):
             yield path, value
 
 
-@pytest.mark.parametrize(("group", "option"), PAIRS)
-def test_every_option_composes_resolves_and_is_built(group, option):
-    cfg = compose_(f"{group}={option}", *EXTRA.get((group, option), []))
+def composed(pairs):
+    """Compose options, and assert that the config is complete and that a run's record of it is read back as it was."""
+    extra = [override for pair in pairs for override in EXTRA.get(pair, [])]
+    cfg = compose_(*(f"{group}={option}" for group, option in pairs), *extra)
     check(cfg)
     tree = OmegaConf.to_container(cfg, resolve=True)
     recorded = recorded_config(OmegaConf.to_yaml(cfg, resolve=True), "last.ckpt", ["net.pt"])
     assert tree and OmegaConf.to_container(recorded) == tree
-    if (group, option) not in UNBUILT and group not in ("experiment", "data", "sweep", "debug"):
-        build(cfg[group])
+    return cfg
 
 
-GRIDLESS = {("vq_vae", "ring"), ("code_prior", "ring"), ("vqgan", "ring"), ("vdvae", "ring")}
-"""Points have no grid."""
+@pytest.mark.parametrize("pairs", ROWS, ids=lambda pairs: " ".join("=".join(pair) for pair in pairs))
+def test_every_option_composes_resolves_and_is_built(pairs):
+    cfg = composed(pairs)
+    for group, option in pairs:
+        if (group, option) not in UNBUILT and group not in ("data", "sweep", "debug"):
+            build(cfg[group])
 
 
-CASES = [(model, data) for model in OPTIONS["model"] for data in ("mnist5k", "ring") if (model, data) not in GRIDLESS]
+@pytest.mark.parametrize(
+    "experiment", [e if e in SHOWN else pytest.param(e, marks=pytest.mark.slow) for e in OPTIONS["experiment"]]
+)
+def test_every_experiment_composes_and_resolves(experiment):
+    composed([("experiment", experiment)])
 
 
-@pytest.mark.parametrize(("model", "data"), CASES)
-def test_every_model_is_built_on_images_and_points(model, data):
-    cfg = compose_(f"model={model}", f"data={data}", *EXTRA.get(("model", model), []))
+def assert_built(cfg):
     built = build(cfg.model)
     assert isinstance(built, Model)
     assert built.shape == tuple(cfg.data.shape)
     assert built.sample(3, seed=0).shape == (3, *cfg.data.shape)
 
 
-@pytest.mark.parametrize("network", OPTIONS["network"])
+@pytest.mark.parametrize("model", OPTIONS["model"])
+def test_every_model_composes_resolves_and_is_built_on_images(model):
+    assert_built(composed([("model", model)]))
+
+
+GRIDLESS = ("vq_vae", "code_prior", "vqgan", "vdvae")
+"""Points have no grid."""
+
+
+@pytest.mark.parametrize("model", [model for model in OPTIONS["model"] if model not in GRIDLESS])
+def test_every_model_is_built_on_points(model):
+    assert_built(compose_(f"model={model}", "data=ring", *EXTRA.get(("model", model), [])))
+
+
+KINDS = ("conv", "dcgan", "dirac", "ladder", "mlp", "vdvae", "vq")
+"""Networks that differ in the families they serve."""
+
+
+@pytest.mark.parametrize(
+    "network", [n if n in KINDS else pytest.param(n, marks=pytest.mark.slow) for n in OPTIONS["network"]]
+)
 def test_every_network_serves_a_family_or_says_which_it_lacks(network):
     served = []
     for model in ("gan", "vae", "code_prior", "ladder_vae"):
@@ -252,7 +286,9 @@ def test_a_class_says_itself_what_it_refuses():
 
 
 @pytest.mark.parametrize("optimizer", OPTIONS["optimizer"])
-@pytest.mark.parametrize("model", ["gan", "wgan", "wgan_gp", "vae"])
+@pytest.mark.parametrize(
+    "model", ["gan", "vae", *(pytest.param(model, marks=pytest.mark.slow) for model in ("wgan", "wgan_gp"))]
+)
 def test_every_model_takes_every_optimizer(model, optimizer):
     """A model's own choice of optimiser is an option of the group, so that another replaces it whole."""
     built = build(compose_(f"model={model}", f"optimizer={optimizer}").model)

@@ -157,6 +157,8 @@ def _run(command: str, arguments: list[str]) -> None:
     if command not in OVERRIDES:
         module.main(arguments)
         return
+    from ganvas.config.mode import composed_once
+
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     words, options = _without_options(arguments)
@@ -165,7 +167,8 @@ def _run(command: str, arguments: list[str]) -> None:
     sys.argv = [f"ganvas {command}", *given]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
     sys.modules["__main__"].__spec__ = module.__spec__
-    module.main()
+    with composed_once(given):
+        module.main()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from ganvas.commands.table import print_run
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
 SIZES = [(40, 28), (28, 40), (64, 31), (33, 50), (28, 28)]
 SMALL = ["n=30", "settings.is_splits=2", "settings.kid_subsets=2", "paths.cache=cache", "calibration=false"]
@@ -36,7 +36,7 @@ def trained(tmp_path_factory, template):
     """A GAN trained on the folder `photos`; its project is the working folder of all tests that use it."""
     with project(tmp_path_factory.mktemp("own"), template):
         draw(Path("photos"))
-        line = [*TINY, "model=gan", "data=folder", "data.path=photos", "batch_size=16", "score.n=30", *GREY]
+        line = [*TINY, *NARROW, "model=gan", "data=folder", "data.path=photos", "batch_size=16", "score.n=30", *GREY]
         assert main(["train", *line, "score.every=null", "paths.output=run"]) == 0
         yield json.loads(Path("run/result.json").read_text())
 

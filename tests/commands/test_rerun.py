@@ -12,7 +12,7 @@ from ganvas.cli import main
 from ganvas.commands.rerun import differing, differing_scores, differing_weights
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_a_run_that_was_resumed_in_a_study_is_the_same_to_the_last_bit(model, ca
 
 
 def test_what_differs_is_named(monkeypatch, capsys):
-    assert main(["train", *TINY, "model=vae", "score.every=null", "paths.output=run"]) == 0
+    assert main(["train", *TINY, *NARROW, "model=vae", "score.every=null", "paths.output=run"]) == 0
     from ganvas.commands import rerun
     from ganvas.run import request
 

@@ -17,7 +17,7 @@ from ganvas.models.by_class import across_classes, rows_of_classes
 from ganvas.scoring.subjects import open_subject
 from ganvas.types import Batch, to_uint8
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def runs(tmp_path_factory, template):
     lines = {"gan": ["model=gan"], "vae": ["model=vae"], "ring": ["model=gan", "data=ring"], "cgan": ["model=cgan"]}
     with project(folder, template):
         for name, line in lines.items():
-            assert main(["train", *TINY, "score.every=null", f"paths.output={name}", *line]) == 0
+            assert main(["train", *TINY, *NARROW, "score.every=null", f"paths.output={name}", *line]) == 0
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -19,9 +20,12 @@ from ganvas.metrics.frechet import moments_distance
 from ganvas.scoring import calibration
 from ganvas.tracking.store import tracking_uri
 
+from ..tiny import NARROW, project
+
 SMALL = ["settings.is_splits=2", "settings.kid_subsets=2", "n=60", "paths.cache=cache"]
 TINY = [
     "network=mlp",
+    *NARROW,
     "budget.images=128",
     "score.every=null",
     "score.n=60",
@@ -67,18 +71,42 @@ def conditions(found):
     return found["protocols"][FD]["conditions"]
 
 
-@pytest.fixture
-def images(tmp_path):
-    np.savez(tmp_path / "fakes.npz", images=digits("val")[:, 0].numpy())
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Digits in a file, and fewer of them in folders of pictures."""
+    folder = tmp_path_factory.mktemp("written")
+    np.savez(folder / "fakes.npz", images=digits("val")[:, 0].numpy())
     for name, side in {"samples": "val", "photos": "test"}.items():
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
         for i, image in enumerate(digits(side)[:60]):
-            Image.fromarray(image[0].numpy()).save(tmp_path / name / f"{i:03}.png")
-    return tmp_path
+            Image.fromarray(image[0].numpy()).save(folder / name / f"{i:03}.png")
+    return folder
 
 
-def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
-    trained, client = train("model=vae"), MlflowClient(tracking_uri())
+@pytest.fixture
+def images(written, tmp_path):
+    """A copy of the digits in the working folder."""
+    return shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def project_of_a_vae(tmp_path_factory, template):
+    """A folder in which a VAE was trained, and what its training ended with."""
+    folder = tmp_path_factory.mktemp("vae")
+    with project(folder, template):
+        return folder, train("model=vae")
+
+
+@pytest.fixture
+def vae(project_of_a_vae, monkeypatch):
+    """What a training of a VAE ended with, in its folder; each test scores it by settings of its own."""
+    folder, trained = project_of_a_vae
+    monkeypatch.chdir(folder)
+    return trained
+
+
+def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(vae, capsys):
+    trained, client = vae, MlflowClient(tracking_uri())
     _, other = score(trained["run_id"], "metrics=[fd]", "n=50")
     tags = client.get_run(trained["run_id"]).data.tags
     assert tags[f"ganvas.protocol.{FD}"] == other["fingerprints"][FD] != trained["fingerprints"][FD]
@@ -101,8 +129,8 @@ def test_a_run_scores_as_it_did_in_training_and_the_run_gets_the_scores(capsys):
     assert [f.path for f in client.list_artifacts(run.info.run_id, "scores")] == ["scores/result.json"]
 
 
-def test_likelihood_and_memorisation_of_a_vae(capsys):
-    trained = train("model=vae")
+def test_likelihood_and_memorisation_of_a_vae(vae):
+    trained = vae
     names = "metrics=[nll,elbo,active_units,memorisation,parzen,prdc,fd_infinity]"
     few = ["likelihood.k=20", "likelihood.chunk=7", "likelihood.n=40", "parzen.samples=60"]
     code, found = score("run", names, *few)
@@ -301,20 +329,29 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("line", BAD)
-def test_bad_input_is_one_message_and_exit_code_2(line, images, capsys, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(images / "hub"))
-    (images / "hub/hub/checkpoints").mkdir(parents=True)
-    (images / "hub/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth").write_bytes(b"other weights")
-    np.savez("equal.npz", images=np.repeat(digits()[:1, 0].numpy(), 60, axis=0))
-    np.savez("colour.npz", images=np.zeros((60, 28, 28, 3), np.uint8))
-    np.savez("one.npz", images=digits()[:1, 0].numpy())
-    np.savez("float.npz", images=np.zeros((60, 28, 28), np.float32))
+@pytest.fixture(scope="module")
+def bad(written, tmp_path_factory, template):
+    """Images that cannot be scored, beside those that can, and other weights at the place of Inception's."""
+    folder = shutil.copytree(written, tmp_path_factory.mktemp("bad"), dirs_exist_ok=True)
+    shutil.copy(template, folder / "mlflow.db")
+    (folder / "hub/hub/checkpoints").mkdir(parents=True)
+    (folder / "hub/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth").write_bytes(b"other weights")
+    np.savez(folder / "equal.npz", images=np.repeat(digits()[:1, 0].numpy(), 60, axis=0))
+    np.savez(folder / "colour.npz", images=np.zeros((60, 28, 28, 3), np.uint8))
+    np.savez(folder / "one.npz", images=digits()[:1, 0].numpy())
+    np.savez(folder / "float.npz", images=np.zeros((60, 28, 28), np.float32))
     for name in ("empty", "mixed", "torn"):
-        (images / name).mkdir()
+        (folder / name).mkdir()
     for size in (8, 9):
-        Image.new("L", (size, size)).save(images / "mixed" / f"{size}.png")
-    (images / "torn" / "torn.png").write_bytes((images / "photos" / "003.png").read_bytes()[:60])
+        Image.new("L", (size, size)).save(folder / "mixed" / f"{size}.png")
+    (folder / "torn" / "torn.png").write_bytes((folder / "photos" / "003.png").read_bytes()[:60])
+    return folder
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_one_message_and_exit_code_2(line, bad, capsys, monkeypatch):
+    monkeypatch.chdir(bad)
+    monkeypatch.setenv("TORCH_HOME", str(bad / "hub"))
     source, *overrides = line.split() if not line.startswith("export") else ("", *line.split())
     assert score(source, *overrides)[0] == 2
     said = capsys.readouterr().err

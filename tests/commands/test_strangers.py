@@ -17,9 +17,9 @@ from ganvas.storage.checkpoints import write
 from ganvas.tracking.store import tracking_uri
 
 from ..strangers import ATTACKS, SECRET, nodes
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
-SMALL = [*TINY, "budget.images=64", "score.every=null"]
+SMALL = [*TINY, *NARROW, "budget.images=64", "score.every=null"]
 FEW = ["metrics=[fd]", "n=40", "calibration=false", "paths.cache=cache", "paths.output=scored"]
 OWN = "from ganvas.data import Identity\ndef plain():\n    return Identity()\n"
 
@@ -80,7 +80,10 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+FAST = ("environment", "nested", "script", "torch")
+
+
+@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in ATTACKS])
 def test_nothing_of_a_stranger_runs_or_is_read_out(name, run, attacks, capfd):
     key, node, witness = attacks[name]
     run_id = share(run, **{key: node})

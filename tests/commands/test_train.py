@@ -24,7 +24,7 @@ from ganvas.storage.checkpoints import read
 from ganvas.tracking.store import tracking_uri
 from ganvas.types import to_uint8
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 
 def train(*overrides, output="out"):
@@ -44,32 +44,6 @@ def run_of(run_id):
 @pytest.fixture(autouse=True)
 def in_a_store(store):
     return store
-
-
-@pytest.mark.parametrize("model", ["gan", "wgan_gp", "vae"])
-def test_a_run_ends_with_scores_and_everything_in_the_store(model):
-    assert train(f"model={model}", "seed=0") == 0
-    found = result()
-    run, client = run_of(found["run_id"]), MlflowClient(tracking_uri())
-    assert run.info.status == "FINISHED" and run.info.run_name == f"images=640 s0 · {model} mnist5k mlp"
-    assert found["images_seen"] == 640
-    assert {"score/mnist/fd", "score/mnist/is", "score/mnist/kid"} <= found["scores"].keys()
-    assert ("score/likelihood/elbo" in found["scores"]) == (model == "vae")
-    for key, score in found["scores"].items():
-        assert run.data.metrics[key] == pytest.approx(score["value"])
-    tags = {key: run.data.tags[f"ganvas.protocol.{key}"] for key in found["scores"]}
-    assert tags == found["fingerprints"] and len(set(tags.values())) == (4 if model == "vae" else 3)
-    assert run.data.params["budget.images"] == "640" and run.data.params["seed"] == "0"
-    assert run.data.params["model"] == model and not any("_target_" in key for key in run.data.params)
-    assert {i.tags[0].value for i in run.inputs.dataset_inputs} == {"train", "val", "test"}
-    paths = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"config.yaml", "provenance.json", "result.json", "checkpoints", "images"} <= paths
-    pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
-    assert any("samples" in p for p in pictures) and any("reconstructions" in p for p in pictures) == (model == "vae")
-    steps = [m.step for m in client.get_metric_history(run.info.run_id, "val/mnist/fd")]
-    assert steps == [128, 256, 384, 512, 640]
-    assert Image.open("out/samples.png").size[0] > 28 * 3
-    assert torch.load(found["checkpoint"], weights_only=True)["images_seen"] == 640
 
 
 @pytest.mark.slow
@@ -126,9 +100,9 @@ def test_a_multirun_prints_one_table(capsys):
 
 
 def test_points_train_without_an_extractor():
-    assert train("model=pacgan", "data=ring") == 0
+    assert train(*NARROW, "model=pacgan", "data=ring") == 0
     assert result()["scores"] == {} and Image.open("out/samples.png")
-    assert train("model=vae", "data=ring", output="vae") == 0
+    assert train(*NARROW, "model=vae", "data=ring", output="vae") == 0
     assert "score/likelihood/elbo" in result("vae")["scores"]
 
 
@@ -162,7 +136,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("overrides", BAD)
+# What other tests of the unit suite refuse by the same checks.
+AGAIN = ("modle=gan", "foo", "constraint=weight_clipping", "data=npz data.path=nowhere.npz", "n_critic=0")
+
+
+@pytest.mark.parametrize("overrides", [pytest.param(o, marks=pytest.mark.slow) if o in AGAIN else o for o in BAD])
 def test_bad_input_is_one_message_and_exit_code_2(overrides, capsys):
     assert train(*overrides.split()) == 2
     said = capsys.readouterr().err
@@ -191,7 +169,7 @@ def test_a_corrupt_image_is_named_and_skipped_only_if_asked(tmp_path, capsys):
     small = ["batch_size=32", "score.every=null"]
     assert train(*folder, *small) == 2
     assert "torn.png" in capsys.readouterr().err
-    assert train(*folder, *small, "data.skip_corrupt=true") == 0
+    assert train(*NARROW, *folder, *small, "budget.images=64", "data.skip_corrupt=true") == 0
 
 
 def test_a_loss_that_is_not_finite_fails_the_run_with_its_reason(capsys):
@@ -249,7 +227,7 @@ def test_a_store_that_is_lost_in_training_is_filled_by_sync(monkeypatch, capsys)
 
 def test_a_run_trains_without_a_store(store, capsys):
     (store / "mlflow.db").unlink()
-    assert train("model=vae", "score.every=null", "tracking.offline=true") == 0
+    assert train(*NARROW, "model=vae", "score.every=null", "tracking.offline=true") == 0
     assert result()["run_id"].startswith("local-") and not (store / "mlflow.db").exists()
     assert main(["train", "-m", *TINY, "tracking.offline=true", "seed=1,2"]) == 2
     assert "a sweep keeps its order in a store" in capsys.readouterr().err
@@ -267,7 +245,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint(monkeypatch, capsys):
         return save(self, path, **kwargs)
 
     monkeypatch.setattr(Trainer, "save_checkpoint", full)
-    assert train("checkpoint.every=128", "score.select=null") == 1
+    assert train(*NARROW, "checkpoint.every=128", "score.select=null", "score.every=null") == 1
     said = capsys.readouterr().err
     assert "No space left on device" in said and "last.ckpt" in said and "Traceback" not in said
     assert torch.load("out/last.ckpt", weights_only=True)["images_seen"] == 128

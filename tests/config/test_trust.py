@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import cycle
 
 import pytest
 import yaml
@@ -109,24 +110,26 @@ def test_optimisers_and_initialisers_may_be_partial(target):
         assert f"a.b.0.{instruction} is an instruction" in refused(target, **{instruction: []})
 
 
-FAST = ("numpy", "nested", "environment", "script")
-
-
-@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in ATTACKS])
-def test_an_attack_is_refused_wherever_it_stands(name, written, tmp_path):
-    _, attack, _ = nodes(tmp_path)[name]
-    places = 0
-
-    def tried(node, holder, key):
-        nonlocal places
-        holder[key] = attack
+def refused_wherever(attacks, written):
+    """Put an attack, each in its turn, into every place of a config, and assert that the config is refused."""
+    places = list(_places(written))
+    for (holder, key), attack in zip(places, cycle(attacks), strict=False):
+        node, holder[key] = holder[key], attack
         with pytest.raises(ConfigError, match="shared.ckpt: "):
             read(written)
-        holder[key], places = node, places + 1
+        holder[key] = node
+    assert len(places) > 40 and read(written)
 
-    for holder, key in list(_places(written)):
-        tried(holder[key], holder, key)
-    assert places > 40 and read(written)
+
+def test_attacks_are_refused_wherever_they_stand(written, tmp_path):
+    attacks = nodes(tmp_path)
+    refused_wherever([attacks[name][1] for name in ("numpy", "nested", "environment", "script")], written)
+
+
+@pytest.mark.slow  # every attack in every place
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_refused_wherever_it_stands(name, written, tmp_path):
+    refused_wherever([nodes(tmp_path)[name][1]], written)
 
 
 def _places(node):

@@ -5,13 +5,10 @@ A new class without a config, or a config that does not instantiate, fails here;
 
 import dataclasses
 import inspect
-from pathlib import Path
 
 import pytest
 import torch
 import torchvision
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import ganvas.objectives as objectives
@@ -38,24 +35,12 @@ from ganvas.testing import (
     RegulariserContract,
 )
 
-CONF = Path(__file__).parents[2] / "conf"
-PATHS = {
-    f"{group}/{path.stem}": path
-    for group in ("objective", "constraint", "auxiliary", "likelihood", "regulariser")
-    for path in sorted((CONF / group).glob("*.yaml"))
-}
+from ..shipped import CONF, group, names, node, shipped
 
-
-def composed(name):
-    """The config of one part, which may take another part inside, with what it asks of the rest of a training."""
-    with initialize_config_dir(str(CONF), version_base=None):
-        part = compose(name)
-    rest = {"classes": 4, "prior": OmegaConf.load(CONF / "prior/codes.yaml")}
-    return OmegaConf.select(OmegaConf.merge(rest, part), name.split("/")[0])
-
-
-NODES = {name: composed(name) for name in PATHS}
-CONFIGS = {name: instantiate(node, _convert_="all") for name, node in NODES.items()}
+NAMES = names("objective", "constraint", "auxiliary", "likelihood", "regulariser")
+# What a part asks of the rest of a training.
+REST = {"classes": 4, "prior": OmegaConf.load(CONF / "prior/codes.yaml")}
+CONFIGS = {name: shipped(name, REST) for name in NAMES}
 EXPORTED = [getattr(objectives, name) for name in objectives.__all__]
 INTERFACES = (Adversarial, Constraint, Auxiliary, Likelihood, ReconstructionLoss, Bound, Autoencoding, Regulariser)
 CLASSES = [cls for cls in EXPORTED if inspect.isclass(cls) and issubclass(cls, INTERFACES)]
@@ -89,11 +74,11 @@ def test_every_config_is_of_one_interface_and_in_its_group():
         assert isinstance(value, groups[name.split("/")[0]]), name
 
 
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("name", NAMES)
 def test_config_states_every_field_and_says_what_it_is(name):
     fields = {field.name for field in dataclasses.fields(CONFIGS[name])}
-    assert set(NODES[name]) == fields | {"_target_"}
-    assert PATHS[name].read_text().startswith("# ")
+    assert set(node(name)[group(name)]) == fields | {"_target_"}
+    assert (CONF / f"{name}.yaml").read_text().startswith("# ")
 
 
 def subclasses(cls):

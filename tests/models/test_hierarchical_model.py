@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from ganvas.config import compose
 from ganvas.latents import latent_activity
 from ganvas.metrics.nll import evidence_bounds
 from ganvas.models import HierarchicalVAE, Ramp
@@ -23,6 +20,8 @@ from ganvas.models.schedules import Constant
 from ganvas.networks import init, ladder
 from ganvas.objectives import ELBO, IWAE, Bound, FromDraws, Gaussian, Wasserstein
 from ganvas.types import Batch, BoundsEvidence, Grouped, Reconstructs
+
+from ..shipped import names, shipped
 
 POINTS, GROUPS, SIGMA, K = (3,), [2, 3], 0.7, 40_000
 SHAPE = (1, 8, 8)  # of the stream that `fit` trains on
@@ -226,11 +225,11 @@ def test_a_group_whose_posterior_is_its_prior_has_no_active_unit(x):
     assert evidence.groups == (2, 3)
 
 
-CODES = ["+prior.categorical=[2]"]  # which one of the objectives asks the prior for
+REST = {"prior": {"categorical": [2]}}  # which one of the objectives asks the prior for
 OBJECTIVES = {
-    path.stem: objective
-    for path in sorted((Path(__file__).parents[2] / "conf" / "objective").glob("*.yaml"))
-    if isinstance(objective := instantiate(compose(f"objective/{path.stem}", CODES).objective), FromDraws)
+    name.partition("/")[2]: objective
+    for name in names("objective")
+    if isinstance(objective := shipped(name, REST), FromDraws)
 }
 OF_ONE_GROUP = {"beta_tc", "beta_tc_stratified", "dip_i", "dip_ii", "dreg", "joint_capacity", "piwae", "stl"}
 

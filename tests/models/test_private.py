@@ -29,7 +29,7 @@ from ganvas.objectives import (
 )
 from ganvas.objectives.constraints import dp_sgd
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
 N = 6
 needs_opacus = pytest.mark.skipif(dp_sgd.find_spec("opacus") is None, reason="opacus is not installed")
@@ -151,7 +151,7 @@ def test_what_a_training_cannot_be_private_with(critic, monkeypatch):
 @needs_opacus
 def test_a_training_tells_its_epsilon(tmp_path, template):
     with project(tmp_path, template):
-        line = ["train", *TINY, "model=gan", "constraint=dp_sgd", "score.every=null", "paths.output=out"]
+        line = ["train", *TINY, *NARROW, "model=gan", "constraint=dp_sgd", "score.every=null", "paths.output=out"]
         assert main([*line, "budget.images=320"]) == 0
     found = json.loads((tmp_path / "out" / "result.json").read_text())["findings"]["privacy"]
     assert found["value"] == pytest.approx(PART.epsilon(5, 64 / 3500)) and found["state"] == "ok"

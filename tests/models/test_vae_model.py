@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Independent, Normal, kl_divergence
 
-from ganvas.config import compose
 from ganvas.latents import GaussianKernel, InverseMultiquadratic, Uniform, UniformSphere, VonMisesFisher
 from ganvas.models import Ramp
 from ganvas.networks import mlp
 from ganvas.objectives import IWAE, WAEMMD, Capacity, DiscretisedLogistic, FromDraws, Gaussian, InfoVAE, Wasserstein
 from ganvas.types import Batch, BoundsEvidence, Encodes, Reconstructs
+
+from ..shipped import names, shipped
 
 SHAPE = (1, 8, 8)
 
@@ -148,11 +147,11 @@ def test_capacity_is_moved_by_a_schedule(variational, fit):
     assert distance == pytest.approx(abs(kl - 12.5), rel=1e-5)
 
 
-CODES = ["+prior.categorical=[2]"]  # which one of the objectives asks the prior for
+REST = {"prior": {"categorical": [2]}}  # which one of the objectives asks the prior for
 OBJECTIVES = {
-    path.stem: objective
-    for path in sorted((Path(__file__).parents[2] / "conf" / "objective").glob("*.yaml"))
-    if isinstance(objective := instantiate(compose(f"objective/{path.stem}", CODES).objective), FromDraws)
+    name.partition("/")[2]: objective
+    for name in names("objective")
+    if isinstance(objective := shipped(name, REST), FromDraws)
 }
 
 

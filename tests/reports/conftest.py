@@ -1,16 +1,24 @@
 """Synthetic studies as a sweep writes them."""
 
 import json
+import shutil
+import sqlite3
+from collections import OrderedDict
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
+from mlflow.tracking._tracking_service import utils
 
+from ganvas.reports import page
 from ganvas.scoring.protocol import FINAL, Protocol, library_versions
 from ganvas.tracking import hierarchy as h
 from ganvas.tracking.store import open_store
+
+from ..tiny import project
 
 SCORE = "score/mnist/fd"
 PROTOCOL = Protocol(
@@ -84,9 +92,19 @@ def writer(store):
     return Writer(client, experiment, "lucic")
 
 
-@pytest.fixture
-def study(writer):
-    """gan is 10 worse than wgan_gp, whose two learning rates are the same; four runs fail, one scores NaN."""
+@pytest.fixture(scope="session")
+def written(template, tmp_path_factory):
+    """The folder of a store with a study: gan is 10 worse than wgan_gp, whose two learning rates are the same.
+
+    Four runs fail, one scores NaN.
+    """
+    folder = tmp_path_factory.mktemp("written")
+    with project(folder, template):
+        write_study(Writer(*open_store("ganvas"), "lucic"))
+    return folder
+
+
+def write_study(writer):
     root = writer.run("lucic", {h.ROLE: h.STUDY, h.OBJECTIVE_TAG: SCORE, h.DIRECTION_TAG: "minimize"})
     noise = np.random.default_rng(0).normal(0, 0.3, (4, 5))
     for row, (model, lr, mean) in enumerate([("wgan_gp", 0.001, 20), ("wgan_gp", 0.002, 20.02), ("gan", 0.001, 30)]):
@@ -100,7 +118,25 @@ def study(writer):
     writer.seed_run("gan", 0.002, 1, 31.0, parent=parent)
     writer.seed_run("gan", 0.002, 2, float("nan"), parent=parent)
     writer.seed_run("gan", 0.002, 3, None, outcome="pruned", reason="pruned after 640 images", parent=parent)
-    return writer
+
+
+@pytest.fixture
+def study(written, store, monkeypatch):
+    """A copy of the study, artifacts included, in a store of the test's own."""
+    monkeypatch.setattr(utils, "_artifact_repos_cache", OrderedDict())  # of the places of another copy's runs
+    shutil.copy(written / "mlflow.db", store)
+    shutil.copytree(written / "mlruns", store / "mlruns")
+    with closing(sqlite3.connect(store / "mlflow.db")) as tables, tables:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            tables.execute(moved, (written.as_uri(), store.as_uri()))
+    return Writer(*open_store("ganvas"), "lucic")
+
+
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Leave the pictures out, which take most of a report's time."""
+    monkeypatch.setattr(page, "_pictures", lambda *arguments: [])
 
 
 def read_json(path):

@@ -24,10 +24,9 @@ BEST = "model=wgan_gp optimizer.lr=0.001"
 
 
 @pytest.fixture(autouse=True)
-def unpainted(request, monkeypatch):
-    """Leave the pictures out, which take most of a report's time, unless the test is a slow one."""
+def unpainted_unless_slow(request):
     if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr(ganvas_page, "_pictures", lambda *arguments: [])
+        request.getfixturevalue("unpainted")
 
 
 def made(*arguments):

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from ganvas.cli import main
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY, project
 
 ELBO, FD = "score/likelihood/elbo", "score/mnist/fd"
 SMALL = [o.replace("score.settings", "settings") for o in TINY if "settings" in o] + ["n=40", "paths.cache=cache"]
@@ -20,7 +20,7 @@ def in_a_store(store):
 
 
 def train(name, *overrides):
-    line = [*TINY, "study=bits", "score.every=null", f"paths.output={name}", *overrides]
+    line = [*TINY, *NARROW, "study=bits", "score.every=null", f"paths.output={name}", *overrides]
     assert main(["train", *line]) == 0
     return read(name)
 
@@ -44,6 +44,7 @@ def tags(result):
     return MlflowClient(tracking_uri()).get_run(result["run_id"]).data.tags
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("first", "second", "field"),
     [
@@ -99,6 +100,17 @@ def test_a_new_protocol_of_the_final_scores_is_none_of_the_best_checkpoint_s():
     assert ranking["fingerprint"] == again["fingerprints"][FD] and ranking["protocol"]["conditions"]["n_fake"] == 50
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory, template):
+    """A project with one run of the study, and the scores of that run."""
+    folder = tmp_path_factory.mktemp("scored")
+    with project(folder, template):
+        found = train("a", "model=vae", "ema_halflife=null", "transform=none")
+        few = ["likelihood.k=3", "likelihood.n=20", "parzen.samples=20", "parzen.test=20"]
+        return folder, score(found["run_id"], "metrics=[memorisation,parzen,nll]", *few)
+
+
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
@@ -107,11 +119,10 @@ def test_a_new_protocol_of_the_final_scores_is_none_of_the_best_checkpoint_s():
         ("likelihood/nll", "n 20, seed 1000, transform.name Identity, space binary pixels, settings.likelihood.k 3."),
     ],
 )
-def test_the_page_states_the_conditions_of_every_kind_of_score(kind, told, store):
-    found = train("a", "model=vae", "ema_halflife=null", "transform=none")
-    few = ["likelihood.k=3", "likelihood.n=20", "parzen.samples=20", "parzen.test=20"]
-    scored = score(found["run_id"], "metrics=[memorisation,parzen,nll]", *few)
+def test_the_page_states_the_conditions_of_every_kind_of_score(kind, told, scored, monkeypatch):
+    folder, found = scored
+    monkeypatch.chdir(folder)
     (ranking,) = report(f"score=score/{kind}")["rankings"]
-    assert ranking["protocol"] == scored["protocols"][f"score/{kind}"]
-    line = (store / "page" / "report.html").read_text().partition(f"Protocol {ranking['fingerprint']}: ")[2]
+    assert ranking["protocol"] == found["protocols"][f"score/{kind}"]
+    line = (folder / "page" / "report.html").read_text().partition(f"Protocol {ranking['fingerprint']}: ")[2]
     assert line.startswith(f"raw weights, mnist5k/test; {told}")

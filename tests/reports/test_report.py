@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from ganvas import cli
+from ganvas.reports import page as ganvas_page
 from ganvas.reports.collect import study_runs, tidy
+from ganvas.reports.plots.theme import Picture
 from ganvas.tracking import hierarchy as h
 
 from .conftest import OTHER, PROTOCOL, SCORE, read_json
@@ -82,13 +84,16 @@ def test_report_finds_the_truth_and_hides_no_failure(study, tmp_path, capsys):
     assert "Best mean: model=wgan_gp" in capsys.readouterr().out
 
 
-def test_report_is_on_the_study_run(study, tmp_path):
+def test_report_is_on_the_study_run(study, tmp_path, monkeypatch):
+    drawn = Picture("ranking", "alt", b"", b"")
+    monkeypatch.setattr(ganvas_page, "_pictures", lambda *arguments: [drawn])
     made(tmp_path, "lucic")
     (root,) = [r for r in study_runs(study.client, "lucic") if r.data.tags[h.ROLE] == h.STUDY]
     logged = {entry.path for entry in study.client.list_artifacts(root.info.run_id, "report")}
     assert {"report/report.html", "report/ranking.png", "report/runs.csv", "report/result.json"} <= logged
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_study_without_a_run_of_its_own_gets_one_and_keeps_it(writer, tmp_path):
     writer.seed_run("gan", 0.001, 1, 30.0)
     for _ in range(2):
@@ -97,6 +102,7 @@ def test_a_study_without_a_run_of_its_own_gets_one_and_keeps_it(writer, tmp_path
     assert [r.info.status for r in runs] == ["FINISHED"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_two_protocols_are_never_ranked_together(study, tmp_path):
     for seed in (1, 2, 3):
         study.seed_run("dragan", 0.001, seed, 1.0 + seed / 10, protocol=OTHER)
@@ -110,6 +116,7 @@ def test_two_protocols_are_never_ranked_together(study, tmp_path):
     assert "n_fake 1000 against 500" in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_direction_follows_the_metric(study, tmp_path):
     lower = made(tmp_path, "lucic")["rankings"][0]["configurations"]
     found = made(tmp_path, "lucic", "score=score/mnist/is")
@@ -118,6 +125,7 @@ def test_direction_follows_the_metric(study, tmp_path):
     assert lower[0]["mean"] < lower[2]["mean"] and higher[0]["mean"] > higher[2]["mean"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_of_many_configurations_only_the_pairs_with_the_best_are_listed(study, tmp_path, monkeypatch):
     everything = made(tmp_path / "all", "lucic")["rankings"][0]
     monkeypatch.setattr("ganvas.reports.ranking.LISTED", 2)
@@ -128,6 +136,7 @@ def test_of_many_configurations_only_the_pairs_with_the_best_are_listed(study, t
     assert listed["conclusion"] == everything["conclusion"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_baseline_makes_fewer_comparisons(study, tmp_path):
     result = made(tmp_path, "lucic", "baseline='model=gan optimizer.lr=0.001'")
     comparisons = result["rankings"][0]["comparisons"]
@@ -168,7 +177,10 @@ def test_two_studies_that_sweep_different_parameters(writer, tmp_path):
     assert labels == {"mine: optimizer.lr=0.001", "mine: optimizer.lr=0.002", "try: width=64", "try: width=128"}
 
 
-@pytest.mark.parametrize("tag", ["abc", "", "1.5", "None", "9" * 40])
+@pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize(
+    "tag", ["abc", "", *(pytest.param(t, marks=pytest.mark.slow) for t in ("1.5", "None", "9" * 40))]
+)
 def test_a_run_with_a_seed_that_is_none_is_named_and_left_out(study, tmp_path, capsys, tag):
     run_id = study.seed_run("gan", 0.001, 1, 30.0)
     study.client.set_tag(run_id, h.SEED_TAG, tag)
@@ -179,6 +191,7 @@ def test_a_run_with_a_seed_that_is_none_is_named_and_left_out(study, tmp_path, c
     assert run_id not in (tmp_path / "out" / "runs.csv").read_text()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_no_cell_of_a_table_is_a_formula(study, tmp_path):
     label = "=HYPERLINK(1)"
     for seed, reason in enumerate(("=1+1", "+cmd", "-cmd", "@SUM(A1)", "-0.5"), 11):
@@ -192,6 +205,7 @@ def test_no_cell_of_a_table_is_a_formula(study, tmp_path):
     assert not [cell for cell in cells if cell[:1] in "=+@" and cell]
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

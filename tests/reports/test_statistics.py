@@ -17,7 +17,7 @@ from ganvas.sweeps.seeds import seed_summary
 SIMULATIONS = 2000
 
 
-@pytest.mark.parametrize("draw", ["normal", "gamma"])
+@pytest.mark.parametrize("draw", [pytest.param("normal", marks=pytest.mark.slow), "gamma"])
 def test_bootstrap_interval_covers_the_truth_as_often_as_it_says(draw):
     rng = np.random.default_rng(1)
     shape = (SIMULATIONS, ENOUGH + 10)

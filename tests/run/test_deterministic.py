@@ -21,8 +21,9 @@ from ganvas.scoring.measurement import Measurement
 from ganvas.storage.checkpoints import read
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
+FAST = [*TINY, *NARROW, "extractor=none", "score.every=null", "score.select=null"]
 PLACES = {
     "a training step": (Budget, "on_train_batch_end"),
     "a picture": (SampleGrids, "_draw"),
@@ -72,7 +73,7 @@ def test_the_mode_is_on_in_every_part_of_a_training_and_what_it_was_afterwards(m
     seen = {where: [] for where in PLACES}
     for where in PLACES:
         called(monkeypatch, where, lambda where=where: seen[where].append(mode()))
-    result = ganvas.train(*TINY, "paths.output=out", deterministic=True)
+    result = ganvas.train(*TINY, *NARROW, "paths.output=out", deterministic=True)
     assert {where: set(modes) for where, modes in seen.items()} == dict.fromkeys(PLACES, {(2, False, ":4096:8")})
     assert mode() == before
     assert OmegaConf.create(read(Path("out/last.ckpt"))["config"]).deterministic is True
@@ -82,7 +83,7 @@ def test_the_mode_is_on_in_every_part_of_a_training_and_what_it_was_afterwards(m
 def test_a_training_without_the_key_changes_no_setting(monkeypatch, before):
     seen = []
     called(monkeypatch, "a training step", lambda: seen.append(mode()))
-    assert main(["train", *TINY, "extractor=none", "score.every=null", "score.select=null"]) == 0
+    assert main(["train", *FAST]) == 0
     assert set(seen) == {before} and mode() == before
 
 
@@ -92,18 +93,18 @@ def put():
 
 def test_an_operation_without_a_deterministic_version_is_named(monkeypatch, before, capsys):
     called(monkeypatch, "a training step", put)
-    assert main(["train", *TINY, "deterministic=true", "paths.output=out"]) == 2
+    assert main(["train", *FAST, "deterministic=true", "paths.output=out"]) == 2
     said = capsys.readouterr().err
     assert "deterministic=true: the operation put_ of this training has no deterministic version" in said
     assert "Traceback" not in said and mode() == before
     run = run_of_the_store()
     assert run.info.status == "FAILED" and any("operation put_" in tag for tag in run.data.tags.values())
-    assert main(["train", *TINY, "paths.output=other", "extractor=none", "score.every=null", "score.select=null"]) == 0
+    assert main(["train", *FAST, "paths.output=other"]) == 0
 
 
 def test_a_score_without_a_deterministic_version_keeps_the_training(monkeypatch, capsys):
     called(monkeypatch, "the final scores", put)
-    assert main(["train", *TINY, "deterministic=true", "paths.output=out"]) == 1
+    assert main(["train", *TINY, *NARROW, "deterministic=true", "paths.output=out"]) == 1
     said = capsys.readouterr().err
     assert "the training is complete and kept" in said and "deterministic=true: the operation put_" in said
     assert f"ganvas score {run_of_the_store().info.run_id}" in said
@@ -132,8 +133,7 @@ def test_cuda_that_has_started_without_the_setting_is_refused(monkeypatch):
 
 
 def test_the_key_cannot_change_on_resume_and_comes_back_on_rerun(capsys):
-    fast = [*TINY, "extractor=none", "score.every=null", "score.select=null"]
-    assert main(["train", *fast, "deterministic=true", "paths.output=out"]) == 0
+    assert main(["train", *FAST, "deterministic=true", "paths.output=out"]) == 0
     assert main(["train", "resume=out", "budget.images=704", "deterministic=false"]) == 2
     assert "deterministic: True in the checkpoint, False given" in capsys.readouterr().err
     run_id = json.loads(Path("out/result.json").read_text())["run_id"]

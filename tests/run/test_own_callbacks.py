@@ -15,7 +15,7 @@ from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.identity import configuration_hash, job_hash
 from ganvas.run.training import make_trainer
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 WATCH = """
 from pytorch_lightning import Callback
@@ -31,7 +31,7 @@ class Watch(Callback):
     def on_train_end(self, trainer, pl_module) -> None:
         open("seen.txt", "w").write(str(self.seen))
 """
-SHORT = [*TINY, "extractor=none", "score.every=null", "score.select=null"]
+SHORT = [*TINY, *NARROW, "extractor=none", "score.every=null", "score.select=null"]
 
 
 def composed(*overrides):

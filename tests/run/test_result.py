@@ -1,4 +1,4 @@
-"""The best checkpoint, from its choice in training to its report on other images, and the findings beside it."""
+"""What a run ends with: its scores, the store, the best checkpoint with its report on other images, and findings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import json
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
+from PIL import Image
 
 from ganvas.cli import main
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY, project
 
 FD = "score/mnist/fd"
 
@@ -26,15 +27,78 @@ def history(run_id, key):
     return {m.step: m.value for m in MlflowClient(tracking_uri()).get_metric_history(run_id, key)}
 
 
+def run_of(run_id):
+    return MlflowClient(tracking_uri()).get_run(run_id)
+
+
 @pytest.fixture(autouse=True)
 def in_a_store(store):
     return store
 
 
-@pytest.mark.parametrize("metric", ["fd", "is"])
-def test_the_best_is_the_best_on_the_selection_split_and_is_reported_on_the_other(metric, capsys):
+@pytest.fixture(scope="module")
+def folders():
+    """Folders of the models that are trained already, with what each training ended with."""
+    return {}
+
+
+@pytest.fixture
+def trained(folders, tmp_path_factory, template, monkeypatch):
+    """Trains a model once for all tests, and goes to its folder."""
+
+    def once(model):
+        if model not in folders:
+            folder = tmp_path_factory.mktemp(model)
+            with project(folder, template):
+                folders[model] = folder, train(f"model={model}", "seed=0")
+        folder, found = folders[model]
+        monkeypatch.chdir(folder)
+        return found
+
+    return once
+
+
+@pytest.mark.parametrize("model", ["gan", "wgan_gp", "vae"])
+def test_a_run_ends_with_scores_and_everything_in_the_store(model, trained):
+    found = trained(model)
+    run, client = run_of(found["run_id"]), MlflowClient(tracking_uri())
+    assert run.info.status == "FINISHED" and run.info.run_name == f"images=640 s0 · {model} mnist5k mlp"
+    assert found["images_seen"] == 640
+    assert {"score/mnist/fd", "score/mnist/is", "score/mnist/kid"} <= found["scores"].keys()
+    assert ("score/likelihood/elbo" in found["scores"]) == (model == "vae")
+    for key, score in found["scores"].items():
+        assert run.data.metrics[key] == pytest.approx(score["value"])
+    tags = {key: run.data.tags[f"ganvas.protocol.{key}"] for key in found["scores"]}
+    assert tags == found["fingerprints"] and len(set(tags.values())) == (4 if model == "vae" else 3)
+    assert run.data.params["budget.images"] == "640" and run.data.params["seed"] == "0"
+    assert run.data.params["model"] == model and not any("_target_" in key for key in run.data.params)
+    assert {i.tags[0].value for i in run.inputs.dataset_inputs} == {"train", "val", "test"}
+    paths = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "provenance.json", "result.json", "checkpoints", "images"} <= paths
+    pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert any("samples" in p for p in pictures) and any("reconstructions" in p for p in pictures) == (model == "vae")
+    steps = [m.step for m in client.get_metric_history(run.info.run_id, "val/mnist/fd")]
+    assert steps == [128, 256, 384, 512, 640]
+    assert Image.open("out/samples.png").size[0] > 28 * 3
+    assert torch.load(found["checkpoint"], weights_only=True)["images_seen"] == 640
+
+
+@pytest.fixture
+def extractions(monkeypatch):
+    from ganvas.scoring import cache, material
+
+    calls, extract = [], material.extract
+    for module in (cache, material):  # features of the reference, and of the samples
+        monkeypatch.setattr(module, "extract", lambda *a: calls.append(1) or extract(*a))
+    return calls
+
+
+@pytest.mark.parametrize("metric", ["fd", pytest.param("is", marks=pytest.mark.slow)])
+def test_the_best_is_the_best_on_the_selection_split_and_is_reported_on_the_other(metric, extractions, capsys):
     # Learning at a rate that breaks the model: some scoring before the last one is the best.
     found = train("optimizer.lr=0.02", f"score.select={metric}", "seed=3", "ema_halflife=null")
+    assert found["best"]["images_seen"] < 640
+    assert len(extractions) == 3  # the samples of both weights, and the reference once
     run_id, best = found["run_id"], found["best"]
     during = history(run_id, f"val/mnist/{metric}")
     choose = max if metric == "is" else min
@@ -78,21 +142,10 @@ def test_where_the_last_is_the_best_nothing_is_scored_twice(monkeypatch):
     calls = []
     scores = measurement.scores
     monkeypatch.setattr(measurement, "scores", lambda *a: calls.append(1) or scores(*a))
-    found = train("score.every=640")
+    found = train(*NARROW, "score.every=640")
     assert len(calls) == 1 and found["best"]["images_seen"] == found["images_seen"] == 640
     assert found["gap"]["gap/kept"] == found["gap"]["gap/promised"] == 0
     assert {k.replace("best/", "score/"): v for k, v in found["best"]["scores"].items()} == found["scores"]
-
-
-def test_the_reference_is_extracted_once_for_final_and_best(monkeypatch):
-    from ganvas.scoring import cache, material
-
-    calls = []
-    extract = material.extract
-    for module in (cache, material):  # features of the reference, and of the samples
-        monkeypatch.setattr(module, "extract", lambda *a: calls.append(1) or extract(*a))
-    found = train("optimizer.lr=0.02", "seed=3", "ema_halflife=null")
-    assert found["best"]["images_seen"] < 640 and len(calls) == 3
 
 
 @pytest.mark.parametrize(
@@ -107,7 +160,7 @@ def test_the_reference_is_extracted_once_for_final_and_best(monkeypatch):
     ],
 )
 def test_without_a_selection_the_result_says_why(overrides, why):
-    found = train(*overrides)
+    found = train(*NARROW, *overrides)
     assert found["best"] is None and found["gap"] == {} and found["selection"]["none"].startswith(why)
     tags = MlflowClient(tracking_uri()).get_run(found["run_id"]).data.tags
     assert tags["ganvas.selection"].startswith(f"none: {why}")
@@ -128,10 +181,12 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("model", CHECKS)
-def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model):
-    found = train(f"model={model}")
-    findings, run = found["findings"], MlflowClient(tracking_uri()).get_run(found["run_id"])
+@pytest.mark.parametrize(
+    "model", ["gan", "wgan_gp", "vae", *(pytest.param(model, marks=pytest.mark.slow) for model in ("dragan", "wgan"))]
+)
+def test_each_model_is_judged_by_its_own_checks_in_training_and_at_the_end(model, trained):
+    found = trained(model)
+    findings, run = found["findings"], run_of(found["run_id"])
     assert findings.keys() == CHECKS[model] | {"finite"}
     for name, finding in findings.items():
         assert set(finding) == {"value", "state", "reason"}

@@ -19,9 +19,9 @@ from ganvas.storage.checkpoints import read, write
 from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
 
-from ..tiny import TINY, project
+from ..tiny import NARROW, TINY, project
 
-FAST = [*TINY, "extractor=none", "score.every=null", "score.select=null"]
+FAST = [*TINY, *NARROW, "extractor=none", "score.every=null", "score.select=null"]
 
 
 @pytest.fixture(autouse=True)
@@ -115,17 +115,19 @@ def half(tmp_path_factory, template):
     ("given", "said"),
     [
         ("optimizer.lr=1e-9", "optimizer.lr: 0.001 in the checkpoint, 1e-09 given"),
-        ("optimizer.lr=2e-4", "optimizer.lr: 0.001 in the checkpoint, 0.0002 given"),
+        pytest.param(
+            "optimizer.lr=2e-4", "optimizer.lr: 0.001 in the checkpoint, 0.0002 given", marks=pytest.mark.slow
+        ),
         ("model=gan", "model: wgan_gp in the checkpoint, gan given"),
         ("model=vae data=ring", "data: mnist5k in the checkpoint, ring given"),
         ("experiment=demo_gan", "experiment: None in the checkpoint, demo_gan given"),
         ("optimizer=rmsprop", "optimizer: adam_wgan_gp in the checkpoint, rmsprop given"),
         ("seed=5", "seed: 1 in the checkpoint, 5 given"),
-        ("batch_size=32", "batch_size: 64 in the checkpoint, 32 given"),
-        ("data.val=100", "data.val: 500 in the checkpoint, 100 given"),
+        pytest.param("batch_size=32", "batch_size: 64 in the checkpoint, 32 given", marks=pytest.mark.slow),
+        pytest.param("data.val=100", "data.val: 500 in the checkpoint, 100 given", marks=pytest.mark.slow),
         ("init_from=half/last.ckpt", "init_from: None in the checkpoint, half/last.ckpt given"),
         ("trainer.precision=bf16-mixed", "trainer.precision: 32-true in the checkpoint, bf16-mixed given"),
-        ("trainer.devices=2", "trainer.devices: 1 in the checkpoint, 2 given"),
+        pytest.param("trainer.devices=2", "trainer.devices: 1 in the checkpoint, 2 given", marks=pytest.mark.slow),
         ("+trainer.max_time=00:00:01:00", "trainer.max_time: None in the checkpoint"),
         ("score.settings.kid_degree=2", "score.settings.kid_degree: None in the checkpoint, 2 given"),
         ("budget.images=200", "budget.images=200: the checkpoint"),

@@ -11,7 +11,7 @@ from filelock import Timeout
 from ganvas.cli import main
 from ganvas.storage.locks import locked
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 WITHOUT_LOCKS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
 
@@ -67,7 +67,7 @@ def test_a_training_and_a_score_on_a_file_system_without_locks(store, answer, nu
     answer(number)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert main(["train", *TINY, "score.every=null", "paths.output=out"]) == 0
+        assert main(["train", *TINY, *NARROW, "score.every=null", "paths.output=out"]) == 0
         assert main(["score", "out/last.ckpt", "metrics=[fd]", "n=40", "calibration=false", "paths.cache=cache"]) == 0
     assert list((store / "cache").glob("*.safetensors"))
     said = {str(one.message) for one in caught}

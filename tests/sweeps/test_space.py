@@ -150,6 +150,7 @@ def test_shipped_sweeps_ask_for_configs_that_compose(name, models):
     assert made.seeds == ((1, 2, 3) if name == "gan_family" else (1,))
 
 
+@pytest.mark.slow  # composes every point
 def test_the_rescue_of_the_article_s_gan_searches_all_combinations_and_its_winner_is_one_of_them():
     line = ["experiment=article_gan", "sweep=article_rescue"]
     with initialize_config_module("ganvas.conf", version_base="1.3"):

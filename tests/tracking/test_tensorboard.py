@@ -19,7 +19,7 @@ from ganvas.tracking.signals import Terminated
 from ganvas.tracking.store import tracking_uri
 from ganvas.tracking.tensorboard import FOLDER, TensorBoard
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 pytest.importorskip("tensorboard")
 
@@ -29,7 +29,7 @@ from tensorboard.summary.writer import event_file_writer  # noqa: E402
 
 pytestmark = pytest.mark.slow  # the package comes with `make test-slow`
 
-FAST = [*TINY, "extractor=none", "score.every=null", "score.select=null", "log.every=64"]
+FAST = [*TINY, *NARROW, "extractor=none", "score.every=null", "score.select=null", "log.every=64"]
 
 
 @pytest.fixture(autouse=True)

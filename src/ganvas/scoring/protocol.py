@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -37,7 +38,10 @@ _UNRECORDED: Final = {"inception": 2048}
 
 def library_versions() -> dict[str, str]:
     """Versions of all libraries that take part in the computation of a score."""
-    return {name: version(name) for name in ("torch", FINAL, STREAMED, "numpy", "scipy")}
+    return {name: _version(name) for name in ("torch", FINAL, STREAMED, "numpy", "scipy")}
+
+
+_version = cache(version)  # each call reads the metadata of a package from the disk
 
 
 @final
