@@ -137,10 +137,33 @@ def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) 
     Returns:
         Standard error, in squared feature units; 0 if all images are equal.
     """
+    return influence_error(*influence_of(real, fake), fake.mean, features)
+
+
+def influence_of(real: Moments, fake: Moments) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    """Compute the derivatives of the distance by the mean and by the covariance of the fake side, 2(mu2 - mu1), I - T.
+
+    Args:
+        real: moments of the reference.
+        fake: moments of the generated images.
+    """
     shape = -_transport(real, fake)
     shape.diagonal().add_(1.0)
-    push = 2 * (fake.mean - real.mean)
-    pulls = [_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)]
+    return 2 * (fake.mean - real.mean), shape
+
+
+def influence_error(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> float:
+    """Compute the standard error over images from their influence, ``push x + x shape x`` with x centred.
+
+    Args:
+        push: derivative by the mean.
+        shape: derivative by the covariance, symmetric.
+        mean: mean of the features.
+        features: features of the images, ``(m, d)``, m at least 2.
+    """
+    pulls = [_pull(part.double() - mean, push, shape) for part in features.split(_ROWS)]
     return float(torch.cat(pulls).std() / len(features) ** 0.5)
 
 
