@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganvas.metrics.base import MODEL as MODEL
     from ganvas.metrics.base import MOMENTS as MOMENTS
     from ganvas.metrics.base import RECONSTRUCTIONS as RECONSTRUCTIONS
+    from ganvas.metrics.base import SAMPLE_FEATURES as SAMPLE_FEATURES
     from ganvas.metrics.base import SAMPLES as SAMPLES
     from ganvas.metrics.base import Material as Material
     from ganvas.metrics.base import Measured as Measured
@@ -35,6 +36,7 @@ _BASE = (
     "MODEL",
     "MOMENTS",
     "RECONSTRUCTIONS",
+    "SAMPLE_FEATURES",
     "SAMPLES",
     "Material",
     "Measured",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOMENTS: Final = "moments of the reference's features, and features of the samples"
 FEATURES: Final = "features of both sides"
 LOGITS: Final = "class logits of the samples"
+SAMPLE_FEATURES: Final = "features of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
 CODES: Final = "a model whose latents are codes"
@@ -40,7 +41,7 @@ RECONSTRUCTIONS: Final = "a model that reconstructs images"
 CLASSES: Final = "a model that names classes"
 OF_MODEL: Final = (MODEL, CODES, FACTORS, RECONSTRUCTIONS, CLASSES)
 """Values of ``needs`` for metrics of a model on its own data, without samples."""
-FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
+FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS, SAMPLE_FEATURES)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
 SEED: Final = Setting("seed", 2020, "seed of shuffles and subsets, not of the samples (torch-fidelity: 2020)", least=0)
 

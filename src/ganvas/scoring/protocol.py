@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from ganvas.extractors.base import Extractor
-from ganvas.metrics.base import LOGITS, Metric, Settings
+from ganvas.metrics.base import LOGITS, SAMPLE_FEATURES, Metric, Settings
 from ganvas.metrics.registry import metrics
 from ganvas.nested import leaves
 from ganvas.storage.digest import digest
@@ -190,7 +190,7 @@ def _too_few(protocol: Protocol) -> tuple[str, ...]:
     metric = metrics().get(stated["metric"])
     if metric is None or metric.sensible_n is None:
         return ()
-    read = (stated["n_fake"],) if metric.needs == LOGITS else (stated["n_real"], stated["n_fake"])
+    read = (stated["n_fake"],) if metric.needs in (LOGITS, SAMPLE_FEATURES) else (stated["n_real"], stated["n_fake"])
     sizes = {
         "feature": recorded.get("num_features") or _UNRECORDED.get(stated["extractor"]),
         "class": recorded.get("num_classes"),
