@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganvas.metrics.base import FACTORS as FACTORS
     from ganvas.metrics.base import FEATURES as FEATURES
+    from ganvas.metrics.base import GENERATOR as GENERATOR
     from ganvas.metrics.base import LOGITS as LOGITS
     from ganvas.metrics.base import MODEL as MODEL
     from ganvas.metrics.base import MOMENTS as MOMENTS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _BASE = (
     "FACTORS",
     "FEATURES",
+    "GENERATOR",
     "LOGITS",
     "MODEL",
     "MOMENTS",

@@ -21,7 +21,7 @@ from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.settings import Setting, Settings
-from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Reconstructs, Shape
+from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, DrawsClasses, Reconstructs, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
@@ -39,6 +39,7 @@ LABELS: Final = "the class that each sample was asked for, and images of the ref
 FACTORS: Final = "a model that encodes, and data whose factors are known"
 RECONSTRUCTIONS: Final = "a model that reconstructs images"
 CLASSES: Final = "a model that names classes"
+GENERATOR: Final = "a model that decodes latents to images"
 OF_MODEL: Final = (MODEL, CODES, FACTORS, RECONSTRUCTIONS, CLASSES)
 """Values of ``needs`` for metrics of a model on its own data, without samples."""
 FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS, SAMPLE_FEATURES)
@@ -179,6 +180,10 @@ class Material(ABC):
     @abstractmethod
     def reconstructor(self, metric: str) -> Reconstructs:
         """Return the model; ValueError, with the metric's name, if it does not reconstruct images."""
+
+    @abstractmethod
+    def generator(self, metric: str) -> DrawsClasses:
+        """Return what draws latents and decodes them; ValueError, with the metric's name, if no model makes images."""
 
     @abstractmethod
     def classifier(self, metric: str) -> Classifies:

@@ -155,16 +155,22 @@ def influence_of(real: Moments, fake: Moments) -> tuple[Float64[Tensor, " d"], F
 def influence_error(
     push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
 ) -> float:
-    """Compute the standard error over images from their influence, ``push x + x shape x`` with x centred.
+    """Compute the standard error over at least 2 images from their influence; see :func:`influences`."""
+    return float(influences(push, shape, mean, features).std() / len(features) ** 0.5)
+
+
+def influences(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> Float64[Tensor, " m"]:
+    """Compute the influence of each image, ``push x + x shape x`` with x centred, up to a constant.
 
     Args:
         push: derivative by the mean.
         shape: derivative by the covariance, symmetric.
         mean: mean of the features.
-        features: features of the images, ``(m, d)``, m at least 2.
+        features: features of the images, ``(m, d)``.
     """
-    pulls = [_pull(part.double() - mean, push, shape) for part in features.split(_ROWS)]
-    return float(torch.cat(pulls).std() / len(features) ** 0.5)
+    return torch.cat([_pull(part.double() - mean, push, shape) for part in features.split(_ROWS)])
 
 
 def _pull(
@@ -206,4 +212,12 @@ METRICS = (
         sensible_n=_FULL_RANK,
     ),
     feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception", sensible_n=_OF_AUTHORS),
+    feature_metric(
+        "sfid",
+        MOMENTS,
+        True,
+        _frechet,
+        "Fréchet distance on spatial features of the 2015 Inception (`extractor=inception_spatial`)",
+        sensible_n=_FULL_RANK,
+    ),
 )
