@@ -7,7 +7,7 @@ import torchvision
 from torch_fidelity.utils import batch_interp, sample_random
 
 from ganvas.extractors.perceptual import Perceptual
-from ganvas.metrics.ppl import METRIC, resized, step_lengths, trimmed
+from ganvas.metrics.ppl import METRIC, _decoder, resized, step_lengths, trimmed
 from ganvas.metrics.registry import settings_of
 from ganvas.scoring.material import Asked, Gathered
 from ganvas.scoring.references import Reference
@@ -94,3 +94,30 @@ def test_images_and_points_are_refused(settings):
         )
     with pytest.raises(ValueError, match="ppl compares images"):
         model_metrics.measured(METRIC, settings, model_metrics.vae_of_points(), model_metrics.Points("points", (2,)))
+
+
+class Conditional:
+    """Its image is the class; it draws latents of zeros."""
+
+    classes = 3
+
+    def __init__(self):
+        self.shown = []
+
+    @property
+    def prior(self):
+        return self
+
+    def sample(self, n, *, device="cpu", generator=None):
+        return torch.zeros(n, 2)
+
+    def decoded(self, z, y=None):
+        self.shown.append(y)
+        return (y.float() / 3)[:, None, None, None].expand(-1, 1, 32, 32)
+
+
+def test_both_ends_of_a_step_are_of_one_class():
+    model = Conditional()
+    labels = torch.tensor([0, 2, 1])
+    lengths = step_lengths(_decoder(model, labels), squared, (torch.zeros(3, 2),) * 2, epsilon=1e-2, size=8)
+    assert not lengths.any() and model.shown[0].tolist() == [0, 2, 1, 0, 2, 1]

@@ -57,11 +57,11 @@ def test_every_metric_refuses_one_image(settings, name):
 @pytest.mark.parametrize(
     ("extractor", "name", "message"),
     [
-        ("mnist", "fid", "'fid' means the 2015 Inception .*use 'fd'"),
+        ("mnist", "fid", "'fid' means the 2015 Inception, .*use 'fd'"),
         ("inception", "fd", "use 'fid'"),
         ("inception", "sfid", "use 'fid'"),
         ("inception_spatial", "fid", "use 'sfid'"),
-        ("mnist", "fdi", "unknown metric 'fdi'; expected some of fd, fid, is, kid"),
+        ("mnist", "fdi", "unknown metric 'fdi'; expected some of fd, fid, sfid, is, kid"),
     ],
 )
 def test_misnamed_metrics_are_refused(settings, extractor, name, message):
