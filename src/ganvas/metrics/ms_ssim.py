@@ -66,14 +66,13 @@ def similarity(images: Examples | UInt8[Tensor, "n c h w"], pairs: Pairs) -> Mea
         pairs: at least one pair.
     """
     parts = zip(*(side.split(BATCH) for side in pairs), strict=True)
-    values = [
-        ms_ssim(*(_read(images, side).float() / 255 for side in part), "relu", "metrics: ms_ssim") for part in parts
-    ]
+    values = [ms_ssim(_read(images, i), _read(images, j), "relu", "metrics: ms_ssim") for i, j in parts]
     return mean_error(torch.cat(values))
 
 
 def _read(images: Examples | Tensor, index: Tensor) -> Tensor:
-    return images[index] if isinstance(images, Tensor) else images.batch(index)
+    """Read some of the images, in [0, 1]."""
+    return (images[index] if isinstance(images, Tensor) else images.batch(index)).float() / 255
 
 
 def _ms_ssim(material: Material) -> Measured:
