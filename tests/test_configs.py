@@ -26,7 +26,7 @@ OPTIONS = {
 }
 # What cannot be built here: no such file, or weights to download.
 UNBUILT = {("data", name) for name in ("dsprites", "folder", "npz", "shapes3d")} | {
-    ("extractor", name) for name in ("inception", "dinov2", "clip", "vgg16", "custom")
+    ("extractor", name) for name in ("inception", "inception_spatial", "dinov2", "clip", "vgg16", "custom")
 }
 # What an option cannot stand without.
 EXTRA = {

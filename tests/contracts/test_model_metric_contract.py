@@ -15,7 +15,7 @@ OF_FACTORS, OF_RECONSTRUCTIONS = (
 
 def test_the_suites_see_the_shipped_metrics():
     assert {"mig", "dci", "sap", "factor_vae_score"} <= set(OF_FACTORS)
-    assert {"psnr", "ssim", "lpips"} <= set(OF_RECONSTRUCTIONS)
+    assert {"psnr", "ssim", "lpips", "rfd"} <= set(OF_RECONSTRUCTIONS)
 
 
 class TestFactorMetric(FactorMetricContract):

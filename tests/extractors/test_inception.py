@@ -11,6 +11,7 @@ from ganvas.extractors import inception as inception_extractor
 from ganvas.extractors.checksum import WeightsError
 from ganvas.extractors.features import extract
 from ganvas.extractors.inception import InceptionExtractor
+from ganvas.extractors.inception_spatial import InceptionSpatialExtractor
 
 LAYERS = ["2048", "logits_unbiased"]
 
@@ -43,6 +44,28 @@ def test_features_are_those_of_torch_fidelity(extractor, random_weights, shape):
     torch.testing.assert_close(found.values, values, rtol=1e-6, atol=0)
     torch.testing.assert_close(found.logits, logits, rtol=1e-6, atol=1e-7)
     assert found.values.std() > 0 and (extractor.num_features, extractor.num_classes) == (2048, 1008)
+
+
+def test_spatial_features_are_seven_channels_of_the_branch_at_each_place(random_weights):
+    """Run torch-fidelity's layers one by one up to the block that TensorFlow calls mixed_6."""
+    images = torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    with pytest.warns(UserWarning, match="not the 2015 Inception weights"):
+        spatial = InceptionSpatialExtractor(str(random_weights))
+    found = extract(spatial, images, batch_size=8)
+    net = fidelity.FeatureExtractorInceptionV3(
+        "inception-v3-compat", ["768"], feature_extractor_weights_path=str(random_weights)
+    )
+    x = fidelity.interpolate_bilinear_2d_like_tensorflow1x(
+        images.repeat(1, 3, 1, 1).float(), size=(299, 299), align_corners=False
+    )
+    x = net.MaxPool_1(net.Conv2d_2b_3x3(net.Conv2d_2a_3x3(net.Conv2d_1a_3x3((x - 128) / 128))))
+    x = net.MaxPool_2(net.Conv2d_4a_3x3(net.Conv2d_3b_1x1(x)))
+    for block in (net.Mixed_5b, net.Mixed_5c, net.Mixed_5d, net.Mixed_6a, net.Mixed_6b, net.Mixed_6c):
+        x = block(x)
+    expected = net.Mixed_6d.branch1x1(x).permute(0, 2, 3, 1)[..., :7].reshape(2, -1)
+    torch.testing.assert_close(found.values, expected, rtol=1e-5, atol=1e-7)
+    assert found.values.shape == (2, spatial.num_features) == (2, 2023) and found.logits is None
+    assert not spatial.model.Mixed_6d.branch1x1._forward_hooks
 
 
 def test_construction_leaves_the_random_state(random_weights):

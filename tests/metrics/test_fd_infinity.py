@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.metrics.fd_infinity import fd_infinity, sample_counts, symmetric_distance
+from ganvas.metrics.extrapolation import Line, intercept
+from ganvas.metrics.fd_infinity import fd_infinity, symmetric_distance
 from ganvas.metrics.frechet import Moments, frechet_error, moments_distance
 
 D = 24
@@ -46,16 +47,14 @@ def test_a_distance_that_is_a_line_is_read_exactly(monkeypatch):
 def test_the_error_of_the_line_is_the_textbook_one():
     from scipy.stats import linregress
 
-    from ganvas.metrics.fd_infinity import _intercept
-
     x, y = torch.linspace(0.01, 0.1, 9).double(), torch.randn(9, generator=torch.Generator().manual_seed(0)).double()
     expected = linregress(x.numpy(), y.numpy())
-    assert _intercept(x, y) == pytest.approx((expected.intercept, expected.intercept_stderr), rel=1e-9)
+    assert intercept(x, y) == pytest.approx((expected.intercept, expected.intercept_stderr), rel=1e-9)
 
 
 def test_counts_are_even_from_the_share_to_all():
-    assert sample_counts(50_000, 15, 0.1)[:2] == [5000, 8214] and sample_counts(50_000, 15, 0.1)[-1] == 50_000
-    assert sample_counts(20, 3, 0.1) == [2, 11, 20]
+    assert Line(15, 0.1, 0).counts(50_000)[:2] == [5000, 8214] and Line(15, 0.1, 0).counts(50_000)[-1] == 50_000
+    assert Line(3, 0.1, 0).counts(20) == [2, 11, 20]
 
 
 def test_follows_its_seed_and_not_the_global_one():

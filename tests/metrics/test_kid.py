@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from ganvas.extractors.features import Features
+from ganvas.metrics.comparison import Comparison
 from ganvas.metrics.kid import kernel_distance, subset_size
+from ganvas.metrics.registry import metrics, settings_of
 
 
 def normal(n, d, seed, shift=0.0):
@@ -56,3 +59,39 @@ def test_follows_its_seed_only():
 def test_one_image_is_refused():
     with pytest.raises(ValueError, match="real: the kernel distance expects at least 2 images, got 1"):
         kernel_distance(normal(1, 3, 0), normal(9, 3, 0), subsets=1, size=5, seed=0)
+
+
+def pair(real, fake, **settings):
+    sides = (Features(x, None, "toy", "0" * 64) for x in (real, fake))
+    return Comparison(*sides, settings_of({"kid_subsets": 1, "kid_subset_size": len(real), **settings}))
+
+
+def unbiased(x, y, k):
+    """Double sum over all pairs of one side but the diagonal, and over all pairs of both."""
+    m = len(x)
+    within = sum(k(side[i], side[j]) for side in (x, y) for i in range(m) for j in range(m) if i != j)
+    return within / (m * (m - 1)) - 2 * np.mean([[k(a, b) for b in y] for a in x])
+
+
+def test_the_polynomial_kernel_is_the_double_sum_and_kid_at_its_numbers():
+    x, y = normal(11, 3, 0).double(), normal(11, 3, 1, shift=0.5).double()
+    settings = {"kid_degree": 2, "kid_slope": 0.5, "kid_offset": 2.0}
+    expected = unbiased(x.numpy(), y.numpy(), lambda a, b: (0.5 * (a @ b) / 3 + 2.0) ** 2)
+    polynomial = metrics()["kid_polynomial"].compute
+    assert polynomial(pair(x, y, **settings)).value == pytest.approx(expected, rel=1e-9)
+    cubic = {"kid_degree": 3, "kid_slope": 1.0, "kid_offset": 1.0}
+    assert polynomial(pair(x, y, **cubic)).value == pytest.approx(metrics()["kid"].compute(pair(x, y)).value, rel=1e-9)
+
+
+def test_the_gaussian_kernel_is_the_double_sum_and_averages_zero_under_the_null():
+    x, y = normal(11, 3, 0).double(), normal(11, 3, 1, shift=0.5).double()
+    gaussian = metrics()["kid_gaussian"].compute
+    expected = unbiased(x.numpy(), y.numpy(), lambda a, b: np.exp(-((a - b) ** 2).sum() / (2 * 1.5**2)))
+    assert gaussian(pair(x, y, kid_sigma=1.5)).value == pytest.approx(expected, rel=1e-9)
+    values = [gaussian(pair(normal(30, 3, 2 * s), normal(30, 3, 2 * s + 1), kid_sigma=1.5)).value for s in range(200)]
+    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(200) and min(values) < 0
+
+
+def test_the_calibration_of_other_kernels_takes_fewer_subsets_too():
+    for name in ("kid_polynomial", "kid_gaussian"):
+        assert {"kid_subsets", "kid_subset_size", "seed"} < {setting.name for setting in metrics()[name].settings}

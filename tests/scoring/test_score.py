@@ -49,7 +49,7 @@ def test_only_what_is_asked_for(settings):
 
 @pytest.mark.parametrize("name", [name for name, metric in metrics().items() if metric.from_features])
 def test_every_metric_refuses_one_image(settings, name):
-    extractor = "inception" if name == "fid" else "mnist"
+    extractor = {"fid": "inception", "sfid": "inception_spatial"}.get(name, "mnist")
     with pytest.raises(ValueError, match="fake: .* at least .* images, got 1"):
         scores(features(30, 0, extractor), features(1, 1, extractor), [name], settings)
 
@@ -57,9 +57,11 @@ def test_every_metric_refuses_one_image(settings, name):
 @pytest.mark.parametrize(
     ("extractor", "name", "message"),
     [
-        ("mnist", "fid", "'fid' means the 2015 Inception .*use 'fd'"),
+        ("mnist", "fid", "'fid' means the 2015 Inception, .*use 'fd'"),
         ("inception", "fd", "use 'fid'"),
-        ("mnist", "fdi", "unknown metric 'fdi'; expected some of fd, fid, is, kid"),
+        ("inception", "sfid", "use 'fid'"),
+        ("inception_spatial", "fid", "use 'sfid'"),
+        ("mnist", "fdi", "unknown metric 'fdi'; expected some of fd, fid, sfid, is, kid"),
     ],
 )
 def test_misnamed_metrics_are_refused(settings, extractor, name, message):

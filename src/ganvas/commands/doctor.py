@@ -130,7 +130,7 @@ def _weights() -> Iterator[Row]:
         absent = f"not here: {what} download {file}"
         yield name, f"here: {what}" if (folder / file).is_file() else absent
     yield "downloads", f"go to {folder}"
-    yield "local copies", "extractor.weights=PATH for inception, clip and vgg16"
+    yield "local copies", "extractor.weights=PATH for inception (inception_spatial too), clip and vgg16"
     yield "custom", "your own network: extractor=custom; or none: no scores from features"
 
 

@@ -184,6 +184,7 @@ class ScoreCommand:
     parzen: Any = MISSING
     factors: Any = MISSING
     reconstruction: Any = MISSING
+    ppl: Any = MISSING
     paths: Paths = field(default_factory=Paths)
 
 

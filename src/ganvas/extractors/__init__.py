@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganvas.extractors.features import extract as extract
     from ganvas.extractors.fidelity import FidelityExtractor as FidelityExtractor
     from ganvas.extractors.inception import InceptionExtractor as InceptionExtractor
+    from ganvas.extractors.inception_spatial import InceptionSpatialExtractor as InceptionSpatialExtractor
     from ganvas.extractors.mnist import MnistExtractor as MnistExtractor
     from ganvas.extractors.random_features import RandomFeatures as RandomFeatures
 
@@ -23,6 +24,7 @@ _PLACES = {
     "Features": "ganvas.extractors.features",
     "FidelityExtractor": "ganvas.extractors.fidelity",
     "InceptionExtractor": "ganvas.extractors.inception",
+    "InceptionSpatialExtractor": "ganvas.extractors.inception_spatial",
     "MnistExtractor": "ganvas.extractors.mnist",
     "RandomFeatures": "ganvas.extractors.random_features",
     "extract": "ganvas.extractors.features",
@@ -36,6 +38,7 @@ __all__ = [
     "Features",
     "FidelityExtractor",
     "InceptionExtractor",
+    "InceptionSpatialExtractor",
     "MnistExtractor",
     "RandomFeatures",
     "extract",

@@ -7,6 +7,7 @@ https://github.com/toshas/torch-fidelity.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -27,6 +28,7 @@ WITHOUT_WEIGHTS: Final = (
     "conf/extractor/random.yaml is an example), extractor=none (no such scores)"
 )
 """Extractors that need no download, each with what it is for."""
+PREPROCESSING: Final = f"grey replicated to RGB; {TF1_GRID.format(299)}; (u - 128) / 128"
 _NO_STATE_DICT: Final = "is not a state dict of torch-fidelity's InceptionV3; null downloads the weights"
 
 
@@ -85,12 +87,33 @@ def local(path: Path) -> Path:
     return path
 
 
-def _network(path: Path) -> FeatureExtractorInceptionV3:
+def opened(weights: str | None, layers: Sequence[str]) -> tuple[FeatureExtractorInceptionV3, str]:
+    """Build the network, and warn of weights that are not those of 2015.
+
+    Args:
+        weights: path of a local state dict; None downloads the 2015 weights once.
+        layers: torch-fidelity's names of the outputs.
+
+    Returns:
+        The network, and the SHA-256 of the weights' file.
+    """
+    path = download() if weights is None else local(Path(weights).expanduser())
+    network, weights_hash = _network(path, layers), sha256(path.read_bytes())
+    if weights_hash != WEIGHTS_SHA256:
+        warnings.warn(
+            f"extractor.weights={weights} (SHA-256 {weights_hash[:8]}...) are not the 2015 Inception weights "
+            f"({WEIGHTS_SHA256[:8]}...): these scores are not comparable with published FID, IS or KID",
+            stacklevel=3,
+        )
+    return network, weights_hash
+
+
+def _network(path: Path, layers: Sequence[str]) -> FeatureExtractorInceptionV3:
     """Build torch-fidelity's network without consuming the global random state by its initialisation."""
     try:
         with torch.random.fork_rng(devices=[]):
             return FeatureExtractorInceptionV3(
-                "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+                "inception-v3-compat", list(layers), feature_extractor_weights_path=str(path)
             )
     except RuntimeError as error:
         raise ValueError(f"extractor.weights: {path} {_NO_STATE_DICT} ({str(error)[:300]})") from error
@@ -110,21 +133,13 @@ class InceptionExtractor(ColourExtractor):
     """
 
     name = "inception"
-    preprocessing = f"grey replicated to RGB; {TF1_GRID.format(299)}; (u - 128) / 128"
+    preprocessing = PREPROCESSING
     num_features = 2048
     num_classes = 1008
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()
-        path = download() if weights is None else local(Path(weights).expanduser())
-        self.weights_hash = sha256(path.read_bytes())
-        self.model = _network(path)
-        if self.weights_hash != WEIGHTS_SHA256:
-            warnings.warn(
-                f"extractor.weights={weights} (SHA-256 {self.weights_hash[:8]}...) are not the 2015 Inception weights "
-                f"({WEIGHTS_SHA256[:8]}...): these scores are not comparable with published FID, IS or KID",
-                stacklevel=2,
-            )
+        self.model, self.weights_hash = opened(weights, ("2048", "logits_unbiased"))
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganvas.metrics.base import FACTORS as FACTORS
     from ganvas.metrics.base import FEATURES as FEATURES
+    from ganvas.metrics.base import GENERATOR as GENERATOR
     from ganvas.metrics.base import LOGITS as LOGITS
     from ganvas.metrics.base import MODEL as MODEL
     from ganvas.metrics.base import MOMENTS as MOMENTS
     from ganvas.metrics.base import RECONSTRUCTIONS as RECONSTRUCTIONS
+    from ganvas.metrics.base import SAMPLE_FEATURES as SAMPLE_FEATURES
     from ganvas.metrics.base import SAMPLES as SAMPLES
     from ganvas.metrics.base import Material as Material
     from ganvas.metrics.base import Measured as Measured
@@ -24,16 +26,19 @@ if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison as Comparison
     from ganvas.metrics.registry import register as register
     from ganvas.metrics.registry import settings_of as settings_of
+    from ganvas.metrics.sensible import SensibleN as SensibleN
     from ganvas.metrics.settings import Setting as Setting
     from ganvas.metrics.settings import Settings as Settings
 
 _BASE = (
     "FACTORS",
     "FEATURES",
+    "GENERATOR",
     "LOGITS",
     "MODEL",
     "MOMENTS",
     "RECONSTRUCTIONS",
+    "SAMPLE_FEATURES",
     "SAMPLES",
     "Material",
     "Measured",
@@ -45,6 +50,7 @@ _PLACES = dict.fromkeys(_BASE, "ganvas.metrics.base") | {
     "Comparison": "ganvas.metrics.comparison",
     "register": "ganvas.metrics.registry",
     "settings_of": "ganvas.metrics.registry",
+    "SensibleN": "ganvas.metrics.sensible",
     "Setting": "ganvas.metrics.settings",
     "Settings": "ganvas.metrics.settings",
 }

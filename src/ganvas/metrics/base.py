@@ -19,8 +19,9 @@ from torch import Tensor
 from ganvas.data.source import Examples, Source
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.settings import Setting, Settings
-from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Reconstructs, Shape
+from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, DrawsClasses, Reconstructs, Shape
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison, Statistics
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOMENTS: Final = "moments of the reference's features, and features of the samples"
 FEATURES: Final = "features of both sides"
 LOGITS: Final = "class logits of the samples"
+SAMPLE_FEATURES: Final = "features of the samples"
 SAMPLES: Final = "samples, and images or points of the reference"
 MODEL: Final = "a model that bounds the evidence"
 CODES: Final = "a model whose latents are codes"
@@ -37,9 +39,10 @@ LABELS: Final = "the class that each sample was asked for, and images of the ref
 FACTORS: Final = "a model that encodes, and data whose factors are known"
 RECONSTRUCTIONS: Final = "a model that reconstructs images"
 CLASSES: Final = "a model that names classes"
+GENERATOR: Final = "a model that decodes latents to images"
 OF_MODEL: Final = (MODEL, CODES, FACTORS, RECONSTRUCTIONS, CLASSES)
 """Values of ``needs`` for metrics of a model on its own data, without samples."""
-FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS)
+FROM_FEATURES: Final = (MOMENTS, FEATURES, LOGITS, SAMPLE_FEATURES)
 """Values of ``needs`` for metrics that are functions of two sets of features."""
 SEED: Final = Setting("seed", 2020, "seed of shuffles and subsets, not of the samples (torch-fidelity: 2020)", least=0)
 
@@ -179,6 +182,10 @@ class Material(ABC):
         """Return the model; ValueError, with the metric's name, if it does not reconstruct images."""
 
     @abstractmethod
+    def generator(self, metric: str) -> DrawsClasses:
+        """Return what draws latents and decodes them; ValueError, with the metric's name, if no model makes images."""
+
+    @abstractmethod
     def classifier(self, metric: str) -> Classifies:
         """Return the model; ValueError, with the metric's name, if it names no classes."""
 
@@ -212,6 +219,9 @@ class Metric:
             :class:`Measured`.
         says: what it measures, in one line for the docs.
         kind: middle part of the scores' keys, ``score/<kind>/<name>``; empty for the name of the extractor.
+        sensible_n: smallest number of images at which a score is worth reading; None if neither literature nor
+            mathematics says one. A score of fewer has a note. A metric of a model counts the images of its condition
+            ``n``.
     """
 
     name: str
@@ -222,6 +232,7 @@ class Metric:
     compute: Callable[[Any], Any]
     says: str
     kind: str = ""
+    sensible_n: SensibleN | None = None
 
     @property
     def from_features(self) -> bool:
@@ -241,6 +252,7 @@ def feature_metric(
     says: str,
     settings: Sequence[Setting] = (),
     revision: int = 1,
+    sensible_n: SensibleN | None = None,
 ) -> Metric:
     """Make a metric with one score that is a function of two sets of features; see :class:`Metric`."""
-    return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says)
+    return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says, sensible_n=sensible_n)

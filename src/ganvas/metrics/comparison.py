@@ -123,7 +123,8 @@ class Comparison:
         if isinstance(self.real, Statistics):
             raise ValueError(
                 f"metrics: '{metric}' needs the reference's features, but the reference is a file of statistics (mean "
-                "and covariance); give the images as reference, or ask for fid, fd, fd_infinity and is only"
+                "and covariance); give the images as reference, or ask only for fid, sfid, fd, fd_infinity, is, "
+                "is_infinity and vendi"
             )
         return self.real
 

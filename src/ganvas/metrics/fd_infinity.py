@@ -1,7 +1,8 @@
 r"""FD-infinity: the Fréchet distance extrapolated to infinitely many generated images.
 
 The distance at N images has a bias proportional to 1/N, which depends on the generator. The distance is measured at
-several N on random subsets of the generated images, and a straight line in 1/N is extrapolated to 1/N = 0:
+several N on random subsets of the generated images, and a straight line in 1/N is extrapolated to 1/N = 0 (see
+:mod:`ganvas.metrics.extrapolation`):
 
 .. math:: \mathrm{FD}_N \approx \mathrm{FD}_\infty + b / N
 
@@ -16,20 +17,17 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.metrics.base import MOMENTS, SEED, Score, Setting, feature_metric
+from ganvas.metrics.extrapolation import Line, extrapolated
 from ganvas.metrics.frechet import Moments, error_of
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison
-
-
-def sample_counts(n: int, points: int, share: float) -> list[int]:
-    """Evenly spaced sample counts from ``share * n`` to ``n``."""
-    return [round(x) for x in torch.linspace(share * n, n, points, dtype=torch.float64).tolist()]
 
 
 def fd_infinity(
@@ -55,11 +53,8 @@ def fd_infinity(
         ValueError: there are too few images, or features are not finite.
     """
     require_images("FD-infinity", math.ceil(2 / share), fake=fake)
-    counts = sample_counts(len(fake), points, share)
-    generator = torch.Generator().manual_seed(seed)
-    subsets = (fake[torch.randperm(len(fake), generator=generator)[:count]] for count in counts)
-    distances = torch.tensor([symmetric_distance(real, Moments.of(x)) for x in subsets], dtype=torch.float64)
-    return _intercept(1 / torch.tensor(counts, dtype=torch.float64), distances)
+    line = Line(points, share, seed)
+    return extrapolated(lambda subset: symmetric_distance(real, Moments.of(subset)), fake, line)
 
 
 def symmetric_distance(real: Moments, fake: Moments) -> float:
@@ -78,15 +73,6 @@ def symmetric_distance(real: Moments, fake: Moments) -> float:
     values = torch.linalg.eigvalsh(real.root @ fake.covariance @ real.root)
     traces = real.covariance.trace() + fake.covariance.trace() - 2 * values.clamp(min=0).sqrt().sum()
     return float((real.mean - fake.mean).square().sum() + traces)
-
-
-def _intercept(x: Float64[Tensor, " p"], y: Float64[Tensor, " p"]) -> tuple[float, float]:
-    """Fit a line by least squares; return its intercept and the standard error."""
-    design = torch.stack([torch.ones_like(x), x], dim=1)
-    inverse = torch.linalg.inv(design.T @ design)
-    line = inverse @ design.T @ y
-    variance = (y - design @ line).square().sum() / (len(x) - 2)
-    return float(line[0]), float((variance * inverse[0, 0]).sqrt())
 
 
 _POINTS = Setting(
@@ -115,4 +101,9 @@ METRIC = feature_metric(
     _fd_infinity,
     "Fréchet distance extrapolated to infinitely many samples",
     (_POINTS, _SHARE, SEED),
+    sensible_n=SensibleN(
+        10,  # the smallest sample of the shipped line, a tenth of all, then has a covariance of full rank
+        "FD-infinity extrapolates distances of samples with a singular covariance, whose bias is no line in 1/N",
+        per="feature",
+    ),
 )

@@ -31,6 +31,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ganvas.metrics.base import MOMENTS, Score, feature_metric
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
 if TYPE_CHECKING:
@@ -136,11 +137,40 @@ def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) 
     Returns:
         Standard error, in squared feature units; 0 if all images are equal.
     """
+    return influence_error(*influence_of(real, fake), fake.mean, features)
+
+
+def influence_of(real: Moments, fake: Moments) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    """Compute the derivatives of the distance by the mean and by the covariance of the fake side, 2(mu2 - mu1), I - T.
+
+    Args:
+        real: moments of the reference.
+        fake: moments of the generated images.
+    """
     shape = -_transport(real, fake)
     shape.diagonal().add_(1.0)
-    push = 2 * (fake.mean - real.mean)
-    pulls = [_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)]
-    return float(torch.cat(pulls).std() / len(features) ** 0.5)
+    return 2 * (fake.mean - real.mean), shape
+
+
+def influence_error(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> float:
+    """Compute the standard error over at least 2 images from their influence; see :func:`influences`."""
+    return float(influences(push, shape, mean, features).std() / len(features) ** 0.5)
+
+
+def influences(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> Float64[Tensor, " m"]:
+    """Compute the influence of each image, ``push x + x shape x`` with x centred, up to a constant.
+
+    Args:
+        push: derivative by the mean.
+        shape: derivative by the covariance, symmetric.
+        mean: mean of the features.
+        features: features of the images, ``(m, d)``.
+    """
+    return torch.cat([_pull(part.double() - mean, push, shape) for part in features.split(_ROWS)])
 
 
 def _pull(
@@ -160,7 +190,34 @@ def error_of(pair: Comparison) -> float:
     return frechet_error(*pair.moments, pair.fake.values)
 
 
+_FULL_RANK: Final = SensibleN(
+    1,
+    "the covariance is singular, and a Fréchet distance is far above its value at 10,000 or more images, which its ± "
+    "does not show",
+    per="feature",
+)
+_OF_AUTHORS: Final = SensibleN(
+    10_000,
+    "a FID is far above its value at more images, which its ± does not show (the code of Heusel et al. recommends "
+    "10,000 or more, and at least as many as features)",
+)
+
 METRICS = (
-    feature_metric("fd", MOMENTS, True, _frechet, "Fréchet distance on any extractor but the 2015 Inception"),
-    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception"),
+    feature_metric(
+        "fd",
+        MOMENTS,
+        True,
+        _frechet,
+        "Fréchet distance on any extractor but the 2015 Inception",
+        sensible_n=_FULL_RANK,
+    ),
+    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception", sensible_n=_OF_AUTHORS),
+    feature_metric(
+        "sfid",
+        MOMENTS,
+        True,
+        _frechet,
+        "Fréchet distance on spatial features of the 2015 Inception (`extractor=inception_spatial`)",
+        sensible_n=_FULL_RANK,
+    ),
 )

@@ -25,28 +25,38 @@ from ganvas.metrics import (
     active_units,
     cas,
     classification,
+    cmmd,
     code_bits,
     dci,
     density_coverage,
     elbo,
     factor_vae_score,
     fd_infinity,
+    fd_shrunk,
     frechet,
     inception_score,
     intra_fd,
+    is_infinity,
     kid,
+    kid_kernels,
     label_accuracy,
     lpips,
     memorisation,
     mig,
+    mind,
     modes,
+    ms_ssim,
     nll,
     parzen,
+    ppl,
     precision_recall,
     psnr,
+    rfd,
     sap,
     ssim,
     stacked_modes,
+    swd,
+    vendi,
 )
 from ganvas.metrics.base import LOGITS, SEED, Metric, Score, Setting, Settings
 from ganvas.metrics.comparison import Comparison, Statistics
@@ -58,6 +68,13 @@ _SHIPPED = (
     *precision_recall.METRICS,
     *density_coverage.METRICS,
     fd_infinity.METRIC,
+    fd_shrunk.METRIC,
+    is_infinity.METRIC,
+    *kid_kernels.METRICS,
+    cmmd.METRIC,
+    mind.METRIC,
+    swd.METRIC,
+    vendi.METRIC,
     elbo.METRIC,
     nll.METRIC,
     active_units.METRIC,
@@ -77,6 +94,9 @@ _SHIPPED = (
     psnr.METRIC,
     ssim.METRIC,
     lpips.METRIC,
+    rfd.METRIC,
+    ms_ssim.METRIC,
+    ppl.METRIC,
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
@@ -154,9 +174,13 @@ def all_settings() -> Iterator[Setting]:
     yield from {s.name: s for s in (SEED, *(s for metric in metrics().values() for s in metric.settings))}.values()
 
 
+FRECHET: Final[Mapping[str, str]] = MappingProxyType({"inception": "fid", "inception_spatial": "sfid"})
+"""Names of the Fréchet distance on extractors with which it has a name of its own."""
+
+
 def frechet_name(extractor: str) -> str:
-    """Name of the Fréchet distance: ``fid`` on the 2015 Inception, ``fd`` on any other extractor."""
-    return "fid" if extractor == "inception" else "fd"
+    """Name of the Fréchet distance: ``fid`` on the 2015 Inception, ``fd`` on extractors without a name of its own."""
+    return FRECHET.get(extractor, "fd")
 
 
 def standard_metrics(extractor: str, logits: bool = True) -> tuple[str, ...]:
@@ -199,16 +223,16 @@ def check_metrics(names: Sequence[str], extractor: str) -> None:
         extractor: name of the extractor.
 
     Raises:
-        ValueError: a name is unknown, or ``fid`` or ``fd`` is used with the wrong extractor.
+        ValueError: a name is unknown, or ``fid``, ``sfid`` or ``fd`` is used with the wrong extractor.
     """
     for name in expand(names):
         if name not in metrics() or not metrics()[name].from_features:
             known = [*(m.name for m in metrics().values() if m.from_features), *GROUPS]
             raise ValueError(f"metrics: unknown metric '{name}'; expected some of {', '.join(known)}")
-        if name in ("fd", "fid") and name != frechet_name(extractor):
+        if name in ("fd", *FRECHET.values()) and name != frechet_name(extractor):
             raise ValueError(
-                f"metrics: 'fid' means the 2015 Inception and 'fd' any other extractor, got '{name}' with extractor "
-                f"'{extractor}'; use '{frechet_name(extractor)}'"
+                f"metrics: 'fid' means the 2015 Inception, 'sfid' its spatial features and 'fd' any other extractor, "
+                f"got '{name}' with extractor '{extractor}'; use '{frechet_name(extractor)}'"
             )
 
 

@@ -15,7 +15,7 @@ from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features, extract
-from ganvas.metrics.base import CLASSES, CODES, FACTORS, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
+from ganvas.metrics.base import CLASSES, CODES, FACTORS, GENERATOR, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
@@ -26,7 +26,16 @@ from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.storage.store import Store
-from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Encodes, HasFirstStage, Reconstructs
+from ganvas.types import (
+    Batch,
+    BoundsEvidence,
+    Classifies,
+    CodesExamples,
+    DrawsClasses,
+    Encodes,
+    HasFirstStage,
+    Reconstructs,
+)
 
 BATCH = 250
 """Default number of images in one forward pass of the extractor."""
@@ -201,13 +210,19 @@ class Gathered(Material):
             raise ValueError(
                 f"metrics: {metric} needs a model that reconstructs, and {self.subject} does not; leave {metric} out"
             )
-        if len(self.shape) != 3:
-            raise ValueError(
-                f"metrics: {metric} compares images, and {self.subject} makes points of shape {self.shape}; leave "
-                f"{metric} out"
-            )
+        self._require_images(metric)
         self._require_own_data(metric)
         return model
+
+    def generator(self, metric: str) -> DrawsClasses:
+        """See :meth:`Material.generator`; latents are drawn and decoded by the options of sampling."""
+        if not isinstance(self._subject, ModelSubject):
+            raise ValueError(
+                f"metrics: {metric} needs a model that decodes latents, and {self.subject} holds images; leave "
+                f"{metric} out"
+            )
+        self._require_images(metric)
+        return self._subject
 
     def classifier(self, metric: str) -> Classifies:
         """See :meth:`Material.classifier`."""
@@ -228,9 +243,17 @@ class Gathered(Material):
             FACTORS: self.encoder,
             RECONSTRUCTIONS: self.reconstructor,
             CLASSES: self.classifier,
+            GENERATOR: self.generator,
         }.get(metric.needs)
         if check is not None:
             check(metric.name)
+
+    def _require_images(self, metric: str) -> None:
+        if len(self.shape) != 3:
+            raise ValueError(
+                f"metrics: {metric} compares images, and {self.subject} makes points of shape {self.shape}; leave "
+                f"{metric} out"
+            )
 
     def _require_own_data(self, metric: str) -> None:
         if not self._reference.own:

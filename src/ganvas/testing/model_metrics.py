@@ -31,6 +31,7 @@ from ganvas.objectives import ELBO, Gaussian
 from ganvas.scoring.material import Asked, Gathered
 from ganvas.scoring.references import Reference, own_reference
 from ganvas.scoring.subjects import ImagesSubject, ModelSubject
+from ganvas.testing.class_metrics import BrightestQuarter
 
 N = 600
 SIDE = 36
@@ -57,7 +58,7 @@ class _ModelMetricContract:
     def test_registration(self, metric: Metric) -> None:
         """The registration is complete."""
         assert isinstance(metric, Metric) and metric.needs == self.needs and metric.needs in OF_MODEL
-        assert metric.revision >= 1 and metric.says and "\n" not in metric.says and metric.kind
+        assert metric.revision >= 1 and metric.says and "\n" not in metric.says
         for setting in metric.settings:
             setting.check(setting.value)
             assert setting.says
@@ -161,7 +162,8 @@ def measured(
     data = DataModule(source, Identity(), batch_size=16, seed=0, workers=0)
     subject = ModelSubject("model", model, lambda: data, images_seen=0)
     reference = Reference("others", "test", source=source) if other else own_reference(subject)
-    gathered = Gathered(subject, reference, None, Asked(settings, N, seed=0, calibration=calibration), None)
+    options = Asked(settings, N, seed=0, calibration=calibration)
+    gathered = Gathered(subject, reference, BrightestQuarter(), options, None)
     gathered.require(metric)
     found: Measured = metric.compute(gathered)
     return found

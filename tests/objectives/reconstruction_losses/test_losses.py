@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter
 from torchmetrics.functional.image.lpips import _LPIPS
 
 from ganvas.config import build, compose
+from ganvas.extractors.ms_ssim import EXPONENTS, scales
 from ganvas.objectives import ELBO, MultiScaleSSIM, PerceptualLoss
-from ganvas.objectives.reconstruction_losses.ms_ssim import EXPONENTS, scales
 from ganvas.types import Batch, BoundsEvidence
 
 
@@ -53,7 +53,7 @@ def test_ms_ssim_is_that_of_the_paper(side, count):
 
 
 def test_as_many_scales_as_the_window_allows():
-    assert {side: scales(side) for side in (11, 28, 32, 43, 44, 64, 99, 176, 256)} == {
+    assert {side: scales(side, "ms_ssim") for side in (11, 28, 32, 43, 44, 64, 99, 176, 256)} == {
         11: 2, 28: 2, 32: 2, 43: 2, 44: 3, 64: 3, 99: 4, 176: 5, 256: 5,
     }  # fmt: skip
     with pytest.raises(ValueError, match="likelihood=ms_ssim reads images of at least 11 pixels, got 8"):

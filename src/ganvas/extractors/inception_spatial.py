@@ -1,0 +1,55 @@
+"""Spatial features of the 2015 Inception, on which the Fréchet distance is sFID.
+
+They are the outputs of a layer before the pooling over the image, at 17x17 places, so that a distance sees where things
+are: 7 of the 192 channels of the first branch of the block that TensorFlow calls ``mixed_6``, the first ones.
+
+Reference: Nash et al. 2021, https://arxiv.org/abs/2103.03841; layer and channels as in OpenAI's evaluator,
+https://github.com/openai/guided-diffusion.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from ganvas.extractors.base import ColourExtractor, Extracted
+from ganvas.extractors.inception import PREPROCESSING, opened
+
+PLACES: Final = 17
+CHANNELS: Final = 7
+
+
+@final
+class InceptionSpatialExtractor(ColourExtractor):
+    """Features (2023) of the 2015 Inception before pooling: seven channels at 17x17 places; it has no logits.
+
+    Args:
+        weights: see :class:`ganvas.extractors.inception.InceptionExtractor`.
+
+    Raises:
+        WeightsError: the download failed, or its SHA-256 is not the pinned one.
+        ValueError: ``weights`` is not a state dict of this network.
+    """
+
+    name = "inception_spatial"
+    preprocessing = PREPROCESSING
+    num_features = CHANNELS * PLACES**2
+    num_classes = None
+
+    def __init__(self, weights: str | None) -> None:
+        super().__init__()
+        # torch-fidelity stops after the block of this output, the first that it offers behind ours.
+        self.model, self.weights_hash = opened(weights, ("768",))
+
+    def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
+        """Compute features ``(n, 2023)``, the channels of a place side by side."""
+        kept: list[Tensor] = []
+        # torch-fidelity's name of TensorFlow's mixed_6/conv, whose output is that after the ReLU.
+        hook = self.model.Mixed_6d.branch1x1.register_forward_hook(lambda _, __, output: kept.append(output))
+        try:
+            self.model(images)
+        finally:
+            hook.remove()
+        return kept[0][:, :CHANNELS].permute(0, 2, 3, 1).flatten(1), None
