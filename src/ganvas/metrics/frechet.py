@@ -136,11 +136,24 @@ def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) 
     Returns:
         Standard error, in squared feature units; 0 if all images are equal.
     """
+    return float(influences(real, fake, features).std() / len(features) ** 0.5)
+
+
+def influences(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) -> Float64[Tensor, " m"]:
+    r"""Influence :math:`\psi` of each generated image on the Fréchet distance, up to a constant.
+
+    Args:
+        real: moments of the reference, held fixed.
+        fake: moments of ``features``.
+        features: features of the generated images.
+
+    Returns:
+        One value for each image, in squared feature units.
+    """
     shape = -_transport(real, fake)
     shape.diagonal().add_(1.0)
     push = 2 * (fake.mean - real.mean)
-    pulls = [_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)]
-    return float(torch.cat(pulls).std() / len(features) ** 0.5)
+    return torch.cat([_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)])
 
 
 def _pull(
