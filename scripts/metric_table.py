@@ -14,7 +14,9 @@ from ganvas.metrics.registry import GROUPS, all_settings, metrics
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "scores.md"
 BEGIN, END = "<!-- metrics: made by scripts/metric_table.py -->", "<!-- end of metrics -->"
-METRICS_HEAD = "| `metrics=[...]` | scores | better | measures | asks for | settings |\n|---|---|---|---|---|---|"
+METRICS_HEAD = (
+    "| `metrics=[...]` | scores | better | measures | asks for | sensible n | settings |\n|---|---|---|---|---|---|---|"
+)
 SETTINGS_HEAD = "| key of `ganvas score` | shipped | range | |\n|---|---|---|---|"
 BETTER = {True: "lower", False: "higher", None: ""}
 
@@ -34,7 +36,8 @@ def metric_row(metric: Metric) -> str:
     if len(set(metric.lower_is_better.values())) > 1:
         better = ", ".join(f"{name} {BETTER[lower]}" for name, lower in metric.lower_is_better.items() if BETTER[lower])
     settings = ", ".join(f"`{key(setting)}`" for setting in metric.settings)
-    return f"| `{metric.name}` | {keys} | {better} | {metric.says} | {metric.needs} | {settings} |"
+    least = metric.sensible_n or ""
+    return f"| `{metric.name}` | {keys} | {better} | {metric.says} | {metric.needs} | {least} | {settings} |"
 
 
 def setting_row(setting: Setting) -> str:

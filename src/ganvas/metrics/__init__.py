@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison as Comparison
     from ganvas.metrics.registry import register as register
     from ganvas.metrics.registry import settings_of as settings_of
+    from ganvas.metrics.sensible import SensibleN as SensibleN
     from ganvas.metrics.settings import Setting as Setting
     from ganvas.metrics.settings import Settings as Settings
 
@@ -45,6 +46,7 @@ _PLACES = dict.fromkeys(_BASE, "ganvas.metrics.base") | {
     "Comparison": "ganvas.metrics.comparison",
     "register": "ganvas.metrics.registry",
     "settings_of": "ganvas.metrics.registry",
+    "SensibleN": "ganvas.metrics.sensible",
     "Setting": "ganvas.metrics.settings",
     "Settings": "ganvas.metrics.settings",
 }

@@ -19,6 +19,7 @@ from torch import Tensor
 from ganvas.data.source import Examples, Source
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.settings import Setting, Settings
 from ganvas.types import Batch, BoundsEvidence, Classifies, CodesExamples, Reconstructs, Shape
 
@@ -216,6 +217,9 @@ class Metric:
             :class:`Measured`.
         says: what it measures, in one line for the docs.
         kind: middle part of the scores' keys, ``score/<kind>/<name>``; empty for the name of the extractor.
+        sensible_n: smallest number of images at which a score is worth reading; None if neither literature nor
+            mathematics says one. A score of fewer has a note. A metric of a model counts the images of its condition
+            ``n``.
     """
 
     name: str
@@ -226,6 +230,7 @@ class Metric:
     compute: Callable[[Any], Any]
     says: str
     kind: str = ""
+    sensible_n: SensibleN | None = None
 
     @property
     def from_features(self) -> bool:
@@ -245,6 +250,7 @@ def feature_metric(
     says: str,
     settings: Sequence[Setting] = (),
     revision: int = 1,
+    sensible_n: SensibleN | None = None,
 ) -> Metric:
     """Make a metric with one score that is a function of two sets of features; see :class:`Metric`."""
-    return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says)
+    return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says, sensible_n=sensible_n)

@@ -31,6 +31,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ganvas.metrics.base import MOMENTS, Score, feature_metric
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
 if TYPE_CHECKING:
@@ -173,7 +174,26 @@ def error_of(pair: Comparison) -> float:
     return frechet_error(*pair.moments, pair.fake.values)
 
 
+_FULL_RANK: Final = SensibleN(
+    1,
+    "the covariance is singular, and a Fréchet distance is far above its value at 10,000 or more images, which its ± "
+    "does not show",
+    per="feature",
+)
+_OF_AUTHORS: Final = SensibleN(
+    10_000,
+    "a FID is far above its value at more images, which its ± does not show (the code of Heusel et al. recommends "
+    "10,000 or more, and at least as many as features)",
+)
+
 METRICS = (
-    feature_metric("fd", MOMENTS, True, _frechet, "Fréchet distance on any extractor but the 2015 Inception"),
-    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception"),
+    feature_metric(
+        "fd",
+        MOMENTS,
+        True,
+        _frechet,
+        "Fréchet distance on any extractor but the 2015 Inception",
+        sensible_n=_FULL_RANK,
+    ),
+    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception", sensible_n=_OF_AUTHORS),
 )

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.metrics.base import LOGITS, SEED, Score, Setting, feature_metric
+from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
 if TYPE_CHECKING:
@@ -63,5 +64,16 @@ def is_parts(splits: int) -> str:
 
 
 METRIC = feature_metric(
-    "is", LOGITS, False, _inception_score, "Inception Score of the extractor's classes", (_SPLITS, SEED)
+    "is",
+    LOGITS,
+    False,
+    _inception_score,
+    "Inception Score of the extractor's classes",
+    (_SPLITS, SEED),
+    sensible_n=SensibleN(
+        50,
+        "an Inception Score is below its value at more images, as a split does not show all classes (Salimans et al. "
+        "use 50,000 images for the 1,000 classes of ImageNet)",
+        per="class",
+    ),
 )

@@ -91,6 +91,7 @@ def kid_score(mean: float, sd: float, subsets: int, sizes: tuple[int, int, int])
     return Score(mean, sd, sd_over=f"{subsets} subsets of {sizes[0]}")
 
 
+# No smallest sensible n: the estimate is unbiased at any n, and its ± shows what few images cost.
 METRIC = feature_metric(
     # Revision 2: subsets are drawn as in torch-fidelity's command, the generated images first.
     "kid",

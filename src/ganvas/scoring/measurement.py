@@ -127,7 +127,8 @@ class Measurement:
             ceiling=_values(rows, "ceiling"),
             stand_ins={side: f"{row.n} of {part.name}" for side, (row, part) in rows.items()},
             findings=() if isinstance(real, Statistics) else finding_on_classes(real, fake),
-            notes=tuple(warnings_for(next(iter(protocols.values())))) + _short(rows, fake.n),
+            notes=tuple(dict.fromkeys(note for p in protocols.values() for note in warnings_for(p)))
+            + _short(rows, fake.n),
         )
 
     def _know_radii(self, real: Features) -> None:
@@ -166,9 +167,17 @@ class Measurement:
             floor={key(kind, name): value for name, value in measured.floor.items()},
             ceiling={key(kind, name): value for name, value in measured.ceiling.items()},
             findings=tuple(finding for evidence in measured.evidence for finding in findings_on(evidence)),
-            notes=tuple(measured.notes),
+            notes=(*measured.notes, *self._too_few(metric, measured)),
             files=tuple(self._files(measured)),
         )
+
+    def _too_few(self, metric: Metric, measured: Measured) -> tuple[str, ...]:
+        """Make the note on a score of fewer images than its metric's smallest sensible number."""
+        if metric.sensible_n is None:
+            return ()
+        e, n = self._extractor, measured.conditions.get("n", self._material.n)
+        sizes = {} if e is None else {"feature": e.num_features, "class": e.num_classes}
+        return metric.sensible_n.notes(n, sizes, "" if e is None else e.name)
 
     def _protocol(self, metric: Metric, measured: Measured) -> Protocol:
         conditions = {

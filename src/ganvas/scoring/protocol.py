@@ -22,7 +22,8 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from ganvas.extractors.base import Extractor
-from ganvas.metrics.base import Metric, Settings
+from ganvas.metrics.base import LOGITS, Metric, Settings
+from ganvas.metrics.registry import metrics
 from ganvas.nested import leaves
 from ganvas.storage.digest import digest
 
@@ -127,8 +128,14 @@ def feature_protocol(
         "settings": metric.own(settings),
         "library": f"{library} {minor}",
     }
-    recorded = {"reference": reference, "sample_seed": sample_seed, "num_features": extractor.num_features}
-    return Protocol(conditions, recorded | {"versions": versions})
+    recorded = {
+        "reference": reference,
+        "sample_seed": sample_seed,
+        "num_features": extractor.num_features,
+        "num_classes": extractor.num_classes,
+        "versions": versions,
+    }
+    return Protocol(conditions, recorded)
 
 
 def _require(weights: str, counts: Mapping[str, int | None]) -> None:
@@ -166,11 +173,7 @@ def warnings_for(protocol: Protocol) -> list[str]:
     if "n_real" not in stated:
         return []
     n_real, n_fake = stated["n_real"], stated["n_fake"]
-    n = min(x for x in (n_real, n_fake) if x is not None)
-    least = protocol.recorded.get("num_features") or _UNRECORDED.get(stated["extractor"], 0)
     said = {
-        f"n={n} is below {least}, the number of features of {stated['extractor']}: the covariance is singular, and a "
-        "Fréchet distance is far above its value at 10,000 or more images, which its ± does not show": n < least,
         f"{n_fake} generated images against {n_real} real ones: the score is not comparable with "
         "papers that use equal numbers": n_real not in (None, n_fake),
         "the reference is the training split: a model that memorised it scores best": stated["split"] == "train",
@@ -178,4 +181,18 @@ def warnings_for(protocol: Protocol) -> list[str]:
     if sampler := stated.get("sampling", {}).get("sampler"):
         fitted = f"sampler={sampler['kind']}, fitted to codes of {sampler['images']:,} training images"
         said[f"latents are drawn from {fitted}, not from the prior"] = True
-    return [sentence for sentence, holds in said.items() if holds]
+    return [*_too_few(protocol), *(sentence for sentence, holds in said.items() if holds)]
+
+
+def _too_few(protocol: Protocol) -> tuple[str, ...]:
+    """Make the note on a score of fewer images than its metric's smallest sensible number."""
+    stated, recorded = protocol.conditions, protocol.recorded
+    metric = metrics().get(stated["metric"])
+    if metric is None or metric.sensible_n is None:
+        return ()
+    read = (stated["n_fake"],) if metric.needs == LOGITS else (stated["n_real"], stated["n_fake"])
+    sizes = {
+        "feature": recorded.get("num_features") or _UNRECORDED.get(stated["extractor"]),
+        "class": recorded.get("num_classes"),
+    }
+    return metric.sensible_n.notes(min(n for n in read if n is not None), sizes, stated["extractor"])
