@@ -23,6 +23,7 @@ from typing import Any, Final
 from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
+    c_t,
     cas,
     classification,
     code_bits,
@@ -31,6 +32,7 @@ from ganvas.metrics import (
     elbo,
     factor_vae_score,
     fd_infinity,
+    fld,
     frechet,
     inception_score,
     intra_fd,
@@ -38,6 +40,7 @@ from ganvas.metrics import (
     label_accuracy,
     lpips,
     memorisation,
+    mifid,
     mig,
     modes,
     nll,
@@ -65,6 +68,9 @@ _SHIPPED = (
     code_bits.METRIC,
     parzen.METRIC,
     memorisation.METRIC,
+    c_t.METRIC,
+    mifid.METRIC,
+    fld.METRIC,
     modes.METRIC,
     stacked_modes.METRIC,
     label_accuracy.METRIC,
