@@ -11,8 +11,9 @@ from importlib.resources import files
 from typing import Final
 
 METRICS: Final = (
-    "fd fid is kid precision recall density coverage prdc fd_infinity elbo nll active_units parzen memorisation c_t "
-    "mifid fld modes stacked_modes label_accuracy intra_fd cas mig dci sap factor_vae_score psnr ssim lpips code_bits "
+    "fd fid is kid precision recall density coverage prdc rarity p_precision p_recall alpha_precision beta_recall "
+    "topp_precision topp_recall topp_f1 topp_r fd_infinity elbo nll active_units parzen memorisation c_t mifid fld "
+    "modes stacked_modes label_accuracy intra_fd cas mig dci sap factor_vae_score psnr ssim lpips code_bits "
     "classification"
 ).split()
 """Names that ``metrics=[...]`` takes. The registry imports torch, so a test compares this list with it."""

@@ -23,6 +23,7 @@ from typing import Any, Final
 from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
+    alpha_precision,
     c_t,
     cas,
     classification,
@@ -46,10 +47,13 @@ from ganvas.metrics import (
     nll,
     parzen,
     precision_recall,
+    probabilistic_precision_recall,
     psnr,
+    rarity,
     sap,
     ssim,
     stacked_modes,
+    topp_r,
 )
 from ganvas.metrics.base import LOGITS, SEED, Metric, Score, Setting, Settings
 from ganvas.metrics.comparison import Comparison, Statistics
@@ -60,6 +64,10 @@ _SHIPPED = (
     kid.METRIC,
     *precision_recall.METRICS,
     *density_coverage.METRICS,
+    rarity.METRIC,
+    *probabilistic_precision_recall.METRICS,
+    *alpha_precision.METRICS,
+    *topp_r.METRICS,
     fd_infinity.METRIC,
     elbo.METRIC,
     nll.METRIC,
@@ -86,7 +94,12 @@ _SHIPPED = (
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", "recall", "density", "coverage")})
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "prdc": ("precision", "recall", "density", "coverage"),
+        "topp_r": ("topp_precision", "topp_recall", "topp_f1"),
+    }
+)
 """Names that stand for several metrics."""
 OF_CLASSES: Final = ("label_accuracy", "intra_fd")
 """Metrics that are computed by default of samples with classes, if they apply to the reference and the extractor."""
