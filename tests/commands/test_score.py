@@ -140,7 +140,7 @@ def test_copies_and_new_images_by_the_metrics_that_tell_them_apart(images):
     names = ("c_t", "mifid", "mifid_distance", "fld")
     both = {}
     for source in ("copies", "fakes"):
-        code, found = score(f"{source}.npz", "reference=mnist5k", "metrics=[c_t,mifid,fld]")
+        code, found = score(f"{source}.npz", "reference=mnist5k", "metrics=[c_t,mifid,fld]", "settings.fld_centres=50")
         assert code == 0
         keys = [f"score/mnist/{name}" for name in names]
         assert all(found["scores"][key]["interval"] for key in keys)
@@ -161,13 +161,14 @@ def test_copies_and_new_images_by_the_metrics_that_tell_them_apart(images):
 def test_the_younger_relatives_of_precision_and_recall_stand_beside_their_calibration(images):
     names = ("p_precision", "p_recall", "alpha_precision", "beta_recall", "topp_precision", "topp_recall", "topp_f1")
     groups = "metrics=[rarity,p_precision,p_recall,alpha_precision,beta_recall,topp_r]"
-    code, found = score("fakes.npz", "reference=mnist5k", groups)
+    code, found = score("fakes.npz", "reference=mnist5k", groups, "settings.topp_dimensions=4")
     assert code == 0 and len(found["scores"]) == 8
     floor, ceiling = (found["calibration"][side] for side in ("floor", "ceiling"))
     for key in (f"score/mnist/{name}" for name in names):
         assert ceiling[key] < found["scores"][key]["value"] and ceiling[key] < floor[key], key
         assert found["scores"][key]["interval"][0] < found["scores"][key]["value"]
-    assert floor["score/mnist/rarity"] > 0 and "score/mnist/rarity" not in ceiling  # noise lies in no real ball
+    # The few noise images that lie in real balls lie in those of strange images.
+    assert 0 < floor["score/mnist/rarity"] < ceiling["score/mnist/rarity"]
     assert found["scores"]["score/mnist/rarity"]["interval"]
 
 

@@ -33,6 +33,13 @@ def test_they_are_the_published_scores(n, m, scale, shift):
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_balls_are_closed():
+    """Both real images are at distance 1 of their mean, so are two of three samples, for every alpha."""
+    real, fake = torch.tensor([[-1.0], [1.0]]), torch.tensor([[-1.0], [1.0], [3.0]])
+    expected = 1 - 2 / 29 * sum(abs(k / 29 - 2 / 3) for k in range(30))
+    assert integrated_alpha_precision(real, fake)[0] == pytest.approx(expected)
+
+
 def test_extremes():
     real, like, far = normal(2000, 3, 0), normal(2000, 3, 1), normal(2000, 3, 1) + 50
     step = 1 / 29

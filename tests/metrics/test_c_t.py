@@ -51,14 +51,16 @@ def test_it_is_the_published_statistic(d, components, cells):
 
 
 def test_by_hand():
-    """Samples at 1, 3 and held-out images at 2, 4: one of four pairs is won, U = 1; a tie counts half."""
-    one = torch.zeros(2, dtype=torch.long)
-    p, q = (Placed(one, torch.tensor(x, dtype=torch.float64)) for x in ([2.0, 4.0], [1.0, 3.0]))
+    """Samples at 1, 3, 5.5 and held-out images at 2, 4: U = 3 of six pairs are won; a tie counts half."""
+    p, q = (
+        Placed(torch.zeros(len(x), dtype=torch.long), torch.tensor(x, dtype=torch.float64))
+        for x in ([2.0, 4.0], [1.0, 3.0, 5.5])
+    )
     z, error = c_t(p, q, least=1)
-    assert z == pytest.approx((1 - 2 + 0.5) / np.sqrt(4 * 5 / 12))
-    # Shares won: 0, 1/2 by sample, 1/2, 0 by held-out image: variances 1/8 each.
-    assert error == pytest.approx(4 / np.sqrt(4 * 5 / 12) * np.sqrt(1 / 16 + 1 / 16))
-    tied = Placed(one, torch.tensor([2.0, 4.0], dtype=torch.float64))
+    assert z == pytest.approx((3 - 3 + 0.5) / np.sqrt(6 * 6 / 12))
+    # Shares won by the samples: 0, 1/2, 1, lost by the held-out images: 1/3, 2/3; variances 1/4 and 1/18.
+    assert error == pytest.approx(6 / np.sqrt(6 * 6 / 12) * np.sqrt(1 / 4 / 3 + 1 / 18 / 2))
+    tied = Placed(torch.zeros(2, dtype=torch.long), torch.tensor([2.0, 4.0], dtype=torch.float64))
     assert c_t(tied, tied, least=1)[0] == pytest.approx(0.5 / np.sqrt(4 * 5 / 12))
 
 

@@ -72,6 +72,16 @@ def test_they_are_the_published_scores(settings, n, m, d, scale, shift):
     assert 0 < min(expected) and min(expected[:2]) < 1
 
 
+def test_the_band_follows_its_level(settings):
+    """Images with heavy tails, of which some are significant at one level only."""
+    real, fake = (normal(n, 4, s) / normal(n, 1, s + 9).abs() for n, s in ((150, 0), (140, 1)))
+    expected = [published(real.double().numpy(), fake.double().numpy(), alpha) for alpha in (0.1, 0.3, 0.9)]
+    for alpha, values in zip((0.1, 0.3, 0.9), expected, strict=True):
+        found = scores(real, fake, settings.replace(topp_alpha=alpha))
+        assert [score.value for score in found] == pytest.approx(values, abs=1e-5)
+    assert len({tuple(values) for values in expected}) == 3
+
+
 def test_blocks_change_nothing(monkeypatch):
     real, fake, how = normal(70, 4, 0), normal(60, 4, 1), {"dimensions": 32, "alpha": 0.1, "resamples": 4, "seed": 1}
     whole = supports(real, fake, **how)
