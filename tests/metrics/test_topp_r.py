@@ -87,7 +87,8 @@ def test_blocks_change_nothing(monkeypatch):
     whole = supports(real, fake, **how)
     monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 70 * 9)
     parts = supports(real, fake, **how)
-    assert all(torch.equal(x, y) for x, y in zip(vars(whole).values(), vars(parts).values(), strict=True))
+    for one, other in ((whole.real, parts.real), (whole.fake, parts.fake)):
+        assert torch.equal(one.inside, other.inside) and torch.equal(one.significant, other.significant)
 
 
 def test_density_and_bandwidth_by_hand():
@@ -123,10 +124,23 @@ def test_a_collapsed_model_scores_zero(settings):
     assert (precision.value, recall.value, f1.value, f1.sd) == (0, 0, 0, None)
 
 
-def test_the_errors_are_wilsons_and_by_the_delta_method(settings):
+def test_the_errors_are_those_of_redrawn_samples(settings):
+    """A band of ten resamples is noise too: Wilson's error alone would be half of the true one."""
+    real = normal(150, 4, 0)
+    found = [scores(real, normal(150, 4, 100 + s, 1.15) + 0.1, settings)[0] for s in range(40)]
+    true, stated = np.std([x.value for x in found]), np.mean([x.sd for x in found])
+    assert 0.6 * true < stated < 1.3 * true
+
+
+def test_the_error_has_a_width_where_all_images_are_inside(settings):
+    precision, *_ = scores(normal(120, 3, 0), normal(100, 3, 1, 0.1), settings)
+    assert precision.value == 1 and 0 < precision.sd < 0.02
+
+
+def test_the_errors_are_by_the_delta_method(settings):
     precision, recall, f1 = scores(normal(120, 3, 0), normal(100, 3, 1) + 1.0, settings)
-    assert precision.sd_over.endswith("significant generated images, bands held, Wilson")
-    assert 0.01 < precision.sd < 0.1 and 0.01 < recall.sd < 0.1
+    assert precision.sd_over.endswith("significant generated images, other side held, bootstrap")
+    assert f1.sd_over.count("significant") == 2 and f1.sd_over.endswith("significant real images, bootstrap")
     moved = [2 / (1 / (precision.value + a) + 1 / (recall.value + b)) - f1.value for a, b in ((1e-6, 0), (0, 1e-6))]
     assert f1.sd == pytest.approx(math.hypot(moved[0] * precision.sd, moved[1] * recall.sd) * 1e6, rel=1e-4)
 

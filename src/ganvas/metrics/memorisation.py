@@ -199,6 +199,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _memorisation,
-    "shares of samples that are close to training images, and that are authentic (AuthPct of dgm-eval and fld is 100 "
-    "times this share, authenticity of Alaa et al. the share); held-out images give the floor",
+    "shares of samples that are close to training images, and that are authentic (dgm-eval's AuthPct is 100 times "
+    "this share); held-out images give the floor",
 )
