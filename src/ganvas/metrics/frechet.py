@@ -137,24 +137,40 @@ def frechet_error(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) 
     Returns:
         Standard error, in squared feature units; 0 if all images are equal.
     """
-    return float(influences(real, fake, features).std() / len(features) ** 0.5)
+    return influence_error(*influence_of(real, fake), fake.mean, features)
 
 
-def influences(real: Moments, fake: Moments, features: Float[Tensor, "m d"]) -> Float64[Tensor, " m"]:
-    r"""Influence :math:`\psi` of each generated image on the Fréchet distance, up to a constant.
+def influence_of(real: Moments, fake: Moments) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    """Compute the derivatives of the distance by the mean and by the covariance of the fake side, 2(mu2 - mu1), I - T.
 
     Args:
-        real: moments of the reference, held fixed.
-        fake: moments of ``features``.
-        features: features of the generated images.
-
-    Returns:
-        One value for each image, in squared feature units.
+        real: moments of the reference.
+        fake: moments of the generated images.
     """
     shape = -_transport(real, fake)
     shape.diagonal().add_(1.0)
-    push = 2 * (fake.mean - real.mean)
-    return torch.cat([_pull(part.double() - fake.mean, push, shape) for part in features.split(_ROWS)])
+    return 2 * (fake.mean - real.mean), shape
+
+
+def influence_error(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> float:
+    """Compute the standard error over at least 2 images from their influence; see :func:`influences`."""
+    return float(influences(push, shape, mean, features).std() / len(features) ** 0.5)
+
+
+def influences(
+    push: Float64[Tensor, " d"], shape: Float64[Tensor, "d d"], mean: Float64[Tensor, " d"], features: Tensor
+) -> Float64[Tensor, " m"]:
+    """Compute the influence of each image, ``push x + x shape x`` with x centred, up to a constant.
+
+    Args:
+        push: derivative by the mean.
+        shape: derivative by the covariance, symmetric.
+        mean: mean of the features.
+        features: features of the images, ``(m, d)``.
+    """
+    return torch.cat([_pull(part.double() - mean, push, shape) for part in features.split(_ROWS)])
 
 
 def _pull(

@@ -24,7 +24,7 @@ from torch import Tensor
 from ganvas.extractors.features import Features
 from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score, Setting
 from ganvas.metrics.comparison import moments_of
-from ganvas.metrics.frechet import influences, moments_distance
+from ganvas.metrics.frechet import influence_of, influences, moments_distance
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.three_sets import three_sets
 from ganvas.metrics.validation import require_images
@@ -111,7 +111,7 @@ def mifid(train: Features, fake: Features, *, threshold: float) -> Informed:
     distances = cosine_distances(fake.values, train.values)
     distance, value = float(distances.mean()), moments_distance(*moments)
     error_of_distance = float(distances.std()) / len(distances) ** 0.5
-    pulls = influences(*moments, fake.values)
+    pulls = influences(*influence_of(*moments), moments[1].mean, fake.values)
     if distance >= threshold:
         return Informed(value, _error(pulls), distance, error_of_distance)
     factor = distance + _SMALL
