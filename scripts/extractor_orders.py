@@ -30,8 +30,8 @@ from ganvas.extractors.cifar10 import Cifar10Extractor
 from ganvas.extractors.features import Features, extract
 from ganvas.metrics.frechet import frechet_distance
 from ganvas.metrics.registry import key, metrics, scores, settings_of
-from ganvas.scoring.calibration import uniform_noise
 from ganvas.scoring.protocol import feature_protocol
+from ganvas.scoring.worst import uniform_noise
 from train_colour_extractor import hold_out, read
 
 METRICS: Final = {"fd": ".3g", "kid": ".2g", "is": ".3g", "precision": ".2f", "recall": ".2f"}

@@ -163,6 +163,43 @@ def test_a_model_that_copies_is_warned_of(images):
     assert found["findings"]["memorisation_close"]["state"] == "ok"
 
 
+def test_copies_and_new_images_by_the_metrics_that_tell_them_apart(images):
+    np.savez("copies.npz", images=digits("train")[:, 0].numpy())
+    names = ("c_t", "mifid", "mifid_distance", "fld")
+    both = {}
+    for source in ("copies", "fakes"):
+        code, found = score(f"{source}.npz", "reference=mnist5k", "metrics=[c_t,mifid,fld]", "settings.fld_centres=50")
+        assert code == 0
+        keys = [f"score/mnist/{name}" for name in names]
+        assert all(found["scores"][key]["interval"] for key in keys)
+        both[source] = [found["scores"][key]["value"] for key in keys]
+        for side in ("floor", "ceiling"):
+            assert all(np.isfinite(found["calibration"][side][key]) for key in keys)
+    (c_t, mifid, distance, fld), (new_c_t, new_mifid, new_distance, new_fld) = both["copies"], both["fakes"]
+    assert c_t < -5 < -3 < new_c_t < 3 and distance < 1e-6 < new_distance
+    assert mifid > 100 * new_mifid and fld > new_fld + 10
+    floor, ceiling = (dict(found["calibration"][side]) for side in ("floor", "ceiling"))
+    assert abs(floor["score/mnist/c_t"]) < 3 < ceiling["score/mnist/c_t"]
+    assert floor["score/mnist/fld"] == 0 < ceiling["score/mnist/fld"]
+    assert floor["score/mnist/mifid"] < ceiling["score/mnist/mifid"]
+    stated = found["protocols"]["score/mnist/c_t"]["conditions"]
+    assert stated["n_fake"] == 200 and stated["settings"]["c_t_cells"] == 3 and len(stated["train"]) == 64
+
+
+def test_the_younger_relatives_of_precision_and_recall_stand_beside_their_calibration(images):
+    names = ("p_precision", "p_recall", "alpha_precision", "beta_recall", "topp_precision", "topp_recall", "topp_f1")
+    groups = "metrics=[rarity,p_precision,p_recall,alpha_precision,beta_recall,topp_r]"
+    code, found = score("fakes.npz", "reference=mnist5k", groups, "settings.topp_dimensions=4")
+    assert code == 0 and len(found["scores"]) == 8
+    floor, ceiling = (found["calibration"][side] for side in ("floor", "ceiling"))
+    for key in (f"score/mnist/{name}" for name in names):
+        assert ceiling[key] < found["scores"][key]["value"] and ceiling[key] < floor[key], key
+        assert found["scores"][key]["interval"][0] < found["scores"][key]["value"]
+    # The few noise images that lie in real balls lie in those of strange images.
+    assert 0 < floor["score/mnist/rarity"] < ceiling["score/mnist/rarity"]
+    assert found["scores"]["score/mnist/rarity"]["interval"]
+
+
 def test_images_from_anywhere_score_alike_and_as_by_hand(images):
     extractor = MnistExtractor()
     fake, real = (extract(extractor, digits(side)[:60], 60) for side in ("val", "test"))

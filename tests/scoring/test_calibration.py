@@ -6,7 +6,8 @@ import torch
 from ganvas.extractors.features import Features, extract
 from ganvas.metrics.frechet import frechet_distance
 from ganvas.metrics.kid import kernel_distance
-from ganvas.scoring.calibration import ceiling, floor, uniform_noise
+from ganvas.scoring.calibration import ceiling, floor
+from ganvas.scoring.worst import uniform_noise
 
 
 @pytest.fixture(scope="module")

@@ -232,6 +232,7 @@ def test_what_differs_in_the_fingerprint_is_refused(name):
         ({"metric": "is", "num_classes": 20}, []),
         ({"metric": "is"}, []),
         ({"metric": "is", "num_classes": 20, "n_real": 10}, ["1000 generated images against 10 real"]),
+        ({"metric": "is", "num_classes": 20, "n_real": None}, []),
         ({"n_fake": 999}, ["999 generated images against 1000 real"]),
         ({"split": "train"}, ["the reference is the training split"]),
         (

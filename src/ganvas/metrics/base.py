@@ -167,6 +167,10 @@ class Material(ABC):
         """Return examples, positions of those in the most frequent class (at most ``n``), and this class."""
 
     @abstractmethod
+    def worst(self) -> Features:
+        """Return the features of ``n`` images of a useless generator: noise, or one class, by ``ceiling``."""
+
+    @abstractmethod
     def bound_model(self, metric: str) -> BoundsEvidence:
         """Return the model; ValueError, with the metric's name, if it has no bound on the evidence."""
 

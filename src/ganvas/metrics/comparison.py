@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Any, TypeVar, final
 
 import numpy as np
+from jaxtyping import Float64
+from torch import Tensor
 
 from ganvas.extractors.features import Features
 from ganvas.metrics.base import Settings
 from ganvas.metrics.frechet import Moments
 from ganvas.metrics.neighbours import Membership, Radii, membership, radii
 from ganvas.metrics.validation import require_images
+
+T = TypeVar("T")
 
 
 @final
@@ -55,6 +60,16 @@ def moments_of(side: Features | Statistics) -> Moments:
 def _moments(features: Features) -> Moments:
     require_images("a covariance", 2, features=features.values)
     return Moments.of(features.values)
+
+
+def squared_radii_of(features: Features, k: int) -> Float64[Tensor, " n"]:
+    """Squared distance of each image to its k-th nearest other one, computed once for each k.
+
+    Args:
+        features: features of the images, more than k, which keep the radii.
+        k: number of the neighbour, at least 1.
+    """
+    return radii_of(features, k, k).closed
 
 
 def radii_of(features: Features, prc_neighbours: int, dc_neighbours: int) -> Radii:
@@ -141,6 +156,21 @@ class Comparison:
         if isinstance(self.real, Features):
             sides = {"real": self.real.values, **sides}
         require_images(metric, 2, **sides)
+
+    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute what several metrics of this pair share at the first call, and return the stored value afterwards.
+
+        Args:
+            name: key of the stored value.
+            compute: called at most once for each name.
+        """
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, Any]:
+        return {}
 
     @cached_property
     def moments(self) -> tuple[Moments, Moments]:

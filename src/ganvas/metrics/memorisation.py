@@ -25,9 +25,10 @@ from torch import Tensor
 
 from ganvas.data import pictures
 from ganvas.data.batches import model_input
-from ganvas.extractors.features import Features
 from ganvas.metrics.base import SAMPLES, Material, Measured, Metric, Score, Setting
 from ganvas.metrics.nearest import nearest
+from ganvas.metrics.share import share_of
+from ganvas.metrics.three_sets import three_sets
 from ganvas.metrics.validation import require_images
 
 CONFIDENCE: Final = 0.99
@@ -163,31 +164,24 @@ COLUMNS: Final = 8
 
 def _memorisation(material: Material) -> Measured:
     """Audit the samples; the most suspicious pairs are written to ``memorisation.png``."""
-    held_out = material.real()
-    if not isinstance(held_out, Features) or material.split == "train":
-        raise ValueError(
-            "metrics: memorisation needs training and held-out images; write reference=DATASET with a test split"
-        )
+    sets = three_sets(material, "memorisation")
     quantile, pairs = (material.settings[f"memorisation.{name}"] for name in ("quantile", "pairs"))
-    train = material.features("train", "memorisation")
-    found = audit(train.values, held_out.values, material.fake().values, quantile=quantile, pairs=pairs)
-    extractor = material.extractor()
+    features = (x.values for x in (sets.train, sets.held_out, sets.fake))
+    found = audit(*features, quantile=quantile, pairs=pairs)
     return Measured(
         {
-            "memorisation_close": Score(found.close.fake, None, ""),
-            "memorisation_authentic": Score(found.authentic.fake, None, ""),
+            "memorisation_close": _score(found.close, sets.fake.n),
+            "memorisation_authentic": _score(found.authentic, sets.fake.n),
         },
         floor={"memorisation_close": found.close.held_out, "memorisation_authentic": found.authentic.held_out},
-        conditions={
-            "train": material.examples("train", "memorisation").fingerprint(),
-            "extractor": extractor.name,
-            "weights_hash": extractor.weights_hash,
-            "preprocessing": extractor.preprocessing,
-            "n_fake": material.fake().n,
-        },
+        conditions=sets.conditions,
         evidence=(found,),
         pictures={"memorisation": _picture(material, found)} if pairs else {},
     )
+
+
+def _score(found: Share, n: int) -> Score:
+    return share_of(round(found.fake * n), n, "generated images, training images held")
 
 
 def _picture(material: Material, found: Memorisation) -> Tensor:
@@ -205,5 +199,6 @@ METRIC = Metric(
     _SETTINGS,
     1,
     _memorisation,
-    "shares of samples that are close to training images, and that are authentic; held-out images give the floor",
+    "shares of samples that are close to training images, and that are authentic (dgm-eval's AuthPct is 100 times "
+    "this share); held-out images give the floor",
 )

@@ -99,7 +99,7 @@ def membership(
     """
     most = max(prc_neighbours, dc_neighbours)
     require_images(f"{most} nearest neighbours", most + 1, real=real, fake=fake)
-    a, b, tolerance = _centred(real, fake)
+    a, b, tolerance = centred(real, fake)
     ks = {"prc_neighbours": prc_neighbours, "dc_neighbours": dc_neighbours}
     sides = {"real": radii(real, **ks) if real_radii is None else real_radii, "fake": radii(fake, **ks)}
     for side, found in sides.items():
@@ -155,8 +155,18 @@ def squared_distances(
         yield start, torch.threshold_(block, tolerance, 0.0)
 
 
-def _centred(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Subtract the real mean from both sides in float64, against cancellation, and compute the tolerance."""
+def centred(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]
+) -> tuple[Float64[Tensor, "n d"], Float64[Tensor, "m d"], float]:
+    """Subtract the real mean from both sides in float64, against cancellation, and compute the tolerance.
+
+    Args:
+        real: features of real images, at least one.
+        fake: features of generated images, at least one.
+
+    Returns:
+        Both sides, and the tolerance that :func:`squared_distances` takes.
+    """
     a, b = real.double(), fake.double()
     mean = a.mean(dim=0)
     a, b = a - mean, b - mean

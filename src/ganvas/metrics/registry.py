@@ -23,6 +23,8 @@ from typing import Any, Final
 from ganvas.extractors.features import Features
 from ganvas.metrics import (
     active_units,
+    alpha_precision,
+    c_t,
     cas,
     classification,
     cmmd,
@@ -33,6 +35,7 @@ from ganvas.metrics import (
     factor_vae_score,
     fd_infinity,
     fd_shrunk,
+    fld,
     frechet,
     inception_score,
     intra_fd,
@@ -42,6 +45,7 @@ from ganvas.metrics import (
     label_accuracy,
     lpips,
     memorisation,
+    mifid,
     mig,
     mind,
     modes,
@@ -50,12 +54,15 @@ from ganvas.metrics import (
     parzen,
     ppl,
     precision_recall,
+    probabilistic_precision_recall,
     psnr,
+    rarity,
     rfd,
     sap,
     ssim,
     stacked_modes,
     swd,
+    topp_r,
     vendi,
 )
 from ganvas.metrics.base import LOGITS, SEED, Metric, Score, Setting, Settings
@@ -67,6 +74,10 @@ _SHIPPED = (
     kid.METRIC,
     *precision_recall.METRICS,
     *density_coverage.METRICS,
+    rarity.METRIC,
+    *probabilistic_precision_recall.METRICS,
+    *alpha_precision.METRICS,
+    *topp_r.METRICS,
     fd_infinity.METRIC,
     fd_shrunk.METRIC,
     is_infinity.METRIC,
@@ -82,6 +93,9 @@ _SHIPPED = (
     code_bits.METRIC,
     parzen.METRIC,
     memorisation.METRIC,
+    c_t.METRIC,
+    mifid.METRIC,
+    fld.METRIC,
     modes.METRIC,
     stacked_modes.METRIC,
     label_accuracy.METRIC,
@@ -100,7 +114,12 @@ _SHIPPED = (
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"prdc": ("precision", "recall", "density", "coverage")})
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "prdc": ("precision", "recall", "density", "coverage"),
+        "topp_r": ("topp_precision", "topp_recall", "topp_f1"),
+    }
+)
 """Names that stand for several metrics."""
 OF_CLASSES: Final = ("label_accuracy", "intra_fd")
 """Metrics that are computed by default of samples with classes, if they apply to the reference and the extractor."""

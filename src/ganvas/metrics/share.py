@@ -29,7 +29,17 @@ def share(counted: Bool[Tensor, " n"], over: str) -> Score:
         counted: whether each example counts, at least one example.
         over: name of the examples, as in ``1000 generated images``.
     """
-    n, hits = len(counted), int(counted.sum())
+    return share_of(int(counted.sum()), len(counted), over)
+
+
+def share_of(hits: int, n: int, over: str) -> Score:
+    """Compute the share of ``hits`` among ``n`` examples; see :func:`share`.
+
+    Args:
+        hits: number of examples that count, in [0, n].
+        n: number of examples, at least 1.
+        over: name of the examples.
+    """
     found = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
     low, high = float(found.low), float(found.high)
     return Score(hits / n, (high - low) / 2, f"{n} {over}, Wilson", (low, high))

@@ -25,7 +25,7 @@ from ganvas.metrics.frechet import moments_distance
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.scoring.calibration import uniform_noise
+from ganvas.scoring.worst import uniform_noise
 
 BATCH = 250
 Draw = Callable[[np.random.RandomState], dict[str, float]]

@@ -17,19 +17,16 @@ from functools import partial
 from typing import Any, Final
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
-from ganvas.data.source import TensorExamples
 from ganvas.extractors.features import Features
 from ganvas.metrics.base import Score, Settings
 from ganvas.metrics.registry import expand, metrics, scores
 from ganvas.scoring.cache import Part
 from ganvas.scoring.material import Gathered
 from ganvas.scoring.protocol import library_versions
+from ganvas.scoring.worst import as_many, worst_images
 from ganvas.storage.digest import digest
 from ganvas.storage.store import Kept, Store
-from ganvas.types import Shape
 
 REVISION: Final = 1
 """Increase it with every change of this file that changes a row's value."""
@@ -75,7 +72,7 @@ def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], s
 
     Args:
         held_out: features of the reference.
-        worst: features of :func:`uniform_noise`, or of the images of one class; drawn with replacement if there are
+        worst: features of noise, or of the images of one class; drawn with replacement if there are
             fewer than n, as a collapsed generator repeats images.
         n: number of generated images of the score to calibrate, at least 1.
         names: metric names.
@@ -86,26 +83,7 @@ def ceiling(held_out: Features, worst: Features, n: int, names: Sequence[str], s
     """
     if n < 1:
         raise ValueError(f"n: expected at least 1, got {n}; give the number of generated images")
-    generator = torch.Generator().manual_seed(settings.seed)
-    if n <= worst.n:
-        index = torch.randperm(worst.n, generator=generator)[:n]
-    else:
-        index = torch.randint(worst.n, (n,), generator=generator)
-    return _row(held_out, worst.take(index), names, settings)
-
-
-def uniform_noise(n: int, shape: Shape, seed: int) -> UInt8[Tensor, "n c h w"]:
-    """Draw images with independent, uniform pixels.
-
-    Args:
-        n: number of images.
-        shape: ``(c, h, w)``.
-        seed: seed of the pixels; the global random state is not used.
-
-    Returns:
-        ``uint8`` in [0, 255].
-    """
-    return torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return _row(held_out, as_many(worst, n, settings.seed), names, settings)
 
 
 def _row(real: Features, fake: Features, names: Sequence[str], settings: Settings) -> Row:
@@ -132,22 +110,12 @@ def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> 
     def compute(make: Callable[..., Row], part: Part) -> Row:
         return make(real, material.cached(part), material.n, names, material.settings)
 
-    sides: list[tuple[str, Callable[..., Row], Part]] = [("ceiling", ceiling, _worst(material))]
+    sides: list[tuple[str, Callable[..., Row], Part]] = [("ceiling", ceiling, worst_images(material))]
     if material.split != "train" and material.has("train"):
         sides.insert(0, ("floor", floor, material.some("train", "the floor")))
     return {
         side: (_kept(material, names, part, cache, partial(compute, make, part)), part) for side, make, part in sides
     }
-
-
-def _worst(material: Gathered) -> Part:
-    """Choose the images of the ceiling: noise, or images of one class."""
-    seed = material.settings.seed
-    if material.ceiling == "one_mode":
-        examples, index, label = material.one_mode()
-        return Part(examples, index, f"class {label}, drawn with seed {seed}")
-    images = TensorExamples(uniform_noise(material.n, material.shape, seed))
-    return Part(images, torch.arange(material.n), "uniform noise")
 
 
 def _kept(material: Gathered, names: Sequence[str], part: Part, cache: Store | None, compute: Callable[[], Row]) -> Row:

@@ -25,6 +25,7 @@ from ganvas.scoring.classes import common_labels
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
+from ganvas.scoring.worst import as_many, worst_images
 from ganvas.storage.store import Store
 from ganvas.types import (
     Batch,
@@ -158,6 +159,10 @@ class Gathered(Material):
         members = (examples.labels == label).nonzero().squeeze(1)
         order = torch.randperm(len(members), generator=torch.Generator().manual_seed(self.settings.seed))
         return examples, members[order[: self.n]], label
+
+    def worst(self) -> Features:
+        """See :meth:`Material.worst`."""
+        return self._worst
 
     def bound_model(self, metric: str) -> BoundsEvidence:
         """See :meth:`Material.bound_model`."""
@@ -322,6 +327,10 @@ class Gathered(Material):
         if self._reference.statistics is not None:
             return load_statistics(self._reference.statistics, self.extractor())
         return self.cached(self.whole(self.split, "a score from features"))
+
+    @cached_property
+    def _worst(self) -> Features:
+        return as_many(self.cached(worst_images(self)), self.n, self.settings.seed)
 
     def whole(self, split: str, metric: str) -> Part:
         """Select all images of a split of the reference.
