@@ -157,7 +157,8 @@ class VAE(Variational):
 
     def moments(self, batch: Batch) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
         """Compute mean and standard deviation of the posterior, see :meth:`posterior`."""
-        return moments(self.posterior(batch))
+        with torch.no_grad():  # the moments of a flow run its maps; their graph would hold gigabytes
+            return moments(self.posterior(batch))
 
     def codes(self, batches: Iterable[Batch], seed: int) -> Float[Tensor, "n d"]:
         r"""Draw :math:`z \sim q(z \mid x)` for each example, on the CPU; of a deterministic encoder, its mean.
