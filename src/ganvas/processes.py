@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor
 
 T = TypeVar("T")
 
 
-def over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
+def over_processes(value: Num[Tensor, ""]) -> Num[Tensor, ""]:
     """Average a number over all processes of the training; return it without a graph.
 
     Args:
@@ -26,7 +26,7 @@ def over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
     return total / torch.distributed.get_world_size()
 
 
-def each_over_processes(values: Mapping[str, Float[Tensor, ""]]) -> dict[str, Tensor]:
+def each_over_processes(values: Mapping[str, Num[Tensor, ""]]) -> dict[str, Tensor]:
     """Average named numbers over all processes of the training; one that is NaN in a process is NaN in all.
 
     Args:
