@@ -159,7 +159,9 @@ def test_forests_order_worlds_as_boosted_trees_do():
     ours, theirs = [], []
     for mixing in (0.0, 0.15, 0.5):
         known = world(500, 0, mixing=mixing, noise=0.1)
-        trees = [GradientBoostingClassifier(n_estimators=10, random_state=0).fit(known.codes, v) for v in known.values.T]
+        trees = [
+            GradientBoostingClassifier(n_estimators=10, random_state=0).fit(known.codes, v) for v in known.values.T
+        ]
         theirs.append(disentanglement_and_completeness(np.stack([t.feature_importances_ for t in trees], axis=1)))
         found = dci(known, trees=10, seed=0).scores
         ours.append((found["dci_disentanglement"], found["dci_completeness"]))
