@@ -84,6 +84,19 @@ def mnist_extractor():
     return MnistExtractor()
 
 
+@pytest.fixture(scope="session")
+def squeeze(tmp_path_factory):
+    """Random weights of the smallest network of LPIPS, in a file as torchvision's."""
+    import torch
+    import torchvision
+
+    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    return str(path)
+
+
 @pytest.fixture
 def settings():
     from ganvas.metrics.registry import settings_of

@@ -21,10 +21,7 @@ import io
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -32,6 +29,7 @@ import torch
 from hydra import compose, initialize_config_module
 from mlflow.tracking import MlflowClient
 
+from benchmarks.places import in_an_empty_folder
 from benchmarks.rows import Found, Options, Part, Row, Skipped
 from ganvas.cli import main as ganvas
 from ganvas.config import build
@@ -102,7 +100,7 @@ def training(images: int) -> float:
 def overhead(options: Options) -> dict[str, Found]:
     """Run the sweep and the bare trainings; subtract trainings from jobs, and bare trainings from trainings."""
     torch.set_num_threads(options.threads)
-    with _in_a_folder(), Stopwatch() as watched:
+    with in_an_empty_folder(), Stopwatch() as watched:
         swept = jobs(IMAGES, options.rounds + 1)
         bare = [training(IMAGES) for _ in swept]
     around = [job - fit for job, fit in zip(swept, watched.seconds[1:], strict=False)]
@@ -130,23 +128,11 @@ def _sixteen(extra: list[str], options: Options) -> float:
     line = ["model=gan", "network=dcgan", "budget.images=12_000", "score.every=null", "extractor=none"]
     line += ["tracking.system_metrics=false", f"optimizer.lr={rates}", "study=sixteen", *extra]
     threads = {} if extra else {"OMP_NUM_THREADS": str(options.threads)}
-    with _in_a_folder():
+    with in_an_empty_folder():
         start = time.perf_counter()
         command = [sys.executable, "-m", "ganvas", "train", "-m", *line]
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, **threads})
         return time.perf_counter() - start
-
-
-@contextlib.contextmanager
-def _in_a_folder() -> Iterator[None]:
-    here = Path.cwd()
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(here)
 
 
 PARTS = (

@@ -6,20 +6,16 @@ parameter), without artifacts.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
+from benchmarks.places import in_an_empty_folder
 from benchmarks.rows import Found, Options, alone
 from ganvas.tracking import hierarchy as h
 from ganvas.tracking.store import open_store
@@ -29,7 +25,7 @@ STUDY, SEEDS, SCORE = "benchmark", 5, "score/mnist/fd"
 
 def measure(runs: int, options: Options) -> Found:
     """Fill a store, and measure the seconds of a report."""
-    with _in_a_folder():
+    with in_an_empty_folder():
         _fill(runs)
         seconds = []
         for i in range(options.rounds):
@@ -62,18 +58,6 @@ def _run(client: MlflowClient, experiment: str, parent: str, i: int, seed: int, 
     metrics = [Metric(key, value, 1_000_000 + seed, 6400) for key, value in values.items()]
     client.log_batch(run, metrics, [Param("seed", str(seed)), Param("optimizer.lr", label.partition("=")[2])])
     client.set_terminated(run, "FINISHED")
-
-
-@contextlib.contextmanager
-def _in_a_folder() -> Iterator[None]:
-    here = Path.cwd()
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(here)
 
 
 PARTS = (

@@ -241,15 +241,15 @@ def work_of(name: str, threads: int) -> tuple[float, float]:
         for _ in range(turns):
             step(next(batches))
     flop = counter.get_total_flops() / turns
-    moved = ADAM_BYTES * sum(p.numel() for _, part in _parts(cfg, turns) for p in part.parameters())
+    moved = ADAM_BYTES * sum(p.numel() for part in _updated(cfg, turns) for p in part.parameters())
     return flop, 1000 * (flop / _speed() + moved / _bandwidth())
 
 
-def _parts(cfg: DictConfig, turns: int) -> Iterator[tuple[str, torch.nn.Module]]:
+def _updated(cfg: DictConfig, turns: int) -> Iterator[torch.nn.Module]:
     """The networks that a step updates; with several critic updates the generator's share is left out."""
     names = {"encoder", "decoder"} if "encoder" in cfg.model else {"critic"} if turns > 1 else {"generator", "critic"}
     model: Model = build(cfg.model)
-    return ((name, model.trained(name)) for name in sorted(names))
+    return (model.trained(name) for name in sorted(names))
 
 
 def _speed() -> float:

@@ -222,11 +222,9 @@ def _guarded(command: str, arguments: list[str]) -> int:
 
 
 def _explained(error: Exception, command: str, arguments: list[str]) -> int:
-    if os.environ.get("GANVAS_DEBUG") == "1":
-        raise error
-    from ganvas.errors import explain
+    from ganvas.errors import tell
 
-    return _complain(*explain(error, command, arguments))
+    return tell(error, command, arguments)
 
 
 def _complain(message: str, code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import textwrap
 import traceback
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from ganvas.config import closest, first_line
+from ganvas.storage.best_effort import complain
 
 FAILURE, BAD_INPUT = 1, 2
 _LONGEST: Final = 1000
@@ -43,6 +45,22 @@ _WRONG_PATH = (
 _OVERRIDDEN = re.compile(r"Could not (?:override|delete) '([^']*)'")
 _COMMAND_LINE: Final = ("ganvas.cli", "ganvas.commands", "ganvas.imports", "ganvas.storage", "ganvas.tracking.signals")
 """Modules that every command passes through before Hydra composes its config."""
+
+
+def tell(error: Exception, command: str = "train", arguments: Sequence[str] = (), who: str = "") -> int:
+    """Print the message of :func:`explain`, and return its exit code; with GANVAS_DEBUG=1 raise the error instead.
+
+    Args:
+        error: what a command raised.
+        command: see :func:`explain`.
+        arguments: see :func:`explain`.
+        who: beginning of the message.
+    """
+    if os.environ.get("GANVAS_DEBUG") == "1":
+        raise error
+    message, code = explain(error, command, arguments)
+    complain(f"{who}{message}")
+    return code
 
 
 def explain(error: BaseException, command: str = "train", arguments: Sequence[str] = ()) -> tuple[str, int]:

@@ -1,8 +1,6 @@
 """Every shipped metric of a model on its own data keeps the promises of one."""
 
 import pytest
-import torch
-import torchvision
 
 from ganvas.metrics.base import FACTORS, RECONSTRUCTIONS
 from ganvas.metrics.registry import metrics, settings_of
@@ -22,16 +20,6 @@ class TestFactorMetric(FactorMetricContract):
     @pytest.fixture(params=OF_FACTORS)
     def metric(self, request):
         return metrics()[request.param]
-
-
-@pytest.fixture(scope="module")
-def squeeze(tmp_path_factory):
-    """Random weights of the smallest network of LPIPS, in a file as torchvision's."""
-    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
-    return str(path)
 
 
 class TestReconstructionMetric(ReconstructionMetricContract):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-import torchvision
 from torch_fidelity.utils import batch_interp, sample_random
 
 from ganvas.extractors.perceptual import Perceptual
@@ -60,13 +59,8 @@ def test_small_images_are_enlarged_bilinearly():
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    """Random weights of the smallest network of LPIPS, in a file as torchvision's."""
-    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
-    given = {"samples": 12, "size": 32, "epsilon": 1e-2, "net": "squeeze", "weights": str(path)}
+def settings(squeeze):
+    given = {"samples": 12, "size": 32, "epsilon": 1e-2, "net": "squeeze", "weights": squeeze}
     return settings_of({f"ppl.{name}": value for name, value in given.items()})
 
 

@@ -20,9 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganvas.config import ConfigError, require_resolvable
-from ganvas.errors import explain
+from ganvas.errors import tell
 from ganvas.storage.atomic import LOCK
-from ganvas.storage.best_effort import complain
 
 _PLACES: Final = ("paths.output", "hydra.run.dir")
 
@@ -73,11 +72,7 @@ def in_further_process(main: Callable[[], Any]) -> None:
     try:
         main()
     except Carried as failed:
-        if os.environ.get("GANVAS_DEBUG") == "1":
-            raise
-        message, code = explain(failed.error)
-        complain(f"process {os.environ.get('LOCAL_RANK', '')}: {message}")
-        sys.exit(code)
+        sys.exit(tell(failed.error, who=f"process {os.environ.get('LOCAL_RANK', '')}: "))
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:

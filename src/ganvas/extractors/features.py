@@ -17,8 +17,27 @@ from ganvas.types import Shape
 T = TypeVar("T")
 
 
+class Remembers:
+    """Base of values that metrics share: what several of them compute of a value is computed once."""
+
+    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute something of this value at the first call, and return it from memory afterwards.
+
+        Args:
+            name: key of what is computed.
+            compute: called at most once for each name.
+        """
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, Any]:
+        return {}
+
+
 @dataclass(frozen=True)
-class Features:
+class Features(Remembers):
     """Features and logits of one set of images by one extractor.
 
     Args:
@@ -39,21 +58,6 @@ class Features:
     def n(self) -> int:
         """Number of images."""
         return len(self.values)
-
-    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
-        """Compute a value from the features at the first call, and return the stored value afterwards.
-
-        Args:
-            name: key of the stored value.
-            compute: called at most once for each name.
-        """
-        if name not in self._kept:
-            self._kept[name] = compute()
-        return self._kept[name]
-
-    @cached_property
-    def _kept(self) -> dict[Hashable, Any]:
-        return {}
 
     def take(self, index: Int64[Tensor, " m"]) -> Features:
         """Select the features of some of the images.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar, final
+from typing import TypeVar, final
 
 import numpy as np
 from jaxtyping import Float64
 from torch import Tensor
 
-from ganvas.extractors.features import Features
+from ganvas.extractors.features import Features, Remembers
 from ganvas.metrics.base import Settings
 from ganvas.metrics.frechet import Moments
 from ganvas.metrics.neighbours import Membership, Radii, membership, radii
@@ -97,7 +96,7 @@ def remember_radii(features: Features, prc_neighbours: int, dc_neighbours: int, 
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Remembers):
     """Features of reference and generated images by one extractor.
 
     Args:
@@ -156,21 +155,6 @@ class Comparison:
         if isinstance(self.real, Features):
             sides = {"real": self.real.values, **sides}
         require_images(metric, 2, **sides)
-
-    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
-        """Compute what several metrics of this pair share at the first call, and return the stored value afterwards.
-
-        Args:
-            name: key of the stored value.
-            compute: called at most once for each name.
-        """
-        if name not in self._kept:
-            self._kept[name] = compute()
-        return self._kept[name]
-
-    @cached_property
-    def _kept(self) -> dict[Hashable, Any]:
-        return {}
 
     @cached_property
     def moments(self) -> tuple[Moments, Moments]:

@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from ganvas.metrics.settings import Setting
+
 
 @final
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class Line:
     def counts(self, n: int) -> list[int]:
         """Return evenly spaced sizes from ``share * n`` to ``n``."""
         return [round(x) for x in torch.linspace(self.share * n, n, self.points, dtype=torch.float64).tolist()]
+
+
+def line_settings(metric: str) -> tuple[Setting, Setting]:
+    """Make the settings of an extrapolated metric: the number of sizes, and the smallest one.
+
+    Args:
+        metric: name of the metric.
+    """
+    points = Setting(
+        f"{metric}_points", 15, "number of sample counts that the line is fitted to (the paper: 15)", least=3
+    )
+    share = "smallest sample count as a share of all samples (the paper: 0.1)"
+    return points, Setting(f"{metric}_share", 0.1, share, least=0, below=1)
 
 
 def extrapolated(

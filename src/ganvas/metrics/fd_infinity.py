@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.metrics.base import MOMENTS, SEED, Score, Setting, feature_metric
-from ganvas.metrics.extrapolation import Line, extrapolated
+from ganvas.metrics.base import MOMENTS, SEED, Score, feature_metric
+from ganvas.metrics.extrapolation import Line, extrapolated, line_settings
 from ganvas.metrics.frechet import Moments, error_of
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
@@ -75,14 +75,6 @@ def symmetric_distance(real: Moments, fake: Moments) -> float:
     return float((real.mean - fake.mean).square().sum() + traces)
 
 
-_POINTS = Setting(
-    "fd_infinity_points", 15, "number of sample counts that the line is fitted to (the paper: 15)", least=3
-)
-_SHARE = Setting(
-    "fd_infinity_share", 0.1, "smallest sample count as a share of all samples (the paper: 0.1)", least=0, below=1
-)
-
-
 def _fd_infinity(pair: Comparison) -> Score:
     pair.require_moments("FD-infinity")
     s = pair.settings
@@ -100,7 +92,7 @@ METRIC = feature_metric(
     True,
     _fd_infinity,
     "Fréchet distance extrapolated to infinitely many samples",
-    (_POINTS, _SHARE, SEED),
+    (*line_settings("fd_infinity"), SEED),
     sensible_n=SensibleN(
         10,  # the smallest sample of the shipped line, a tenth of all, then has a covariance of full rank
         "FD-infinity extrapolates distances of samples with a singular covariance, whose bias is no line in 1/N",

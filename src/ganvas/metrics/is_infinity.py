@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from jaxtyping import Float
 from torch import Tensor
 
-from ganvas.metrics.base import LOGITS, SEED, Score, Setting, feature_metric
-from ganvas.metrics.extrapolation import Line, extrapolated
+from ganvas.metrics.base import LOGITS, SEED, Score, feature_metric
+from ganvas.metrics.extrapolation import Line, extrapolated, line_settings
 from ganvas.metrics.inception_score import inception_score
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
@@ -62,14 +62,6 @@ def score_error(logits: Float[Tensor, "n k"]) -> float:
     return float(divergences.mean().exp() * divergences.std() / len(logits) ** 0.5)
 
 
-_POINTS = Setting(
-    "is_infinity_points", 15, "number of sample counts that the line is fitted to (the paper: 15)", least=3
-)
-_SHARE = Setting(
-    "is_infinity_share", 0.1, "smallest sample count as a share of all samples (the paper: 0.1)", least=0, below=1
-)
-
-
 def _is_infinity(pair: Comparison) -> Score:
     logits, s = pair.fake.logits, pair.settings
     assert logits is not None
@@ -84,7 +76,7 @@ METRIC = feature_metric(
     False,
     _is_infinity,
     "Inception Score extrapolated to infinitely many samples",
-    (_POINTS, _SHARE, SEED),
+    (*line_settings("is_infinity"), SEED),
     sensible_n=SensibleN(
         50,  # the smallest sample of the shipped line, a tenth of all, then has five images of each class
         "IS-infinity extrapolates scores of samples that do not show all classes, whose bias is no line in 1/N",

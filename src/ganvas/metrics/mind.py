@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from ganvas.metrics.base import FEATURES, SEED, Score, Setting, feature_metric
 from ganvas.metrics.sensible import SensibleN
-from ganvas.metrics.slices import sliced
-from ganvas.metrics.validation import require_images
+from ganvas.metrics.slices import sliced_of
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison
@@ -24,11 +23,9 @@ _DIRECTIONS = Setting("mind_directions", 1000, "number of random directions of m
 
 
 def _mind(pair: Comparison) -> Score:
-    real, fake, s = pair.real_features("mind"), pair.fake, pair.settings
-    require_images("mind", 2, real=real.values, fake=fake.values)
     # Reference: Berthet et al. 2026, https://arxiv.org/abs/2605.06797, as torch-fidelity's metric_mind computes it.
-    found = sliced(real.values, fake.values, power=2, directions=s.mind_directions, seed=s.seed)
-    factor = 3 * fake.values.shape[1]
+    found = sliced_of(pair, "mind", power=2, directions=pair.settings.mind_directions)
+    factor = 3 * pair.fake.values.shape[1]
     return Score(factor * found.value, factor * found.error, f"{found.n} generated images, first order")
 
 

@@ -16,11 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from ganvas.metrics.validation import require_images
+
+if TYPE_CHECKING:
+    from ganvas.metrics.comparison import Comparison
 
 BYTES: Final = 64 * 2**20
 """Memory of the projections onto a block of directions, bytes."""
@@ -40,6 +45,23 @@ class Sliced:
     value: float
     error: float
     n: int
+
+
+def sliced_of(pair: Comparison, metric: str, *, power: int, directions: int) -> Sliced:
+    """Compute :func:`sliced` of a pair's features, with the seed of its settings.
+
+    Args:
+        pair: the features of both sides.
+        metric: name of the metric, for messages.
+        power: the p of the distance, 1 or 2.
+        directions: number of directions, at least 1.
+
+    Raises:
+        ValueError: only the moments of a side are known, or it has fewer than 2 images.
+    """
+    real, fake = pair.real_features(metric).values, pair.fake.values
+    require_images(metric, 2, real=real, fake=fake)
+    return sliced(real, fake, power=power, directions=directions, seed=pair.settings.seed)
 
 
 def sliced(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, power: int, directions: int, seed: int) -> Sliced:

@@ -16,8 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ganvas.metrics.base import FEATURES, SEED, Score, Setting, feature_metric
-from ganvas.metrics.slices import sliced
-from ganvas.metrics.validation import require_images
+from ganvas.metrics.slices import sliced_of
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison
@@ -26,10 +25,8 @@ _DIRECTIONS = Setting("swd_directions", 512, "number of random directions of swd
 
 
 def _swd(pair: Comparison) -> Score:
-    real, fake, s = pair.real_features("swd"), pair.fake, pair.settings
-    require_images("swd", 2, real=real.values, fake=fake.values)
     # Reference: Karras et al. 2018, section 5, https://arxiv.org/abs/1710.10196; Rabin et al. 2012.
-    found = sliced(real.values, fake.values, power=1, directions=s.swd_directions, seed=s.seed)
+    found = sliced_of(pair, "swd", power=1, directions=pair.settings.swd_directions)
     return Score(found.value, found.error, f"{found.n} generated images, first order")
 
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 _KEPT: Final = 8
 """Compositions that are remembered; a job has two, one of its recipe and one with its places."""
 _FOLDERS: Final = ("hydra.sweep.", "hydra.run.")
+"""Beginnings of Hydra's keys that name the folder of a job."""
 _Files = tuple[str, ...]
 
 
@@ -66,11 +67,9 @@ class JobLoader:
     def _files(self, overrides: Sequence[Override]) -> Iterator[str]:
         """Name what the merged files depend on: every override, but of a plain value its key alone."""
         keys = [override.key_or_group for override in overrides]
-        for override in overrides:
-            plain = _is_plain(override) and override.key_or_group not in self._groups
-            yield (
-                override.key_or_group if plain and _is_apart(override.key_or_group, keys) else f"{override.input_line}"
-            )
+        for key, override in zip(keys, overrides, strict=True):
+            is_value = _is_plain(override) and key not in self._groups and _is_apart(key, keys)
+            yield key if is_value else str(override.input_line)
 
 
 def _is_plain(override: Override) -> bool:
