@@ -92,7 +92,7 @@ def _explained(error: BaseException, command: str, arguments: Sequence[str]) -> 
         if isinstance(link, ValueError) and str(link).startswith(_NOT_A_NAME):
             return _not_a_name(arguments), BAD_INPUT
         if isinstance(link, ValidationError) and link.full_key:
-            return f"{link.full_key}: {first_line(link)}", BAD_INPUT
+            return _refused_value(link, command, arguments), BAD_INPUT
         if hasattr(link, "exit_code"):
             return str(link), link.exit_code
     if isinstance(error, OSError) and error.errno in _WRONG_PATH and error.filename is not None:
@@ -164,6 +164,16 @@ def _unknown_key(key: str, command: str) -> str:
     known = closest(key, _known_keys(command))
     usage = f"{command} {_SOURCES[command]}" if command in _SOURCES else command
     return f"{key} is not a key of the config{known} `ganvas {usage} --cfg job` shows all keys"
+
+
+def _refused_value(error: ValidationError, command: str, arguments: Sequence[str]) -> str:
+    """Name the key whose value is refused; where the key holds others, as ``score``, name these."""
+    key = str(error.full_key)
+    held = [known for known in _known_keys(command) if known.rpartition(".")[0] == key]
+    if not held:
+        return f"{key}: {first_line(error)}"
+    given = next((argument for argument in arguments if argument.lstrip("+").startswith(f"{key}=")), key)
+    return f"{given}: expected a value of one of its keys, as in {held[0]}=VALUE; it has {', '.join(held)}"
 
 
 def _known_keys(command: str) -> list[str]:

@@ -117,6 +117,8 @@ BAD = {
     "constraint=weight_clipping": "GAN and WeightClipping do not go together",
     "network=conv": "needs a network with generator and critic, but network=conv offers only encoder and decoder",
     "extractor=inception extractor.weights=nowhere.pth": "nowhere.pth",
+    "score=none": "score=none: expected a value of one of its keys, as in score.every=VALUE; it has score.every, ",
+    "batch_size=many": "batch_size: Value 'many' of type 'str' could not be converted to Integer",
     "data=ring extractor=mnist": "extractor=mnist reads images, the data are points of shape (2,)",
     "score.select=precision": "score.select=precision is no score that training with extractor=mnist has",
     "score.select=fid": "write one of fd, is, kid (fd is fd there), or null",
