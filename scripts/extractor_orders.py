@@ -13,18 +13,15 @@ images that the classifier was trained on and images that it never saw, and the 
 from __future__ import annotations
 
 import argparse
-import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
+from damages import blurred, compressed, noisy
 from ganvas.data.source import TensorExamples
 from ganvas.extractors.cifar10 import Cifar10Extractor
 from ganvas.extractors.features import Features, extract
@@ -42,36 +39,6 @@ CLASSES: Final = 10
 SIZES: Final = (500, 1000, 2000, 5000)
 """Numbers of images at which the floor is measured too."""
 BATCH: Final = 250
-
-
-def blurred(sd: float) -> Callable[[Tensor], Tensor]:
-    """Gaussian blur of a standard deviation in pixels."""
-    return lambda images: gaussian_blur(images, [8 * int(sd) + 1] * 2, [sd, sd])
-
-
-def noisy(sd: float) -> Callable[[Tensor], Tensor]:
-    """Gaussian noise of a standard deviation in levels of 255, the same for all images of a run."""
-
-    def damage(images: Tensor) -> Tensor:
-        noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-        return (images + sd * noise).round().clamp(0, 255).to(torch.uint8)
-
-    return damage
-
-
-def compressed(quality: int) -> Callable[[Tensor], Tensor]:
-    """JPEG of a quality, with Pillow's other settings."""
-
-    def one(image: np.ndarray) -> np.ndarray:
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, "JPEG", quality=quality)
-        return np.asarray(Image.open(file))
-
-    def damage(images: Tensor) -> Tensor:
-        pixels = images.permute(0, 2, 3, 1).numpy()
-        return torch.from_numpy(np.stack([one(image) for image in pixels])).permute(0, 3, 1, 2).contiguous()
-
-    return damage
 
 
 DAMAGES: Final = {
