@@ -19,10 +19,12 @@ from ganvas.papers.claims import paper_names, read_paper
 from ganvas.papers.judgement import judge
 from ganvas.papers.program import Desk, Program
 from ganvas.papers.record import record, results_file
+from ganvas.papers.stopped import begin, end, stopped
 from ganvas.papers.table import listing, verdicts
 from ganvas.storage.atomic import write_json
 from ganvas.tracking.hierarchy import ROLE, STUDY, STUDY_TAG
 from ganvas.tracking.mlflow_run import MlflowRun
+from ganvas.tracking.provenance import git_state
 from ganvas.tracking.sync import require_delivered
 
 
@@ -37,7 +39,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
-    """Run one paper's program at one scale and judge its claims.
+    """Run one paper's program at one scale and judge its claims; go on with it if it was stopped in this folder.
 
     Args:
         cfg: the config, composed from ``conf/reproduce.yaml``.
@@ -47,7 +49,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
         The content of ``result.json``.
 
     Raises:
-        ConfigError: the paper does not exist, or has no such scale.
+        ConfigError: the paper does not exist, or has no such scale; or another reproduction was stopped in the folder.
         DataError: the seed is out of range.
     """
     require_seed("seed", cfg.seed)
@@ -56,13 +58,16 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     study, started = f"{paper.name}-{cfg.scale}", time.monotonic()
     tags = {ROLE: STUDY, STUDY_TAG: study, "ganvas.paper": paper.name}
     output.mkdir(parents=True, exist_ok=True)
-    with MlflowRun.start(cfg.tracking.experiment, study, tags, output=output) as run:
-        desk = Desk(output, cfg.seed, cfg.paths.data, study, run.id, cfg.tracking.experiment)
+    request = {"paper": paper.name, "scale": cfg.scale, "seed": cfg.seed, "commit": git_state(Path.cwd()).get("commit")}
+    run_id, starts = stopped(output, request) or (None, 0)
+    with MlflowRun.start(cfg.tracking.experiment, study, tags, output=output, run_id=run_id) as run:
+        begin(output, request, run.id, starts + 1)
+        desk = Desk(output, cfg.seed, cfg.paths.data, study, run.id, cfg.tracking.experiment, goes_on=starts > 0)
         program: Program = importlib.import_module(f"ganvas.papers.{paper.name}").measure
         measured = program(cfg.scale, desk)
         judged = {claim: (measured[claim.id], judge(claim, measured[claim.id])) for claim in claims}
         minutes = (time.monotonic() - started) / 60
-        content = record(paper, cfg.scale, judged, desk.report, minutes, cfg.seed)
+        content = record(paper, cfg.scale, judged, desk.report, minutes, cfg.seed, starts + 1)
         write_json(results_file(Path(cfg.paths.results), paper.name, cfg.scale), content)
         result = {"run_id": run.id, **content, "output": str(output.absolute())}
         write_json(output / "result.json", result)
@@ -73,6 +78,7 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
         )
         for path in [output / "result.json", *sorted(output.glob("*.png")), *sorted(output.glob("*.md"))]:
             run.artifact(path)
+    end(output)
     console = Console()
     console.print(verdicts(content))
     console.print(f"{content['verdict']}: run, figures and protocol in {output}; all runs: ganvas ui", soft_wrap=True)

@@ -28,6 +28,7 @@ class Desk:
         study: name of the study that holds the trainings.
         run_id: id of the study's run in MLflow, the parent of the trainings.
         experiment: name of the MLflow experiment.
+        goes_on: whether the folder holds trainings of the same reproduction, which was stopped.
         report: further numbers for the results file, by key, which the program fills in.
     """
 
@@ -37,6 +38,7 @@ class Desk:
     study: str
     run_id: str
     experiment: str
+    goes_on: bool = False
     report: dict[str, float] = field(default_factory=dict)
 
     def seeds(self, n: int) -> list[int]:

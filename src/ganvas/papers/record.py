@@ -43,6 +43,7 @@ def record(
     report: Mapping[str, float],
     minutes: float,
     seed: int,
+    starts: int = 1,
 ) -> dict[str, Any]:
     """Make the content of ``results/<scale>.json``, without paths of this machine.
 
@@ -51,8 +52,9 @@ def record(
         scale: scale of the reproduction.
         judged: measurement and judgement by claim.
         report: further numbers by key.
-        minutes: duration of the reproduction.
+        minutes: duration of the reproduction; of one that went on, since its last start.
         seed: seed of the program.
+        starts: how often the reproduction was started; recorded if more than once.
     """
     claims = [_claim(claim, measured, judgement) for claim, (measured, judgement) in judged.items()]
     git = git_state(Path.cwd())
@@ -66,6 +68,7 @@ def record(
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
             "minutes": round(minutes, 1),
             "seed": seed,
+            **({"starts": starts} if starts > 1 else {}),
             "git": {key: git.get(key) for key in ("commit", "dirty")},
             "versions": versions(),
             "machine": machine(),

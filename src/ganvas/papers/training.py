@@ -18,6 +18,7 @@ from ganvas.latents import LatentSampler
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
 from ganvas.run.request import Job
+from ganvas.run.resuming import AUTO
 from ganvas.run.training import train
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked, Measurement
@@ -140,7 +141,15 @@ def compose_preset(
 
 
 def run_preset(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str] = ()) -> Trained:
-    """Train a preset and wait for its end; takes the arguments of :func:`compose_preset`."""
+    """Train a preset and wait for its end; takes the arguments of :func:`compose_preset`.
+
+    A reproduction that goes on takes a training that had ended from its folder, and resumes one that was stopped.
+    """
+    goes_on = [f"resume={AUTO}"] if desk.goes_on else []
+    return _trained(desk, experiment, label, seed, [*overrides, *goes_on])
+
+
+def _trained(desk: Desk, experiment: str, label: str, seed: int, overrides: Sequence[str]) -> Trained:
     cfg, job = compose_preset(desk, experiment, label, seed, overrides)
     job.output.mkdir(parents=True, exist_ok=True)
     return Trained(train(cfg, job), job.output)
@@ -150,6 +159,8 @@ def legs(
     desk: Desk, experiment: str, label: str, seed: int, budgets: Sequence[int], overrides: Sequence[str] = ()
 ) -> Iterator[tuple[int, Trained]]:
     """Train a preset with stops: one run, which resumes from its own checkpoint bit for bit.
+
+    A reproduction that goes on begins it anew: of the stops before the last, nothing is left.
 
     Args:
         desk: desk of the program.
@@ -164,7 +175,7 @@ def legs(
     """
     goes_on: list[str] = []
     for budget in budgets:
-        found = run_preset(desk, experiment, label, seed, [*overrides, f"budget.images={budget}", *goes_on])
+        found = _trained(desk, experiment, label, seed, [*overrides, f"budget.images={budget}", *goes_on])
         goes_on = [
             f"resume={quoted(str((found.folder / LAST).absolute()))}",
             f"tracking.run_id={quoted(found.result['run_id'])}",
