@@ -50,6 +50,7 @@ def ours(images: Path, precision: str, options: Options) -> list[float]:
     from ganvas.data.datamodule import DataModule
     from ganvas.run.callbacks.log_terms import LogTerms
     from ganvas.run.callbacks.non_finite import StopWhenNotFinite
+    from ganvas.run.gpus import answer_from_memory
     from ganvas.run.memory import keep_freed_memory
     from ganvas.run.training import make_trainer, silence
     from ganvas.tracking.run import SilentRun
@@ -57,6 +58,7 @@ def ours(images: Path, precision: str, options: Options) -> list[float]:
     torch.set_num_threads(options.threads)
     silence()
     keep_freed_memory()
+    answer_from_memory()
     line = [*LINE, f"data.path={images}", "data.val=0", "data.test=100", f"trainer.precision={precision}"]
     with initialize_config_module("ganvas.conf", version_base="1.3"):
         cfg = compose("train", line)
@@ -76,7 +78,10 @@ def theirs(images: Path, options: Options) -> list[float]:
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
     from torch import nn
 
+    from ganvas.run.gpus import answer_from_memory
+
     torch.set_num_threads(options.threads)
+    answer_from_memory()  # pythae has no Lightning, which this script imports and which would make its Adam slower
     logging.disable(logging.CRITICAL)
 
     class Encoder(BaseEncoder):

@@ -40,6 +40,7 @@ from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
+from ganvas.run.gpus import answer_from_memory
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.training import make_trainer
 from ganvas.tracking.run import SilentRun
@@ -217,6 +218,7 @@ def block(side: str, name: str, overrides: Sequence[str], threads: int, millisec
         milliseconds: about the time of a step; None for the first block, which finds it out.
     """
     torch.set_num_threads(threads)
+    answer_from_memory()  # on both sides: a plain loop has no Lightning, which would make its Adam slower
     case = CASES[name]
     with initialize_config_module("ganvas.conf", version_base="1.3"):
         cfg = compose("train", [*case.line, *overrides])

@@ -22,6 +22,7 @@ from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.compatibility import final_sampling
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
+from ganvas.run.gpus import answer_from_memory
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.refusals import refuse
 from ganvas.run.request import Job, start_run
@@ -60,6 +61,7 @@ def train(cfg: DictConfig, job: Job) -> dict[str, Any]:
     """
     silence()
     keep_freed_memory()
+    answer_from_memory()
     is_auto = cfg.resume == AUTO
     cfg, job, resumed = resume(cfg, job)
     if is_auto and (result := result_of_ended(cfg, job, resumed)):
