@@ -1,6 +1,7 @@
 """docs/how-to/you_used_x_before.md: each tool's own code against the line of the page, with one random Inception."""
 
 import json
+import pickle
 import re
 import shlex
 from pathlib import Path
@@ -16,15 +17,19 @@ import pytorch_fid.fid_score
 import pytorch_fid.inception
 import scipy.linalg
 import torch
+from PIL import Image
 from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchmetrics.image.fid import NoTrainInceptionV3
 
 from ganvas.cli import main
+from ganvas.extractors.base import ColourExtractor
 from ganvas.extractors.features import Features, extract
 from ganvas.extractors.inception import InceptionExtractor
+from ganvas.extractors.resizers import resizer_called
 from ganvas.metrics.frechet import Moments, moments_distance
 from ganvas.metrics.registry import scores
+from ganvas.scoring.statistics_file import load_statistics
 
 from ..inceptions import pictures, random_inception, write_pictures
 
@@ -255,3 +260,84 @@ def test_a_fid_of_pytorch_fid_is_that_of_its_line(store, at_the_tools, folders, 
     found = run(line("samples/ reference=photos/", "resizer=pytorch_fid"), folders, weights)
     print(theirs, found["scores"]["score/inception/fid"])
     assert found["scores"]["score/inception/fid"]["value"] == pytest.approx(theirs, rel=1e-3)
+
+
+class Small(ColourExtractor):
+    """An extractor in the place of the Inception, with its resizers and twelve features, for files of every tool."""
+
+    name, num_features, num_classes, weights_hash = "inception", 12, 8, "ab" * 32
+
+    def __init__(self, weights, resizer):
+        super().__init__()
+        self.register_buffer("place", torch.zeros(1))
+        self.resize = resizer_called(resizer)
+        self.preprocessing = self.resize.preprocessing
+
+    def extract_rgb(self, images):
+        values = nn.functional.adaptive_avg_pool2d(self.resize(images), 2).flatten(1)
+        return values, 10 * values[:, :8]
+
+
+MANY = 30
+LINES = re.findall(r"^ganvas score .*$", PAGE.read_text(), re.MULTILINE)
+
+
+def small_features(folder, resizer):
+    return Small(None, resizer)(images_in(folder))[0].numpy()
+
+
+def images_in(folder):
+    paths = sorted(Path(folder).glob("*.png"))
+    return torch.stack([torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1) for path in paths])
+
+
+def write_files_of_tools():
+    """Statistics of photos/ as each tool writes them; the resizer is that of the tool."""
+    x = {name: small_features("photos", name) for name in ("tensorflow", "pytorch_fid", "clean")}
+    of = {name: {"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)} for name, values in x.items()}
+    np.savez_compressed("photos.npz", **of["pytorch_fid"])
+    np.savez("cifar10-32x32.npz", **of["tensorflow"])
+    Path("img512.pkl").write_bytes(pickle.dumps({"num_images": MANY, "fid": of["tensorflow"]}))
+    torch.save(of["tensorflow"], "photos-inception-v3-compat-stat-fid-2048.pt")
+    Path("stats").mkdir()
+    np.savez_compressed("stats/" + KID, feats=x["clean"])
+    exact = x["tensorflow"].astype(np.float64)
+    sums = {"num_items": MANY, "raw_mean": exact.sum(0), "raw_cov": exact.T @ exact, "all_features": []}
+    Path("photos-inception-2015-12-05-0123.pkl").write_bytes(pickle.dumps(sums))
+    Path("photos-inception-2015-12-05-4567.pkl").write_bytes(
+        pickle.dumps(sums | {"raw_mean": 0 * exact[0], "all_features": [x["tensorflow"][:9], x["tensorflow"][9:]]})
+    )
+
+
+def expected_of(metrics, resizer):
+    """Scores of samples/ against photos/ by the code of pytorch-fid, clean-fid and prdc."""
+    fake, real = (small_features(folder, resizer) for folder in ("samples", "photos"))
+    moments = [part for x in (fake, real) for part in (x.mean(0), np.cov(x, rowvar=False))]
+    found = {
+        "fid": pytorch_fid.fid_score.calculate_frechet_distance(*moments),
+        "kid": cleanfid.fid.kernel_distance(real, fake, num_subsets=1),
+        **prdc.compute_prdc(real, fake, nearest_k=5),
+    }
+    names = list(found)[2:] if "prdc" in metrics else []
+    return {name: found[name] for name in [*names, *(name for name in ("fid", "kid") if name in metrics)]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("said", LINES)
+@pytest.mark.filterwarnings("ignore:.*does not say which extractor", "ignore::DeprecationWarning")
+def test_every_line_of_the_page_gives_the_number_of_its_tool(store, monkeypatch, said):
+    monkeypatch.setattr("ganvas.extractors.inception.InceptionExtractor", Small)
+    for seed, (side, contrast) in enumerate((("samples", 90.0), ("photos", 75.0))):
+        write_pictures(pictures(MANY, contrast, seed, size=40), Path(side))
+    write_files_of_tools()
+    words = shlex.split(said, comments=True)[1:]
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    assert main([*words, "calibration=false", "paths.output=out", "paths.cache=cache"]) == 0
+    if "export_reference" in given:
+        load_statistics(Path(given["export_reference"]), Small(None, given.get("extractor.resizer", "tensorflow")))
+        return
+    found = json.loads(Path("out/result.json").read_text())["scores"]
+    expected = expected_of(given["metrics"], given.get("extractor.resizer", "tensorflow"))
+    assert expected and all(value != 0 for value in expected.values())
+    for name, value in expected.items():
+        assert found[f"score/inception/{name}"]["value"] == pytest.approx(value, rel=1e-4), name

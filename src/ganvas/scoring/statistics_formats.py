@@ -46,8 +46,14 @@ class PytorchFid(Format):
     def read(self, found: Mapping[str, Any], extractor: str) -> Held:
         """See :class:`Format`."""
         said = {key: str(found[key]) for key in ("extractor", "weights_hash", "preprocessing") if key in found}
-        n = int(found["n"]) if "n" in found else None
-        return Held(mu=found["mu"], sigma=found["sigma"], n=n, **said)
+        return Held(
+            mu=found["mu"],
+            sigma=found["sigma"],
+            n=int(found["n"]) if "n" in found else None,
+            extractor=said.get("extractor"),
+            weights_hash=said.get("weights_hash"),
+            preprocessing=said.get("preprocessing"),
+        )
 
     def write(self, made: Exported) -> bytes:
         """See :class:`Format`."""
