@@ -286,6 +286,19 @@ def test_exported_statistics_score_as_the_images_do(images):
             assert str(file["images"]) == conditions(direct)["reference_fingerprint"]
 
 
+def test_exported_features_score_as_the_images_do(images):
+    asked = "metrics=[fd,kid,prdc]"
+    _, direct = score("fakes.npz", "reference=mnist5k", asked, "calibration=false", "export_reference=x_kid.npz")
+    score("", "reference=mnist5k", "export_reference=x.pkl", "export_format=stylegan")
+    prints = set()
+    for path in ("x_kid.npz", "x.pkl"):
+        code, found = score("fakes.npz", f"reference={path}", "extractor=mnist", asked)
+        assert code == 0 and found["scores"] == direct["scores"] and found["calibration"] == direct["calibration"]
+        prints.add(conditions(found)["reference_fingerprint"])
+        assert conditions(found)["n_real"] == 1000
+    assert len(prints) == 1 and conditions(direct)["reference_fingerprint"] not in prints
+
+
 def test_points_are_scored_by_their_modes():
     train("model=gan", "data=ring")
     _, mode = score("run", "ceiling=one_mode")
@@ -354,8 +367,11 @@ BAD = {
     "fakes.npz reference=photos data.size=3": "reference=photos takes no data keys",
     "fakes.npz reference=npz": "reference=npz needs data.path=PATH",
     "export_reference=x.npz": "no reference for the export",
+    "fakes.npz reference=mnist5k export_format=edm2": "export_format=edm2: write export_reference=FILE too",
     "export_reference=x.npz reference=ring": "needs an extractor and images, reference=ring lacks one of them",
-    "export_reference=x.pt reference=mnist5k": "export_reference=x.pt: expected a file that ends with .npz",
+    "export_reference=x.txt reference=mnist5k": "export_reference=x.txt: expected a file that ends with .npz or .pt",
+    "export_reference=x.pkl reference=mnist5k": "export_format=edm2 knows inception",
+    "export_reference=x.npz export_format=clean reference=mnist5k": "export_format=clean is unknown",
     "float.npz reference=mnist5k": "images of type float32, expected uint8",
     "nowhere reference=mnist5k": "'nowhere' is neither a checkpoint nor a run",
     "empty reference=mnist5k": "no image in it",

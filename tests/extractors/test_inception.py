@@ -12,6 +12,7 @@ from ganvas.extractors.checksum import WeightsError
 from ganvas.extractors.features import extract
 from ganvas.extractors.inception import InceptionExtractor
 from ganvas.extractors.inception_spatial import InceptionSpatialExtractor
+from ganvas.scoring.cache import CacheKey
 
 LAYERS = ["2048", "logits_unbiased"]
 
@@ -41,8 +42,7 @@ def test_features_are_those_of_torch_fidelity(extractor, random_weights, shape):
     )
     values, logits = own(images if shape[1] == 3 else images.repeat(1, 3, 1, 1))
     found = extract(extractor, images, batch_size=8)
-    torch.testing.assert_close(found.values, values, rtol=1e-6, atol=0)
-    torch.testing.assert_close(found.logits, logits, rtol=1e-6, atol=1e-7)
+    assert torch.equal(found.values, values) and torch.equal(found.logits, logits)
     assert found.values.std() > 0 and (extractor.num_features, extractor.num_classes) == (2048, 1008)
 
 
@@ -73,6 +73,17 @@ def test_construction_leaves_the_random_state(random_weights):
     with pytest.warns(UserWarning):
         InceptionExtractor(str(random_weights))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_resizer_stands_in_the_preprocessing_and_in_the_key(random_weights, extractor):
+    with pytest.warns(UserWarning, match="not the 2015 Inception weights"):
+        clean = InceptionExtractor(str(random_weights), "clean")
+    assert extractor.preprocessing == inception_extractor.PREPROCESSING == InceptionSpatialExtractor.preprocessing
+    assert "Pillow's bicubic" in clean.preprocessing and clean.weights_hash == extractor.weights_hash
+    keys = {CacheKey.of(e, images="ab" * 32, n=2, split="all").digest() for e in (clean, extractor)}
+    assert len(keys) == 2
+    with pytest.raises(ValueError, match="resizer: expected one of tensorflow .*got 'bicubic'"):
+        InceptionExtractor(str(random_weights), "bicubic")
 
 
 def test_alpha_channel_is_refused(extractor):

@@ -11,10 +11,11 @@ from ganvas.extractors.features import Features
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.metrics.comparison import moments_of
 from ganvas.metrics.registry import scores
-from ganvas.scoring.statistics_file import load_statistics, save_statistics
+from ganvas.scoring.statistics_file import format_to_write, load_statistics, save_statistics
+from ganvas.scoring.statistics_formats import PytorchFid
 
 D = 128
-FROM = {"preprocessing": MnistExtractor.preprocessing, "images": "ab" * 32}
+FROM = {"preprocessing": MnistExtractor.preprocessing, "images": "ab" * 32, "form": PytorchFid()}
 
 
 def features(extractor, n=300, seed=0, shape=(1, 28, 28)):
@@ -101,13 +102,17 @@ def test_unreadable_files_are_refused(tmp_path, mnist_extractor, content):
     with pytest.raises(ValueError, match="cannot be read as .npz"):
         load_statistics(tmp_path / "none.npz", mnist_extractor)
     np.save(tmp_path / "x.npy", np.zeros(3))
-    with pytest.raises(ValueError, match="cannot be read as .npz"):
+    with pytest.raises(ValueError, match="cannot be read as .npy"):
         load_statistics(tmp_path / "x.npy", mnist_extractor)
 
 
-def test_another_suffix_is_refused(tmp_path, mnist_extractor):
-    with pytest.raises(ValueError, match="ends with .npz, got x.pt; write x.npz"):
-        save_statistics(tmp_path / "x.pt", features(mnist_extractor), **FROM)
+def test_another_suffix_is_refused():
+    with pytest.raises(ValueError, match="x.txt: expected a file that ends with .npz or .pt or .pkl; write x.npz"):
+        format_to_write(Path("x.txt"), None)
+    with pytest.raises(ValueError, match="x.npz: expected a file that ends with .pkl; write x.pkl"):
+        format_to_write(Path("x.npz"), "edm2")
+    with pytest.raises(ValueError, match="export_format=edm is unknown; write one of pytorch_fid, clean_fid_kid, "):
+        format_to_write(Path("x.npz"), "edm")
 
 
 def test_one_image_has_no_covariance(tmp_path, mnist_extractor):

@@ -63,7 +63,7 @@ def score(
         source: run id, checkpoint, folder or array file of images, or the result of :func:`train`; None scores nothing
             and only writes the file ``export_reference``.
         *overrides: as on the command line, for example ``"settings.kid_subsets=50"``.
-        reference: data set, folder, or file of images or moments; None takes the data the model was trained on.
+        reference: data set, folder, or file of images or statistics; None takes the data the model was trained on.
         extractor: name of the feature extractor; None takes that of the model or of the data set.
         metrics: metric names; None takes the standard metrics.
         config_dir: folder with your own configs, as ``--config-dir``.

@@ -61,6 +61,8 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         _check_names(names)
         require_counts(cfg, ("n", "batch_size"))
         require_seed("seed", cfg.seed)
+        if cfg.export_format is not None and not cfg.export_reference:
+            raise ConfigError(f"export_format={cfg.export_format}: write export_reference=FILE too, or leave it out")
         device = device_of(cfg.device)
         asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
         fit = asked_fit(cfg)

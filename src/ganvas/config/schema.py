@@ -165,6 +165,7 @@ class ScoreCommand:
     size: Any = None
     resize: str | None = None
     export_reference: str | None = None
+    export_format: str | None = None
     split: str | None = None
     metrics: list[str] | None = None
     n: int = MISSING

@@ -18,7 +18,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, Featu
 
 from ganvas.extractors.base import ColourExtractor, Extracted
 from ganvas.extractors.checksum import WeightsError, sha256, verify
-from ganvas.extractors.resize import TF1_GRID
+from ganvas.extractors.resizers import RESIZERS, resizer_called
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """SHA-256 of the file at torch-fidelity's URL; the file's name ends with the first eight digits."""
@@ -28,7 +28,13 @@ WITHOUT_WEIGHTS: Final = (
     "conf/extractor/random.yaml is an example), extractor=none (no such scores)"
 )
 """Extractors that need no download, each with what it is for."""
-PREPROCESSING: Final = f"grey replicated to RGB; {TF1_GRID.format(299)}; (u - 128) / 128"
+PREPROCESSING: Final = RESIZERS["tensorflow"].preprocessing
+_LAYERS: Final = (
+    *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2"),
+    *("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
+    *("Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool"),
+)
+"""torch-fidelity's layers, from the resized image to the features."""
 _NO_STATE_DICT: Final = "is not a state dict of torch-fidelity's InceptionV3; null downloads the weights"
 
 
@@ -126,21 +132,28 @@ class InceptionExtractor(ColourExtractor):
     Args:
         weights: path of a local state dict; None downloads the 2015 weights once. Weights other than those of 2015 are
             accepted with a warning; their scores have a different weights hash and so a different fingerprint.
+        resizer: name of a resizer in :mod:`ganvas.extractors.resizers`; it is part of a score's protocol.
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the pinned one.
-        ValueError: ``weights`` is not a state dict of this network.
+        ValueError: there is no such resizer, or ``weights`` is not a state dict of this network.
     """
 
     name = "inception"
-    preprocessing = PREPROCESSING
     num_features = 2048
     num_classes = 1008
 
-    def __init__(self, weights: str | None) -> None:
+    # Configs recorded before there were resizers lack the argument, and mean TensorFlow's.
+    def __init__(self, weights: str | None, resizer: str = "tensorflow") -> None:
         super().__init__()
+        self.resize = resizer_called(resizer)
+        self.preprocessing = self.resize.preprocessing
         self.model, self.weights_hash = opened(weights, ("2048", "logits_unbiased"))
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""
-        return self.model(images)
+        x = self.resize(images)
+        for name in _LAYERS:
+            x = self.model.get_submodule(name)(x)
+        features = x.flatten(1)
+        return features, features.mm(self.model.fc.weight.T)

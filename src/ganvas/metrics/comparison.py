@@ -39,10 +39,19 @@ class Statistics:
 
     def fingerprint(self) -> str:
         """SHA-256 of the moments' bytes (float64, little endian); identifies the reference in a protocol."""
-        digest = hashlib.sha256()
-        for x in (self.moments.mean, self.moments.covariance):
-            digest.update(np.ascontiguousarray(x.numpy(), dtype="<f8").data)
-        return digest.hexdigest()
+        return _sha256(self.moments.mean, self.moments.covariance, number="<f8")
+
+
+def fingerprint_of(side: Features | Statistics) -> str:
+    """SHA-256 of a side whose images are not available; of features, their bytes (float32, little endian)."""
+    return side.fingerprint() if isinstance(side, Statistics) else _sha256(side.values, number="<f4")
+
+
+def _sha256(*tensors: Tensor, number: str) -> str:
+    digest = hashlib.sha256()
+    for x in tensors:
+        digest.update(np.ascontiguousarray(x.numpy(), dtype=number).data)
+    return digest.hexdigest()
 
 
 def moments_of(side: Features | Statistics) -> Moments:

@@ -100,11 +100,11 @@ def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> 
         cache: store of rows; a row in it needs neither images nor features. None computes the rows.
 
     Returns:
-        Rows by ``floor`` and ``ceiling``. There are no rows if only moments of the reference are known, and there is no
-        floor if the only training images are the reference.
+        Rows by ``floor`` and ``ceiling``. There are no rows if only statistics of the reference are known, and there
+        is no floor if the only training images are the reference.
     """
     real = material.real()
-    if not isinstance(real, Features):
+    if not isinstance(real, Features) or not material.has(material.split):
         return {}
 
     def compute(make: Callable[..., Row], part: Part) -> Row:

@@ -1,4 +1,4 @@
-"""Writes mean and covariance of the reference's features to a file, with or without a source to score."""
+"""Writes statistics of the reference's features to a file, with or without a source to score."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganvas.config import ConfigError
 from ganvas.extractors.base import Extractor
 from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.references import Reference
-from ganvas.scoring.statistics_file import save_statistics
+from ganvas.scoring.statistics_file import format_to_write, save_statistics
 from ganvas.storage.atomic import write_json
 from ganvas.storage.store import Store
 
 
 def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor | None) -> Path:
-    """Write the moments of the reference's features to ``cfg.export_reference``.
+    """Write statistics of the reference's features to ``cfg.export_reference``.
 
     Args:
         cfg: the config, composed from ``conf/score.yaml``.
@@ -30,6 +30,7 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
 
     Raises:
         ConfigError: there is no extractor, or the reference is already a file of statistics.
+        ValueError: the file cannot be written in the requested format.
     """
     path = Path(cfg.export_reference)
     if extractor is None or reference.statistics is not None:
@@ -37,14 +38,13 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
             f"export_reference={path}: needs an extractor and images, reference={reference.name} lacks one of them; "
             "write reference=DATASET|FOLDER|FILE.npz extractor=inception"
         )
-    if path.suffix != ".npz":
-        raise ConfigError(f"export_reference={path}: expected a file that ends with .npz; write {path.stem}.npz")
+    form = format_to_write(path, cfg.export_format)
     examples = reference.examples(reference.split, "export_reference")
     cache = Store(Path(cfg.paths.cache).expanduser())
     features = kept_features(
         cache, extractor, Part(examples, torch.arange(len(examples)), reference.split), cfg.batch_size
     )
-    save_statistics(path, features, preprocessing=extractor.preprocessing, images=examples.fingerprint())
+    save_statistics(path, features, preprocessing=extractor.preprocessing, images=examples.fingerprint(), form=form)
     return path
 
 
@@ -63,5 +63,5 @@ def export_only(cfg: DictConfig, reference: Reference, extractor: Extractor | No
     path = export_reference(cfg, reference, extractor)
     result = {"reference": reference.name, "split": reference.split, "exported": str(path.absolute())}
     write_json(output / "result.json", result)
-    print(f"mu and sigma of {reference.name} ({reference.split}) are in {path}")
+    print(f"statistics of {reference.name} ({reference.split}) are in {path}")
     return result

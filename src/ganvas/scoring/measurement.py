@@ -20,7 +20,7 @@ from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
 from ganvas.health.findings import finding_on_classes, findings_on
 from ganvas.metrics.base import OF_MODEL, Measured, Metric
-from ganvas.metrics.comparison import Statistics
+from ganvas.metrics.comparison import Statistics, fingerprint_of
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
 from ganvas.scoring.cache import Part, know_radii
@@ -115,8 +115,8 @@ class Measurement:
         self._require_readable()
         real, fake = material.real(), material.fake()
         self._require_variety(real, fake)
-        if isinstance(real, Features) and set(expand(names)) & set(GROUPS["prdc"]):
-            self._know_radii(real)
+        if self._reference.statistics is None and set(expand(names)) & set(GROUPS["prdc"]):
+            self._know_radii()
         found = scores(real, fake, names, material.settings)
         protocols = {key(fake.extractor, name): self._feature_protocol(metrics()[name]) for name in expand(names)}
         rows = calibrate(material, names, self._cache) if material.calibration else {}
@@ -131,9 +131,11 @@ class Measurement:
             + _short(rows, fake.n),
         )
 
-    def _know_radii(self, real: Features) -> None:
+    def _know_radii(self) -> None:
         """Store with the reference's features the radii that precision, recall, density and coverage share."""
         material, s = self._material, self._asked.settings
+        real = material.real()
+        assert isinstance(real, Features)
         part = material.whole(material.split, "radii")
         revisions = [metrics()[name].revision for name in GROUPS["prdc"]]
         ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
@@ -141,13 +143,12 @@ class Measurement:
 
     def _feature_protocol(self, metric: Metric) -> Protocol:
         material, real = self._material, self._material.real()
-        images = real if isinstance(real, Statistics) else material.examples(material.split, "a score")
         return feature_protocol(
             material.extractor(),
             metric,
             material.settings,
             reference=material.reference,
-            reference_fingerprint=images.fingerprint(),
+            reference_fingerprint=self._reference_fingerprint(),
             split=material.split,
             n_real=real.n,
             n_fake=material.fake().n,
@@ -198,8 +199,7 @@ class Measurement:
 
     def _reference_fingerprint(self) -> str:
         if self._reference.statistics is not None:
-            real = self._material.real()
-            return real.fingerprint() if isinstance(real, Statistics) else ""
+            return fingerprint_of(self._material.real())
         return self._reference.examples(self._reference.split, "a score").fingerprint()
 
     def _files(self, measured: Measured) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ganvas.data.source import Examples, Source, TensorExamples, require_file
 from ganvas.data.sources.npz import npz_shape, read_images
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.scoring.classes import Classed, classes_of_files
+from ganvas.scoring.statistics_file import SUFFIXES, holds_statistics
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
 
 OmegaConf.register_new_resolver("npz_shape", lambda path: ListConfig(npz_shape(path)), replace=True)
@@ -29,7 +29,7 @@ class Reference:
         split: the split that the subject is compared with.
         source: the data set with all its splits; None if the reference is one set of images, or statistics.
         images: the images, if there is no source.
-        statistics: the file of moments, if there are no images.
+        statistics: the file of statistics, if there are no images.
         config: config of the data set, with its extractor.
         own: whether the subject was trained on this data set.
         load: function that reads a split; None reads it from the source.
@@ -126,13 +126,14 @@ def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = N
             f"reference={cfg.reference} is missing: no data set has that name, and there is no file or folder "
             f"{path.absolute()}{closest(cfg.reference, data_sets())} Data sets are {', '.join(data_sets())}"
         )
-    if path.suffix not in ARRAYS:
+    known = dict.fromkeys((*ARRAYS, *SUFFIXES))
+    if path.suffix not in known:
         raise ConfigError(
             f"reference={cfg.reference}: expected a data set, a folder of images or a file that ends with "
-            f"{' or '.join(ARRAYS)}; write the images to an .npz by numpy.savez(path, images=array)"
+            f"{' or '.join(known)}; write the images to an .npz by numpy.savez(path, images=array)"
         )
     require_file(path)
-    if _holds_statistics(path):
+    if holds_statistics(path):
         return Reference(cfg.reference, "statistics", statistics=path)
     return Reference(cfg.reference, "all", images=TensorExamples(torch.from_numpy(read_images(path))))
 
@@ -176,10 +177,3 @@ def _chosen(source: Source, split: str | None) -> str:
     if chosen not in source.splits:
         raise ConfigError(f"split={chosen}: {source.name} has the splits {', '.join(source.splits)}")
     return chosen
-
-
-def _holds_statistics(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
