@@ -170,6 +170,8 @@ class ScoreCommand:
     n: int = MISSING
     seed: int = MISSING
     batch_size: int = MISSING
+    on_disk: int | None = MISSING
+    processes: int = MISSING
     ema: float | None = None
     standing: int | None = None
     truncation: float | None = None

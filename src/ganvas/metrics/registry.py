@@ -280,5 +280,5 @@ def scores(real: Features | Statistics, fake: Features, names: Sequence[str], se
             raise ValueError(
                 f"metrics: '{name}' needs class logits, extractor '{fake.extractor}' has none; leave '{name}' out"
             )
-        found[key(fake.extractor, name)] = metric.compute(pair)
+        found[key(fake.extractor, name)] = metric.compute(pair if metric.in_blocks else pair.in_memory())
     return found
