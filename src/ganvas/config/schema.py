@@ -187,6 +187,7 @@ class ScoreCommand:
     factors: Any = MISSING
     reconstruction: Any = MISSING
     ppl: Any = MISSING
+    seen: Any = MISSING
     paths: Paths = field(default_factory=Paths)
 
 

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import torch
 from jaxtyping import UInt8
-from torch import Tensor
+from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from ganvas.extractors.base import ColourExtractor, Extracted
@@ -144,3 +144,7 @@ class InceptionExtractor(ColourExtractor):
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""
         return self.model(images)
+
+    def spatial(self) -> nn.Module:
+        """Return the last layer of 8x8 places, TensorFlow's mixed_10, as in the paper on heat maps."""
+        return self.model.get_submodule("Mixed_7c")

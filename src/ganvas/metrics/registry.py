@@ -59,6 +59,7 @@ from ganvas.metrics import (
     rarity,
     rfd,
     sap,
+    seen,
     ssim,
     stacked_modes,
     swd,
@@ -111,6 +112,7 @@ _SHIPPED = (
     rfd.METRIC,
     ms_ssim.METRIC,
     ppl.METRIC,
+    seen.METRIC,
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
