@@ -42,14 +42,7 @@ class Found:
 
     def __add__(self, other: Found) -> Found:
         """Combine two results; of equal findings one is kept."""
-        return Found(
-            *(
-                tuple(dict.fromkeys(getattr(self, name) + getattr(other, name)))
-                if name in ("findings", "notes", "files")
-                else getattr(self, name) | getattr(other, name)
-                for name in self.__dataclass_fields__
-            )
-        )
+        return Found(*(_joined(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__))
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints by key; scores are comparable if their fingerprints, twelve hexadecimal digits, are equal."""
@@ -71,6 +64,11 @@ class Found:
             "notes": list(self.notes),
             **({"details": self.details} if self.details else {}),
         }
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Join two mappings, or two tuples without repeats."""
+    return tuple(dict.fromkeys(one + other)) if isinstance(one, tuple) else one | other
 
 
 def values_and_intervals(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
