@@ -5,14 +5,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from ganvas.data.source import Examples
 from ganvas.types import Shape
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """Examples that are found by their positions, as :class:`ganvas.data.source.Examples`.
+
+    Attributes:
+        shape: shape of one example.
+    """
+
+    shape: Shape
+
+    def batch(self, index: Int64[Tensor, " n"]) -> Tensor:
+        """Read the examples at some positions, in this order."""
+        ...
 
 
 class Images(ABC):
@@ -52,7 +66,7 @@ class Selected(Images):
         index: positions of the examples.
     """
 
-    examples: Examples
+    examples: Indexed
     index: Int64[Tensor, " n"]
 
     @property
