@@ -1,17 +1,19 @@
 """Metrics of features in files: the same as of equal features in memory, however small the blocks are."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ganvas.extractors.features import Features
-from ganvas.metrics import blocks, nearest, neighbours_on_disk
+from ganvas.metrics import FEATURES, Score, blocks, feature_metric, nearest, neighbours_on_disk
 from ganvas.metrics.comparison import Comparison
 from ganvas.metrics.frechet import Moments
-from ganvas.metrics.registry import metrics, scores, settings_of
+from ganvas.metrics.registry import metrics, registered, scores, settings_of
 
 SETTINGS = settings_of({"is_splits": 3, "kid_subsets": 4, "kid_subset_size": 50, "fd_infinity_points": 3})
+ONE = Score(1.0, None, "")
 IN_BLOCKS = [m.name for m in metrics().values() if m.in_blocks and m.from_features]
 
 
@@ -45,10 +47,13 @@ def test_a_metric_in_blocks_is_the_metric_in_memory(name):
 
 
 def test_the_other_metrics_get_their_features_in_memory():
-    (real, real_32), (fake, fake_32) = side(0, 0.0), side(1, 0.5)
-    names = ["mind", "vendi"]
-    assert not {metrics()[name].in_blocks for name in names} - {False}
-    found, expected = (scores(*pair, names, SETTINGS) for pair in ((real, fake), (real_32, fake_32)))
+    (real, real_32), (fake, fake_32), kinds = side(0, 0.0), side(1, 0.5), []
+    toy = feature_metric("toy", FEATURES, True, lambda pair: kinds.append(pair.fake.values.dtype) or ONE, "a toy")
+    for metric in (toy, replace(toy, in_blocks=True)):
+        with registered(metric):
+            scores(real, fake, ["toy"], SETTINGS)
+    assert kinds == [torch.float32, torch.float16]
+    found, expected = (scores(*pair, ["mind"], SETTINGS) for pair in ((real, fake), (real_32, fake_32)))
     assert found == expected
 
 
