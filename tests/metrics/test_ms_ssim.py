@@ -6,6 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from ganvas.data.source import Examples, Source, TensorExamples
+from ganvas.extractors.images import Selected
 from ganvas.extractors.ms_ssim import EXPONENTS
 from ganvas.metrics.ms_ssim import METRIC, pairs_of, similarity
 from ganvas.metrics.registry import settings_of
@@ -60,13 +61,13 @@ class Made(Subject):
     name, shape, weights = "made", (1, 28, 28), "images"
 
     def __init__(self, images, classes=None):
-        self.images, self.classes = images, classes
+        self.made, self.classes = images, classes
 
     def count(self, n):
-        return len(self.images)
+        return len(self.made)
 
-    def batches(self, n, seed, batch_size):
-        yield from self.images.split(batch_size)
+    def images(self, n, seed):
+        return Selected(TensorExamples(self.made), torch.arange(len(self.made)))
 
     def classed(self, n, seed):
         return None if self.classes is None else Classed(self.classes)

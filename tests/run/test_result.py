@@ -87,9 +87,9 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model, trained):
 def extractions(monkeypatch):
     from ganvas.scoring import cache, material
 
-    calls, extract = [], material.extract
+    calls, extracted = [], material.extracted
     for module in (cache, material):  # features of the reference, and of the samples
-        monkeypatch.setattr(module, "extract", lambda *a: calls.append(1) or extract(*a))
+        monkeypatch.setattr(module, "extracted", lambda *a: calls.append(1) or extracted(*a))
     return calls
 
 

@@ -55,6 +55,7 @@ CHANGES = {
     "split": "x",
     "revision": 2,
     "library": "x",
+    "kind": "float16",
 }
 
 

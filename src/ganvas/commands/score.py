@@ -59,12 +59,12 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     with _bad_input():
         names = None if cfg.metrics is None else list(cfg.metrics)
         _check_names(names)
-        require_counts(cfg, ("n", "batch_size"))
+        require_counts(cfg, ("n", "batch_size", "on_disk", "processes"))
         require_seed("seed", cfg.seed)
         if cfg.export_format is not None and not cfg.export_reference:
             raise ConfigError(f"export_format={cfg.export_format}: write export_reference=FILE too, or leave it out")
         device = device_of(cfg.device)
-        asked = Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output)
+        asked = _asked(cfg, output)
         fit = asked_fit(cfg)
         subject = _subject(cfg, device, fit)
         reference = find_reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
@@ -83,6 +83,11 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
     if isinstance(subject, ModelSubject) and subject.run_id is not None:
         log_found(subject.run_id, found, subject.images_seen, path)
     return result
+
+
+def _asked(cfg: DictConfig, output: Path) -> Asked:
+    large = {"on_disk": cfg.on_disk, "processes": cfg.processes}
+    return Asked(settings_from(cfg), cfg.n, cfg.seed, cfg.batch_size, cfg.calibration, cfg.ceiling, output, **large)
 
 
 def _check_names(names: list[str] | None) -> None:

@@ -171,6 +171,8 @@ class ScoreCommand:
     n: int = MISSING
     seed: int = MISSING
     batch_size: int = MISSING
+    on_disk: int | None = MISSING
+    processes: int = MISSING
     ema: float | None = None
     standing: int | None = None
     truncation: float | None = None
@@ -186,6 +188,7 @@ class ScoreCommand:
     factors: Any = MISSING
     reconstruction: Any = MISSING
     ppl: Any = MISSING
+    seen: Any = MISSING
     paths: Paths = field(default_factory=Paths)
 
 

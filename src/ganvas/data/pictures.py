@@ -18,6 +18,9 @@ from ganvas.types import to_uint8
 _CELL = 64
 """Largest side of an image that was enlarged, in pixels; the factor is a whole number."""
 
+_COVER = 0.8
+"""Share of the colour where heat is 1; the rest is the image."""
+
 _FONT = 15
 _GAP = 6
 """Height of a label, and space around it, in pixels."""
@@ -72,6 +75,35 @@ def labelled(rows: Sequence[tuple[str, UInt8[Tensor, "3 _ _"]]]) -> UInt8[Tensor
         whole.paste(Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()), (left, top))
         top += picture.shape[1] + _GAP
     return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
+
+
+def words(texts: Sequence[str], below: UInt8[Tensor, "3 _ _"]) -> UInt8[Tensor, "3 h w"]:
+    """Draw short texts side by side, each in the middle of a column of a grid.
+
+    Args:
+        texts: one text for each column.
+        below: the grid, whose width is taken.
+    """
+    width = below.shape[2] / len(texts)
+    font = ImageFont.load_default(min(_FONT, max(8, width / 5)))
+    image = Image.new("RGB", (below.shape[2], _FONT + _GAP), "white")
+    pen = ImageDraw.Draw(image)
+    for column, text in enumerate(texts):
+        pen.text(((column + 0.5) * width, image.height / 2), text, "black", font, anchor="mm")
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def heated(images: Float[Tensor, "n c h w"], heat: Float[Tensor, "n h w"]) -> Float[Tensor, "n 3 h w"]:
+    """Lay heat over images in grey: cold places stay as they are, hot ones turn from red to orange.
+
+    Args:
+        images: images in [-1, 1] of 1 or 3 channels.
+        heat: heat in [0, 1].
+    """
+    grey = images.cpu().mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    colours = torch.from_numpy(matplotlib.colormaps["hot"](0.3 + 0.35 * heat.numpy())[..., :3]).float()
+    cover = (_COVER * heat[:, None]).clamp(0, 1)
+    return (1 - cover) * grey + cover * (2 * colours.permute(0, 3, 1, 2) - 1)
 
 
 def captioned(

@@ -50,6 +50,13 @@ class Extractor(nn.Module, ABC):
     def extract(self, images: UInt8[Tensor, "n c h w"]) -> Extracted:
         """Preprocess the images and run the network; the images have passed :meth:`check`."""
 
+    def spatial(self) -> nn.Module | None:
+        """Return the layer whose output ``(n, c, h, w)`` shows where features come from; None takes the pixels.
+
+        All features must depend on the image through this layer only.
+        """
+        return None
+
     @property
     def device(self) -> torch.device:
         """Device of the weights, to which images are moved."""

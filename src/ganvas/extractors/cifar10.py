@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 import torch
+from torch import nn
 
 from ganvas.extractors.cifar10_cnn import Cifar10CNN
 from ganvas.extractors.embedded import EmbeddedExtractor, classifier, weights
@@ -31,3 +32,7 @@ class Cifar10Extractor(EmbeddedExtractor):
         model = classifier(Cifar10CNN, weights(WEIGHTS), WEIGHTS_SHA256, WEIGHTS)
         # Convolutions of a CPU are about twice as fast in this order of memory; features differ by rounding only.
         return model.to(memory_format=torch.channels_last)
+
+    def spatial(self) -> nn.Module:
+        """Return the first stage, of 16x16 places, through which both kinds of features pass."""
+        return self.model.get_submodule("trunk.1")

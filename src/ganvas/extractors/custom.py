@@ -49,6 +49,7 @@ class CustomExtractor(Extractor):
     ) -> None:
         super().__init__()
         _check_arguments(name, size, channels, mean, std)
+        self._given = (name, module, size, channels, tuple(mean), tuple(std))
         self.name, self.size, self.channels = name, size, channels
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
@@ -59,6 +60,10 @@ class CustomExtractor(Extractor):
             f"(u / 255 - {list(mean)}) / {list(std)}; {module}"
         )
         self.num_features, self.num_classes = self._widths()
+
+    def __reduce__(self) -> tuple[type[CustomExtractor], tuple[Any, ...]]:
+        """Load the network anew in another process: one from a file cannot be sent."""
+        return CustomExtractor, self._given
 
     def check(self, images: Tensor) -> None:
         """Accept grey images of any size, and RGB images if the module takes three channels.

@@ -41,8 +41,8 @@ class Features(Remembers):
     """Features and logits of one set of images by one extractor.
 
     Args:
-        values: features, ``float32 (n, d)`` on the CPU.
-        logits: class logits, ``float32 (n, k)`` on the CPU, or None if the extractor has none.
+        values: features, ``float32 (n, d)`` on the CPU; ``float16`` if they are mapped from a file.
+        logits: class logits, ``(n, k)`` of the same kind, or None if the extractor has none.
         extractor: name of the extractor.
         weights_hash: SHA-256 of the extractor's weights.
         shape: ``(c, h, w)`` of the images, or None if unknown.
@@ -59,6 +59,17 @@ class Features(Remembers):
         """Number of images."""
         return len(self.values)
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the features are mapped from a file, in float16; see :mod:`ganvas.extractors.on_disk`."""
+        return self.values.dtype == torch.float16
+
+    def in_memory(self) -> Features:
+        """Return the features in memory, in float32; they are read once."""
+        if not self.on_disk:
+            return self
+        return self.once("in memory", lambda: self.take(torch.arange(self.n)))
+
     def take(self, index: Int64[Tensor, " m"]) -> Features:
         """Select the features of some of the images.
 
@@ -66,10 +77,10 @@ class Features(Remembers):
             index: positions of the images, in [0, n).
 
         Returns:
-            A copy, in the order of ``index``.
+            A copy in memory, in float32, in the order of ``index``.
         """
-        logits = None if self.logits is None else self.logits[index]
-        return Features(self.values[index], logits, self.extractor, self.weights_hash, self.shape)
+        logits = None if self.logits is None else self.logits[index].float()
+        return Features(self.values[index].float(), logits, self.extractor, self.weights_hash, self.shape)
 
 
 def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size: int) -> Features:

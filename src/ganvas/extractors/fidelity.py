@@ -99,3 +99,7 @@ class FidelityExtractor(ColourExtractor):
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, d)``; there are no logits."""
         return self.model(images)[0], None
+
+    def spatial(self) -> nn.Module | None:
+        """Return the first convolution, since torch-fidelity's networks take no gradient to the pixels."""
+        return next((layer for layer in self.model.modules() if isinstance(layer, nn.Conv2d)), None)

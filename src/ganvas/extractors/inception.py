@@ -13,7 +13,7 @@ from typing import Final, final
 
 import torch
 from jaxtyping import UInt8
-from torch import Tensor
+from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from ganvas.extractors.base import ColourExtractor, Extracted
@@ -157,3 +157,7 @@ class InceptionExtractor(ColourExtractor):
             x = self.model.get_submodule(name)(x)
         features = x.flatten(1)
         return features, features.mm(self.model.fc.weight.T)
+
+    def spatial(self) -> nn.Module:
+        """Return the last layer of 8x8 places, TensorFlow's mixed_10, as in the paper on heat maps."""
+        return self.model.get_submodule("Mixed_7c")

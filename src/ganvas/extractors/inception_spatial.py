@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from jaxtyping import UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.extractors.base import ColourExtractor, Extracted
 from ganvas.extractors.inception import PREPROCESSING, opened
@@ -53,3 +53,7 @@ class InceptionSpatialExtractor(ColourExtractor):
         finally:
             hook.remove()
         return kept[0][:, :CHANNELS].permute(0, 2, 3, 1).flatten(1), None
+
+    def spatial(self) -> nn.Module:
+        """Return the layer whose first channels are the features."""
+        return self.model.get_submodule("Mixed_6d.branch1x1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from torch import nn
+
 from ganvas.extractors.embedded import EmbeddedExtractor, classifier, weights
 from ganvas.extractors.mnist_cnn import MnistCNN
 
@@ -27,3 +29,7 @@ class MnistExtractor(EmbeddedExtractor):
     def load(self) -> MnistCNN:
         """Build the trained classifier; refuse weights that are not the pinned ones."""
         return classifier(MnistCNN, weights(WEIGHTS), WEIGHTS_SHA256, WEIGHTS)
+
+    def spatial(self) -> nn.Module:
+        """Return the last layer of 7x7 places; those behind it have 3x3."""
+        return self.model.get_submodule("trunk.2")

@@ -29,6 +29,7 @@ from ganvas.health.evidence import (
 from ganvas.health.finding import Finding
 from ganvas.latents.activity import LatentActivity, latent_activity
 from ganvas.metrics.memorisation import Memorisation
+from ganvas.metrics.seen import PredictedClasses
 
 IN_TRAINING: Final = (
     "finite",
@@ -124,6 +125,11 @@ def _(evidence: LatentActivity) -> tuple[Finding, ...]:
 @findings_on.register
 def _(evidence: Memorisation) -> tuple[Finding, ...]:
     return memorisation(evidence)
+
+
+@findings_on.register
+def _(evidence: PredictedClasses) -> tuple[Finding, ...]:
+    return finding_on_predictions(evidence.real, evidence.fake)
 
 
 def finding_on_classes(real: Features, fake: Features) -> tuple[Finding, ...]:

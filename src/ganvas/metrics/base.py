@@ -85,6 +85,7 @@ class Measured:
         arrays: arrays to write to ``<name>.npz``.
         pictures: ``uint8 (3, h, w)``, to write to ``<name>.png``.
         notes: warnings for the reader of the scores, one sentence each.
+        details: further results for ``result.json``, values that JSON can hold.
     """
 
     scores: Mapping[str, Score]
@@ -95,6 +96,7 @@ class Measured:
     arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Material(ABC):
@@ -103,6 +105,7 @@ class Material(ABC):
     Attributes:
         settings: settings of all metrics.
         n: number of scored samples.
+        n_stand_ins: number of images of floor and ceiling: ``n``, or fewer if ``n`` is very large.
         seed: seed of the samples, and of the latents that a metric draws itself.
         shape: shape of one sample.
         split: the split of the reference that the samples are compared with.
@@ -114,6 +117,7 @@ class Material(ABC):
 
     settings: Settings
     n: int
+    n_stand_ins: int
     seed: int
     shape: Shape
     split: str
@@ -125,6 +129,10 @@ class Material(ABC):
     @abstractmethod
     def draw(self, n: int | None = None) -> Tensor:
         """Draw samples, ``uint8`` images or ``float32`` points: all scored ones, or ``n`` if they come from a model."""
+
+    @abstractmethod
+    def drawn_at(self, index: Int64[Tensor, " m"]) -> Tensor:
+        """Return some of the scored samples; all are drawn or read, but only these are kept in memory."""
 
     @abstractmethod
     def extractor(self) -> Extractor:
@@ -226,6 +234,8 @@ class Metric:
         sensible_n: smallest number of images at which a score is worth reading; None if neither literature nor
             mathematics says one. A score of fewer has a note. A metric of a model counts the images of its condition
             ``n``.
+        in_blocks: whether it reads features in blocks, so that those of very many images can stay in files; others
+            get a copy in memory, in float32.
     """
 
     name: str
@@ -237,6 +247,7 @@ class Metric:
     says: str
     kind: str = ""
     sensible_n: SensibleN | None = None
+    in_blocks: bool = False
 
     @property
     def from_features(self) -> bool:
@@ -257,6 +268,8 @@ def feature_metric(
     settings: Sequence[Setting] = (),
     revision: int = 1,
     sensible_n: SensibleN | None = None,
+    in_blocks: bool = False,
 ) -> Metric:
     """Make a metric with one score that is a function of two sets of features; see :class:`Metric`."""
-    return Metric(name, needs, {name: lower_is_better}, settings, revision, compute, says, sensible_n=sensible_n)
+    direction = {name: lower_is_better}
+    return Metric(name, needs, direction, settings, revision, compute, says, sensible_n=sensible_n, in_blocks=in_blocks)

@@ -134,6 +134,13 @@ class Comparison(Remembers):
                 "or check that reference and generated images are those you meant"
             )
 
+    def in_memory(self) -> Comparison:
+        """Return the pair with the features of both sides in memory, for metrics that do not read them in blocks."""
+        if not self.fake.on_disk and not (isinstance(self.real, Features) and self.real.on_disk):
+            return self
+        real = self.real if isinstance(self.real, Statistics) else self.real.in_memory()
+        return self.once("in memory", lambda: Comparison(real, self.fake.in_memory(), self.settings))
+
     def real_features(self, metric: str) -> Features:
         """Return the reference's features, for a metric that needs more than moments.
 

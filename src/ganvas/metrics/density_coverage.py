@@ -69,6 +69,9 @@ METRICS = (
         _density,
         "mean number of real neighbourhoods that contain a sample, divided by k",
         _K,
+        in_blocks=True,
     ),
-    feature_metric("coverage", FEATURES, False, _coverage, "share of real neighbourhoods that contain a sample", _K),
+    feature_metric(
+        "coverage", FEATURES, False, _coverage, "share of real neighbourhoods that contain a sample", _K, in_blocks=True
+    ),
 )

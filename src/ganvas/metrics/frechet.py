@@ -31,6 +31,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ganvas.metrics.base import MOMENTS, Score, feature_metric
+from ganvas.metrics.blocks import merged_moments
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
@@ -52,7 +53,9 @@ class Moments:
 
     @staticmethod
     def of(features: Float[Tensor, "n d"]) -> Moments:
-        """Compute the moments of at least 2 rows by torch-fidelity's function, in float64."""
+        """Compute the moments of at least 2 rows in float64: by torch-fidelity's function, of a file in blocks."""
+        if features.dtype == torch.float16:
+            return Moments(*merged_moments(features))
         from torch_fidelity.metric_fid import fid_features_to_statistics  # here, as in moments_distance
 
         d = features.shape[1]
@@ -210,8 +213,17 @@ METRICS = (
         _frechet,
         "Fréchet distance on any extractor but the 2015 Inception",
         sensible_n=_FULL_RANK,
+        in_blocks=True,
     ),
-    feature_metric("fid", MOMENTS, True, _frechet, "Fréchet distance on the 2015 Inception", sensible_n=_OF_AUTHORS),
+    feature_metric(
+        "fid",
+        MOMENTS,
+        True,
+        _frechet,
+        "Fréchet distance on the 2015 Inception",
+        sensible_n=_OF_AUTHORS,
+        in_blocks=True,
+    ),
     feature_metric(
         "sfid",
         MOMENTS,
@@ -219,5 +231,6 @@ METRICS = (
         _frechet,
         "Fréchet distance on spatial features of the 2015 Inception (`extractor=inception_spatial`)",
         sensible_n=_FULL_RANK,
+        in_blocks=True,
     ),
 )

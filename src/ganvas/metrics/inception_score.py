@@ -9,12 +9,16 @@ is lower for smaller splits. With a classifier other than the 2015 Inception it 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ganvas.metrics.base import LOGITS, SEED, Score, Setting, feature_metric
+from ganvas.metrics.blocks import rows_of
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
@@ -41,11 +45,29 @@ def inception_score(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> 
         ValueError: a split has fewer than two images, or logits are not finite.
     """
     require_images(f"the Inception Score in {splits} splits", 2 * splits, fake=logits)
+    if logits.dtype == torch.float16:
+        return _in_blocks(logits, splits=splits, seed=seed)
     # Imported here, since torch-fidelity brings torchvision and torch's compiler, and a report needs only names.
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
     out = isc_features_to_metric(logits, splits=splits, shuffle=True, rng_seed=seed)
     return out[KEY_METRIC_ISC_MEAN], out[KEY_METRIC_ISC_STD]
+
+
+def _in_blocks(logits: Float[Tensor, "n k"], *, splits: int, seed: int) -> tuple[float, float]:
+    """Compute the same in blocks of bounded memory, with torch-fidelity's shuffle, for logits in a file."""
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(logits)))
+    found = []
+    for i in range(splits):
+        part = order[i * len(logits) // splits : (i + 1) * len(logits) // splits]
+        total, entropies = torch.zeros(logits.shape[1], dtype=torch.float64), 0.0
+        for rows in part.split(rows_of(logits)):
+            log_p = logits[rows].double().log_softmax(1)
+            total += log_p.exp().sum(0)
+            entropies += float((log_p.exp() * log_p).sum())
+        mean = total / len(part)
+        found.append(math.exp(entropies / len(part) - float(torch.xlogy(mean, mean).sum())))
+    return float(np.mean(found)), float(np.std(found))
 
 
 _SPLITS = Setting("is_splits", 10, "number of splits (the papers: 10)", least=1)
@@ -76,4 +98,5 @@ METRIC = feature_metric(
         "use 50,000 images for the 1,000 classes of ImageNet)",
         per="class",
     ),
+    in_blocks=True,
 )

@@ -46,6 +46,7 @@ METRICS = (
         _polynomial,
         "unbiased kernel distance with a polynomial kernel of another degree",
         (_DEGREE, _SLOPE, _OFFSET, SUBSETS, SIZE, SEED),
+        in_blocks=True,
     ),
     feature_metric(
         "kid_gaussian",
@@ -54,5 +55,6 @@ METRICS = (
         _gaussian,
         "unbiased kernel distance with a Gaussian kernel",
         (_SIGMA, SUBSETS, SIZE, SEED),
+        in_blocks=True,
     ),
 )

@@ -189,7 +189,7 @@ def _picture(material: Material, found: Memorisation) -> Tensor:
     worst = found.pairs
     nearest = material.examples("train", "memorisation").batch(worst.train)
     columns = min(COLUMNS, len(worst.fake))
-    return pictures.pairs(model_input(material.draw()[worst.fake]), model_input(nearest), columns)
+    return pictures.pairs(model_input(material.drawn_at(worst.fake)), model_input(nearest), columns)
 
 
 METRIC = Metric(
@@ -201,4 +201,5 @@ METRIC = Metric(
     _memorisation,
     "shares of samples that are close to training images, and that are authentic (dgm-eval's AuthPct is 100 times "
     "this share); held-out images give the floor",
+    in_blocks=True,
 )

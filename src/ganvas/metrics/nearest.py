@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from ganvas.metrics.neighbours_on_disk import mean_and_square
+
 _BLOCK = 2**24
 """Number of inner products in a block: 64 MiB in float32."""
 
@@ -34,6 +36,9 @@ def nearest(
     Returns:
         Euclidean distances and positions in ``reference``.
     """
+    if torch.float16 in (queries.dtype, reference.dtype):
+        index = _in_blocks(queries, reference, own)
+        return _distance(queries, reference, index), index
     centre = reference.double().mean(0)
     centred = (reference.double() - centre).float()
     half_squares = centred.square().sum(1) / 2
@@ -46,6 +51,30 @@ def nearest(
         found.append(score.argmin(1))
     index = torch.cat(found)
     return _distance(queries, reference, index), index
+
+
+_ROWS, _COLUMNS = 4096, 4096
+"""Queries and reference vectors of a block of features in a file."""
+
+
+def _in_blocks(queries: Tensor, reference: Tensor, own: Tensor | None) -> Int64[Tensor, " n"]:
+    """Find the nearest reference vectors by the same search, for vectors that are read from files in blocks."""
+    centre, found = mean_and_square(reference)[0], []
+    for rows in torch.arange(len(queries)).split(_ROWS):
+        x = (queries[rows].double() - centre).float()
+        best, index = torch.full((len(rows),), math.inf), torch.zeros(len(rows), dtype=torch.int64)
+        for start in range(0, len(reference), _COLUMNS):
+            y = (reference[start : start + _COLUMNS].double() - centre).float()
+            score = torch.addmm(y.square().sum(1) / 2, x, y.T, alpha=-1)
+            if own is not None:
+                mine = own[rows] - start
+                here = (mine >= 0) & (mine < len(y))
+                score[here, mine[here]] = math.inf
+            least, position = score.min(1)
+            index = torch.where(least < best, position + start, index)
+            best = torch.minimum(best, least)
+        found.append(index)
+    return torch.cat(found)
 
 
 def _distance(queries: Tensor, reference: Tensor, index: Tensor) -> Float64[Tensor, " n"]:

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from ganvas.metrics.neighbours_on_disk import cross_on_disk, squared_radii_on_disk
 from ganvas.metrics.validation import require_images
 
 BLOCK_BYTES: Final = 64 * 2**20
@@ -68,9 +69,12 @@ def radii(x: Float[Tensor, "n d"], *, prc_neighbours: int, dc_neighbours: int) -
         prc_neighbours: k of the closed balls, at least 1.
         dc_neighbours: k of the open balls, at least 1.
     """
+    ks = (prc_neighbours, dc_neighbours)
+    if x.dtype == torch.float16:
+        return Radii(*squared_radii_on_disk(x, ks, _ROUNDING**2))
     values = x.double()
     tolerance = _ROUNDING**2 * _mean_square(values)
-    found = squared_radii(values - values.mean(dim=0), (prc_neighbours, dc_neighbours), tolerance, BLOCK_BYTES)
+    found = squared_radii(values - values.mean(dim=0), ks, tolerance, BLOCK_BYTES)
     return Radii(*found)
 
 
@@ -99,12 +103,15 @@ def membership(
     """
     most = max(prc_neighbours, dc_neighbours)
     require_images(f"{most} nearest neighbours", most + 1, real=real, fake=fake)
-    a, b, tolerance = centred(real, fake)
     ks = {"prc_neighbours": prc_neighbours, "dc_neighbours": dc_neighbours}
     sides = {"real": radii(real, **ks) if real_radii is None else real_radii, "fake": radii(fake, **ks)}
     for side, found in sides.items():
         _warn_of_copies(side, found.closed, prc_neighbours)
     known = sides["real"]
+    if torch.float16 in (real.dtype, fake.dtype):
+        balls = (known.closed, known.opened, sides["fake"].closed)
+        return Membership(*cross_on_disk(real, fake, balls, _ROUNDING**2))
+    a, b, tolerance = centred(real, fake)
     return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()))
 
 

@@ -67,6 +67,10 @@ def _recall(pair: Comparison) -> Score:
 
 
 METRICS = (
-    feature_metric("precision", FEATURES, False, _precision, "share of samples within the real manifold", _K),
-    feature_metric("recall", FEATURES, False, _recall, "share of real images within the samples' manifold", _K),
+    feature_metric(
+        "precision", FEATURES, False, _precision, "share of samples within the real manifold", _K, in_blocks=True
+    ),
+    feature_metric(
+        "recall", FEATURES, False, _recall, "share of real images within the samples' manifold", _K, in_blocks=True
+    ),
 )

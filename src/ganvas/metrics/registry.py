@@ -59,6 +59,7 @@ from ganvas.metrics import (
     rarity,
     rfd,
     sap,
+    seen,
     ssim,
     stacked_modes,
     swd,
@@ -111,6 +112,7 @@ _SHIPPED = (
     rfd.METRIC,
     ms_ssim.METRIC,
     ppl.METRIC,
+    seen.METRIC,
 )
 ENTRY_POINTS: Final = "ganvas.metrics"
 _registered: dict[str, Metric] = {metric.name: metric for metric in _SHIPPED}
@@ -280,5 +282,5 @@ def scores(real: Features | Statistics, fake: Features, names: Sequence[str], se
             raise ValueError(
                 f"metrics: '{name}' needs class logits, extractor '{fake.extractor}' has none; leave '{name}' out"
             )
-        found[key(fake.extractor, name)] = metric.compute(pair)
+        found[key(fake.extractor, name)] = metric.compute(pair if metric.in_blocks else pair.in_memory())
     return found

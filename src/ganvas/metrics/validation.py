@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganvas.metrics.blocks import all_finite
+
 
 def require_images(metric: str, least: int, **sides: Tensor) -> None:
     """Check that there are enough images, and that features are finite.
@@ -19,7 +21,7 @@ def require_images(metric: str, least: int, **sides: Tensor) -> None:
     for side, x in sides.items():
         if len(x) < least:
             raise ValueError(f"{side}: {metric} expects at least {least} images, got {len(x)}; score more images")
-        if not x.isfinite().all():
+        if not all_finite(x):
             bad = int((~x.isfinite().all(dim=1)).sum())
             raise ValueError(
                 f"{side}: {metric} expects finite features, got {bad} images with NaN or infinity; check the images"

@@ -28,6 +28,8 @@ from ganvas.models.standing import STANDING_BATCH, STANDING_SEED, Inputs, normal
 from ganvas.types import Conditional, DrawsLatents, LatentDistribution, Styled
 
 SAMPLE_BATCH = 500
+LATENTS = 100_000
+"""Number of latents that are drawn at a time, so that memory does not grow with the number of examples."""
 LABELS = 0x1ABE15
 """Combined with the seed for labels, so that labels and latents come from different random streams."""
 
@@ -175,9 +177,42 @@ class Samples(Resumable, ABC):
             sampling: see :meth:`sample`.
         """
         y = self.draw_labels(n, seed) if y is None else y
-        with evaluating(self):  # a learned prior draws by a network
-            z = self.prior_of(sampling).sample(n, generator=torch.Generator().manual_seed(seed))
+        z = torch.cat(list(self._latents(n, seed, sampling)))
         return self.decoded(z[part], None if y is None else y[part], sampling)
+
+    def sampled(
+        self, n: int, seed: int, start: int = 0, stop: int | None = None, sampling: Sampling = PLAIN
+    ) -> Iterator[Float[Tensor, " m *shape"]]:
+        """Yield some of the ``n`` examples that :meth:`sample` gives, :data:`SAMPLE_BATCH` at a time.
+
+        Args:
+            n: number of all examples.
+            seed: see :meth:`sample`.
+            start: position of the first example, a multiple of :data:`SAMPLE_BATCH`.
+            stop: position behind the last one; None takes ``n``.
+            sampling: see :meth:`sample`.
+        """
+        y, stop, before = self.draw_labels(n, seed), n if stop is None else stop, 0
+        with torch.no_grad(), evaluating(self):
+            prepared = self._prepare(sampling)
+        for z in self._latents(n, seed, sampling):
+            for at in range(max(start - before, 0), min(stop - before, len(z)), SAMPLE_BATCH):
+                rows = slice(at, min(at + SAMPLE_BATCH, stop - before, len(z)))
+                labels = None if y is None else y[before + rows.start : before + rows.stop].to(self.device)
+                with torch.no_grad(), evaluating(self), self._using(prepared):
+                    examples = self.decode(z[rows].to(self.device), labels)
+                yield examples  # outside the block, whose modes are not those of whoever takes the examples
+            before += len(z)
+            if before >= stop:
+                return
+
+    def _latents(self, n: int, seed: int, sampling: Sampling) -> Iterator[Shaped[Tensor, "m *latent"]]:
+        """Draw ``n`` latents from one random stream, :data:`LATENTS` at a time."""
+        generator = torch.Generator().manual_seed(seed)
+        for start in range(0, n, LATENTS):
+            with evaluating(self):  # a learned prior draws by a network
+                z = self.prior_of(sampling).sample(min(LATENTS, n - start), generator=generator)
+            yield z
 
     def draw_labels(self, n: int, seed: int) -> Int64[Tensor, " n"] | None:
         """Draw classes as often as in the training data; None for an unconditional model.
@@ -240,12 +275,22 @@ class Samples(Resumable, ABC):
     @contextmanager
     def _prepared_by(self, sampling: Sampling) -> Iterator[None]:
         """Let :meth:`part` give, inside the block, the decoding network as the options make it."""
+        with self._using(self._prepare(sampling)):
+            yield
+
+    def _prepare(self, sampling: Sampling) -> nn.Module:
+        """Make the decoding network that the options ask for."""
         self.require(sampling)
         network = self.part(self.decoding)
         if sampling.truncation is not None and isinstance(network, Styled):
             network = _TruncatedStyles(network, sampling.truncation)
         if sampling.standing is not None:
             network = with_standing_statistics(network, self._standing_inputs(sampling), self.call)
+        return network
+
+    @contextmanager
+    def _using(self, network: nn.Module) -> Iterator[None]:
+        """Let :meth:`part` give, inside the block, this network for decoding."""
         self._prepared[self.decoding] = network
         try:
             yield

@@ -11,18 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import final
+from typing import Final, final
 
 from torch import Tensor
 
 from ganvas.data.source import Examples
-from ganvas.display import counted
 from ganvas.extractors.base import Extractor
-from ganvas.extractors.features import Features, extract
+from ganvas.extractors.features import Features
+from ganvas.extractors.images import Selected
+from ganvas.extractors.on_disk import Extraction, extracted, read_features, write_features
+from ganvas.metrics.blocks import all_finite
 from ganvas.metrics.comparison import radii_of, remember_radii
 from ganvas.metrics.neighbours import Radii
 from ganvas.storage.digest import digest
+from ganvas.storage.kept_folder import kept_folder
 from ganvas.storage.store import Kept, Store
+
+HALF: Final = "float16"
+LOOKED: Final = "reference images looked at"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class CacheKey:
         split: split of the data set.
         revision: revision of the extractor's code in ganvas.
         library: version of torch-fidelity, which holds the networks.
+        kind: ``float16`` for features that are kept in files of their own; None for float32.
     """
 
     images: str
@@ -48,9 +55,10 @@ class CacheKey:
     split: str
     revision: int
     library: str
+    kind: str | None = None
 
     @staticmethod
-    def of(extractor: Extractor, *, images: str, n: int, split: str) -> CacheKey:
+    def of(extractor: Extractor, *, images: str, n: int, split: str, kind: str | None = None) -> CacheKey:
         """Make the key of features of some images by the extractor's present revision.
 
         Args:
@@ -58,14 +66,15 @@ class CacheKey:
             images: content fingerprint of the images, 64 hexadecimal digits.
             n: number of images.
             split: split of the data set.
+            kind: see :class:`CacheKey`.
         """
         e = extractor
         library = version("torch-fidelity")
-        return CacheKey(images, e.name, e.weights_hash, e.preprocessing, n, split, e.revision, library)
+        return CacheKey(images, e.name, e.weights_hash, e.preprocessing, n, split, e.revision, library, kind)
 
     def digest(self) -> str:
-        """SHA-256 of the fields as canonical JSON."""
-        return digest(asdict(self))
+        """SHA-256 of the fields as canonical JSON; without a kind, keys are what they were before there were kinds."""
+        return digest({name: value for name, value in asdict(self).items() if name != "kind" or value is not None})
 
 
 @final
@@ -121,32 +130,42 @@ class Part:
         examples: the whole set.
         index: positions of the images in the set.
         name: how the images were chosen; part of the cache's key.
+        half: whether their features are kept in files, in float16.
     """
 
     examples: Examples
     index: Tensor
     name: str
+    half: bool = False
 
     def key(self, extractor: Extractor) -> CacheKey:
         """Cache key of the features of these images."""
-        return CacheKey.of(extractor, images=self.examples.fingerprint(), n=len(self.index), split=self.name)
+        images, kind = self.examples.fingerprint(), HALF if self.half else None
+        return CacheKey.of(extractor, images=images, n=len(self.index), split=self.name, kind=kind)
 
 
-def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_size: int) -> Features:
+def kept_features(cache: Store | None, extractor: Extractor, part: Part, how: Extraction) -> Features:
     """Return features of some images, from the cache if it has them.
 
     Args:
         cache: the store; None computes the features.
         extractor: extractor of the features.
         part: the images.
-        batch_size: images in one forward pass.
+        how: size of a batch, and number of processes.
     """
+    images = Selected(part.examples, part.index)
 
     def compute() -> Features:
-        batches = (part.examples.batch(i) for i in part.index.split(batch_size))
-        return extract(extractor, counted("reference images looked at", batches, len(part.index)), batch_size)
+        return extracted(extractor, images, how, LOOKED, None)
 
-    return compute() if cache is None else FeatureCache(cache).features(part.key(extractor), compute)
+    if cache is None:
+        return compute()
+    key = part.key(extractor)
+    if not part.half:
+        return FeatureCache(cache).features(key, compute)
+    folder = cache.folder / f"{key.digest()}.features"
+    with kept_folder(folder, lambda place: write_features(extractor, images, how, LOOKED, place)) as found:
+        return compute() if found is None else read_features(found, extractor, images.shape)
 
 
 def know_radii(cache: Store | None, features: Features, key: CacheKey, revisions: Sequence[int], **ks: int) -> None:
@@ -161,7 +180,7 @@ def know_radii(cache: Store | None, features: Features, key: CacheKey, revisions
         revisions: revisions of the metrics that use the radii.
         **ks: numbers of neighbours, as :func:`ganvas.metrics.comparison.radii_of` takes them.
     """
-    if cache is None or features.n <= max(ks.values()) or not features.values.isfinite().all():
+    if cache is None or features.n <= max(ks.values()) or not all_finite(features.values):
         return
     of = {"what": "radii", "real": key.digest(), "revisions": list(revisions), **ks}
     kept = cache.get(digest(of), lambda: Kept(dict(vars(radii_of(features, **ks))), {}))

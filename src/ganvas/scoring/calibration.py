@@ -108,7 +108,7 @@ def calibrate(material: Gathered, names: Sequence[str], cache: Store | None) -> 
         return {}
 
     def compute(make: Callable[..., Row], part: Part) -> Row:
-        return make(real, material.cached(part), material.n, names, material.settings)
+        return make(real, material.cached(part), material.n_stand_ins, names, material.settings)
 
     sides: list[tuple[str, Callable[..., Row], Part]] = [("ceiling", ceiling, worst_images(material))]
     if material.split != "train" and material.has("train"):
@@ -128,7 +128,7 @@ def _kept(material: Gathered, names: Sequence[str], part: Part, cache: Store | N
         "revision": REVISION,
         "real": material.whole(material.split, "a row").key(extractor).digest(),
         "stand_in": part.key(extractor).digest(),
-        "n": material.n,
+        "n": material.n_stand_ins,
         "metrics": {m.name: [m.revision, {s.name: settings[s.name] for s in m.settings}] for m in asked},
         "seed": settings.seed,
         "versions": library_versions(),

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from ganvas.config import ConfigError
 from ganvas.extractors.base import Extractor
+from ganvas.extractors.on_disk import Extraction
 from ganvas.scoring.cache import Part, kept_features
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import format_to_write, save_statistics
@@ -41,9 +42,9 @@ def export_reference(cfg: DictConfig, reference: Reference, extractor: Extractor
     form = format_to_write(path, cfg.export_format)
     examples = reference.examples(reference.split, "export_reference")
     cache = Store(Path(cfg.paths.cache).expanduser())
-    features = kept_features(
-        cache, extractor, Part(examples, torch.arange(len(examples)), reference.split), cfg.batch_size
-    )
+    how = Extraction(cfg.batch_size, cfg.on_disk, cfg.processes)
+    part = Part(examples, torch.arange(len(examples)), reference.split, how.halves(len(examples)))
+    features = kept_features(cache, extractor, part, how)
     save_statistics(path, features, preprocessing=extractor.preprocessing, images=examples.fingerprint(), form=form)
     return path
 

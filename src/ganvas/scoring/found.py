@@ -27,6 +27,7 @@ class Found:
         findings: findings about the health of the model and its samples.
         notes: warnings for the reader of the scores, one sentence each.
         files: written pictures and arrays.
+        details: further results by metric, for ``result.json``.
     """
 
     scores: dict[str, Score] = field(default_factory=dict)
@@ -37,17 +38,11 @@ class Found:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
 
     def __add__(self, other: Found) -> Found:
-        """Combine two results."""
-        return Found(
-            *(
-                getattr(self, name) + getattr(other, name)
-                if name in ("findings", "notes", "files")
-                else getattr(self, name) | getattr(other, name)
-                for name in self.__dataclass_fields__
-            )
-        )
+        """Combine two results; of equal findings one is kept."""
+        return Found(*(_joined(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__))
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints by key; scores are comparable if their fingerprints, twelve hexadecimal digits, are equal."""
@@ -67,7 +62,13 @@ class Found:
             "calibration": {"floor": self.floor, "ceiling": self.ceiling, "of": self.stand_ins},
             "findings": by_name(self.findings),
             "notes": list(self.notes),
+            **({"details": self.details} if self.details else {}),
         }
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Join two mappings, or two tuples without repeats."""
+    return tuple(dict.fromkeys(one + other)) if isinstance(one, tuple) else one | other
 
 
 def values_and_intervals(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
-from ganvas.extractors.features import Features, extract
+from ganvas.extractors.features import Features
+from ganvas.extractors.on_disk import Extraction, extracted
 from ganvas.metrics.base import CLASSES, CODES, FACTORS, GENERATOR, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
 from ganvas.models import Model
-from ganvas.scoring.cache import Part, kept_features
+from ganvas.scoring.cache import HALF, Part, kept_features
 from ganvas.scoring.classes import common_labels
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
@@ -55,6 +58,8 @@ class Asked:
         calibration: whether floor and ceiling of the scores from features are measured.
         ceiling: ``noise``, or ``one_mode``: real images of one class.
         output: folder for pictures and arrays; None writes none.
+        on_disk: features of more images than this are kept in files, in float16; None keeps all in memory.
+        processes: number of processes that share the images of a set.
     """
 
     settings: Settings
@@ -64,6 +69,13 @@ class Asked:
     calibration: bool = False
     ceiling: str = "noise"
     output: Path | None = None
+    on_disk: int | None = None
+    processes: int = 1
+
+    @property
+    def how(self) -> Extraction:
+        """How features are extracted."""
+        return Extraction(self.batch_size, self.on_disk, self.processes)
 
     def __post_init__(self) -> None:
         if self.ceiling not in CEILINGS:
@@ -90,7 +102,11 @@ class Gathered(Material):
         self.settings, self.seed, self.ceiling = asked.settings, asked.seed, asked.ceiling
         self.calibration = asked.calibration
         self.n, self.shape, self.split = subject.count(asked.n), subject.shape, reference.split
+        # Floor and ceiling of a very large score are those of fewer images, which fit into memory.
+        self.n_stand_ins = self.n if asked.on_disk is None else min(self.n, asked.on_disk)
         self.subject, self.reference = subject.name, reference.name
+        # What is computed once is kept by the first of these, of which `of` makes copies.
+        self._shared, self._in_memory = self, False
 
     def draw(self, n: int | None = None) -> Tensor:
         """See :meth:`Material.draw`."""
@@ -107,22 +123,47 @@ class Gathered(Material):
             )
         return self._extractor
 
+    def drawn_at(self, index: Int64[Tensor, " m"]) -> Tensor:
+        """See :meth:`Material.drawn_at`."""
+        return self._subject.some(index, self._asked.n, self.seed, self._asked.batch_size)
+
     def fake(self) -> Features:
         """See :meth:`Material.fake`."""
-        return self._fake
+        return self._read(self._shared._fake)
 
     def real(self) -> Features | Statistics:
         """See :meth:`Material.real`."""
-        return self._real
+        real = self._shared._real
+        return real if isinstance(real, Statistics) else self._read(real)
 
     def features(self, split: str, metric: str) -> Features:
         """See :meth:`Material.features`."""
-        return self.cached(self.whole(split, metric))
+        return self._read(self.cached(self.whole(split, metric)))
 
     def drawn(self, split: str, metric: str) -> tuple[Features, Tensor]:
         """See :meth:`Material.drawn`."""
         part = self.some(split, metric)
-        return self.cached(part), part.index
+        return self._read(self.cached(part)), part.index
+
+    def of(self, metric: Metric) -> Gathered:
+        """Return this material; its features are in memory if the metric does not read them in blocks."""
+        other = copy(self)
+        other._in_memory = not metric.in_blocks
+        return other
+
+    def _read(self, features: Features) -> Features:
+        return features.in_memory() if self._in_memory else features
+
+    def kinds(self, train: bool = False) -> dict[str, str]:
+        """Return the numbers in which features of large sets are kept, by side; empty if all are in float32.
+
+        Args:
+            train: whether the training images are a side too.
+        """
+        splits = {"real": self.split} if self._reference.statistics is None else {}
+        splits |= {"train": "train"} if train else {}
+        sizes = {side: len(self.examples(split, "a score")) for side, split in splits.items()} | {"fake": self.n}
+        return {side: HALF for side, n in sizes.items() if self._asked.how.halves(n)}
 
     def labels(self, metric: str) -> Labels:
         """See :meth:`Material.labels`."""
@@ -158,11 +199,11 @@ class Gathered(Material):
         label = int(examples.labels.bincount().argmax())
         members = (examples.labels == label).nonzero().squeeze(1)
         order = torch.randperm(len(members), generator=torch.Generator().manual_seed(self.settings.seed))
-        return examples, members[order[: self.n]], label
+        return examples, members[order[: self.n_stand_ins]], label
 
     def worst(self) -> Features:
         """See :meth:`Material.worst`."""
-        return self._worst
+        return self._shared._worst
 
     def bound_model(self, metric: str) -> BoundsEvidence:
         """See :meth:`Material.bound_model`."""
@@ -206,7 +247,7 @@ class Gathered(Material):
     def codes(self, metric: str) -> Codes:
         """See :meth:`Material.codes`; they are computed once."""
         self.encoder(metric)
-        return self._codes
+        return self._shared._codes
 
     def reconstructor(self, metric: str) -> Reconstructs:
         """See :meth:`Material.reconstructor`."""
@@ -301,13 +342,14 @@ class Gathered(Material):
 
     def cached(self, part: Part) -> Features:
         """Return the features of some images, from the cache if it has them."""
-        return kept_features(self._cache, self.extractor(), part, self._asked.batch_size)
+        return kept_features(self._cache, self.extractor(), part, self._asked.how)
 
     @cached_property
     def _fake(self) -> Features:
-        size = self._asked.batch_size
-        batches = self._subject.batches(self._asked.n, self.seed, size)
-        return extract(self.extractor(), counted("samples looked at", batches, self.n), size)
+        images, folder = self._subject.images(self._asked.n, self.seed), None
+        if self._cache is not None and self._cache.folder.is_dir():
+            folder = self._cache.folder
+        return extracted(self.extractor(), images, self._asked.how, "samples looked at", folder)
 
     @cached_property
     def _codes(self) -> Codes:
@@ -330,7 +372,7 @@ class Gathered(Material):
 
     @cached_property
     def _worst(self) -> Features:
-        return as_many(self.cached(worst_images(self)), self.n, self.settings.seed)
+        return as_many(self.cached(worst_images(self)), self.n_stand_ins, self.settings.seed)
 
     def whole(self, split: str, metric: str) -> Part:
         """Select all images of a split of the reference.
@@ -340,13 +382,13 @@ class Gathered(Material):
             metric: name of the metric that needs the images, for the message.
         """
         examples = self.examples(split, metric)
-        return Part(examples, torch.arange(len(examples)), split)
+        return Part(examples, torch.arange(len(examples)), split, self._asked.how.halves(len(examples)))
 
     def some(self, split: str, metric: str) -> Part:
         """Draw ``n`` images of a split, or select all if there are not more; see :meth:`whole`."""
         examples = self.examples(split, metric)
-        if self.n >= len(examples):
+        if self.n_stand_ins >= len(examples):
             return self.whole(split, metric)
         seed = self.settings.seed
-        index = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed))[: self.n]
+        index = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed))[: self.n_stand_ins]
         return Part(examples, index, f"{split}, drawn with seed {seed}")

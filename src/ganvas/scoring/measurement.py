@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
@@ -155,11 +156,12 @@ class Measurement:
             weights=self._subject.weights,
             sample_seed=self._sample_seed(),
             sampling=self._subject.sampling.conditions(drawn=True),
+            features=material.kinds(),
         )
 
     def _other(self, metric: Metric) -> Found:
         """Compute a metric that is not a function of two sets of features."""
-        measured: Measured = metric.compute(self._material)
+        measured: Measured = metric.compute(self._material.of(metric))
         kind = metric.kind or self._material.extractor().name
         protocol = self._protocol(metric, measured)
         return Found(
@@ -170,6 +172,7 @@ class Measurement:
             findings=tuple(finding for evidence in measured.evidence for finding in findings_on(evidence)),
             notes=(*measured.notes, *self._too_few(metric, measured)),
             files=tuple(self._files(measured)),
+            details={metric.name: dict(measured.details)} if measured.details else {},
         )
 
     def _too_few(self, metric: Metric, measured: Measured) -> tuple[str, ...]:
@@ -189,10 +192,18 @@ class Measurement:
             "weights": self._subject.weights,
             **self._subject.sampling.conditions(drawn=metric.needs not in OF_MODEL),
             **measured.conditions,
+            **self._kinds(measured),
             "settings": metric.own(self._material.settings),
         }
         recorded = {"reference": self._material.reference, "sample_seed": self._sample_seed()}
         return Protocol(conditions, {**recorded, "versions": library_versions()})
+
+    def _kinds(self, measured: Measured) -> dict[str, Any]:
+        """State the numbers in which features are kept, for a metric that reads features."""
+        if "extractor" not in measured.conditions:
+            return {}
+        kinds = self._material.kinds(train="train" in measured.conditions)
+        return {"features": kinds} if kinds else {}
 
     def _sample_seed(self) -> int | None:
         return None if self._subject.weights == "images" else self._asked.seed
@@ -238,8 +249,13 @@ class Measurement:
         """Raise if all images from files are equal; a model that has collapsed to one image is scored."""
         sides = {self._reference.name: real, self._subject.name: fake if self._subject.weights == "images" else None}
         for name, side in sides.items():
-            if isinstance(side, Features) and side.n > 1 and bool((side.values == side.values[0]).all()):
+            if isinstance(side, Features) and side.n > 1 and _equal(side.values):
                 raise ValueError(f"{name}: all {side.n} images have equal features; check how they were made")
+
+
+def _equal(values: Tensor) -> bool:
+    """Tell whether all rows are equal; the first row that differs ends the search."""
+    return all(bool((part == values[0]).all()) for part in values.split(4096))
 
 
 def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]:
@@ -250,4 +266,6 @@ def _values(rows: Mapping[str, tuple[Row, Part]], side: str) -> dict[str, float]
 def _short(rows: Mapping[str, tuple[Row, Part]], n: int) -> tuple[str, ...]:
     if "floor" not in rows or rows["floor"][0].n >= n:
         return ()
-    return (f"the floor uses all {rows['floor'][0].n} training images, the score {n} generated images",)
+    (row, part) = rows["floor"]
+    used = f"all {row.n} training images" if row.n == len(part.examples) else f"{row.n} training images"
+    return (f"the floor uses {used}, the score {n} generated images",)

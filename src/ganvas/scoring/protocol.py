@@ -93,6 +93,7 @@ def feature_protocol(
     weights: str,
     sample_seed: int | None,
     sampling: Mapping[str, Any] = MappingProxyType({}),
+    features: Mapping[str, str] = MappingProxyType({}),
     library: str = FINAL,
 ) -> Protocol:
     """Make the protocol of a score from features, with the versions of the installed libraries.
@@ -109,6 +110,8 @@ def feature_protocol(
         weights: weights of the model that drew the samples, ``raw`` or ``ema``; ``images`` if they came from files.
         sample_seed: seed of the samples; None if they came from files.
         sampling: the condition that options of sampling add, see :meth:`ganvas.models.Sampling.conditions`.
+        features: numbers in which the features of a large side are kept, by ``real`` and ``fake``; a side that is
+            not stated has float32.
         library: library that computed the metric, :data:`FINAL` or :data:`STREAMED`.
 
     Raises:
@@ -129,6 +132,7 @@ def feature_protocol(
         "n_fake": n_fake,
         "weights": weights,
         **sampling,
+        **({"features": dict(features)} if features else {}),
         "settings": metric.own(settings),
         "library": f"{library} {minor}",
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganvas.config import ConfigError, build_as, choices, closest, compose
-from ganvas.data.source import Examples, Source, TensorExamples, require_file
-from ganvas.data.sources.npz import npz_shape, read_images
+from ganvas.data.source import Examples, Source, require_file
+from ganvas.data.sources.mapped import open_images
+from ganvas.data.sources.npz import npz_shape
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.scoring.statistics_file import SUFFIXES, holds_statistics
@@ -135,7 +135,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = N
     require_file(path)
     if holds_statistics(path):
         return Reference(cfg.reference, "statistics", statistics=path)
-    return Reference(cfg.reference, "all", images=TensorExamples(torch.from_numpy(read_images(path))))
+    return Reference(cfg.reference, "all", images=open_images(path))
 
 
 def data_sets() -> list[str]:

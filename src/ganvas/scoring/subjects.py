@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
 import torch
+from jaxtyping import Int64
 from omegaconf import DictConfig
 from torch import Tensor
 
 from ganvas.config import ConfigError, build_as, from_its_folder, recorded_config
 from ganvas.data.datamodule import DataModule
-from ganvas.data.source import Examples, Source, TensorExamples
-from ganvas.data.sources.npz import read_images
+from ganvas.data.source import Examples, Source
+from ganvas.data.sources.mapped import open_images
 from ganvas.data.sources.scored import Fit, read_folder
 from ganvas.data.transforms import Transform
+from ganvas.display import counted
+from ganvas.extractors.images import Images, Selected, regrouped
 from ganvas.models import Model, Sampling
-from ganvas.models.sampling import PLAIN
+from ganvas.models.sampling import PLAIN, SAMPLE_BATCH
 from ganvas.scoring.averages import load_average
 from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.storage.checkpoints import LAST, load_weights, read_origin
@@ -52,16 +56,62 @@ class Subject(ABC):
         """Number of examples that are scored if ``n`` are requested."""
 
     @abstractmethod
-    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
-        """Yield ``count(n)`` examples in batches: ``uint8`` images, or ``float32`` points."""
-
-    @abstractmethod
     def classed(self, n: int, seed: int) -> Classed | None:
         """Return the class that each example of :meth:`batches` was asked for; None without classes."""
 
+    @abstractmethod
+    def images(self, n: int, seed: int) -> Images:
+        """Return what gives these examples, or some of them, in batches; it can be sent to another process."""
+
+    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
+        """Yield ``count(n)`` examples in batches: ``uint8`` images, or ``float32`` points."""
+        return self.images(n, seed).batches(0, self.count(n), batch_size)
+
     def draw(self, n: int, seed: int, batch_size: int) -> Tensor:
         """Concatenate the batches of :meth:`batches`."""
-        return torch.cat(list(self.batches(n, seed, batch_size)))
+        return torch.cat(list(counted("samples drawn", self.batches(n, seed, batch_size), self.count(n))))
+
+    def some(self, index: Int64[Tensor, " m"], n: int, seed: int, batch_size: int) -> Tensor:
+        """Select some of the examples of :meth:`batches`, at most one batch of all of them in memory at a time.
+
+        Args:
+            index: positions of the examples.
+            n: see :meth:`batches`.
+            seed: see :meth:`batches`.
+            batch_size: see :meth:`batches`.
+        """
+        found, start, order = [], 0, index.argsort()
+        for batch in self.batches(n, seed, batch_size):
+            here = index[order] - start
+            found.append(batch[here[(here >= 0) & (here < len(batch))]])
+            start += len(batch)
+        return torch.cat(found)[order.argsort()]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Sampled(Images):
+    """Examples that a model draws."""
+
+    model: Model
+    n: int
+    seed: int
+    sampling: Sampling
+
+    together = SAMPLE_BATCH
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Shape of one example."""
+        return tuple(self.model.shape)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def batches(self, start: int, stop: int, size: int) -> Iterator[Tensor]:
+        """See :meth:`~ganvas.extractors.images.Images.batches`."""
+        chunks = (x.cpu() for x in self.model.sampled(self.n, self.seed, start, stop, self.sampling))
+        return regrouped((to_uint8(x) if x.ndim == 4 else x for x in chunks), size)
 
 
 @final
@@ -133,10 +183,9 @@ class ModelSubject(Subject):
         """Return ``n``."""
         return n
 
-    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
-        """See :meth:`Subject.batches`."""
-        drawn = self.sample(n, seed)
-        yield from (to_uint8(drawn) if len(self.shape) == 3 else drawn).split(batch_size)
+    def images(self, n: int, seed: int) -> Images:
+        """See :meth:`Subject.images`."""
+        return _Sampled(self.model, n, seed, self.sampling)
 
     def classed(self, n: int, seed: int) -> Classed | None:
         """See :meth:`Subject.classed`."""
@@ -156,9 +205,9 @@ class ImagesSubject(Subject):
         """Return the number of all images, whatever ``n`` is."""
         return len(self.examples)
 
-    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
-        """See :meth:`Subject.batches`."""
-        yield from (self.examples.batch(index) for index in torch.arange(len(self.examples)).split(batch_size))
+    def images(self, n: int, seed: int) -> Images:
+        """See :meth:`Subject.images`."""
+        return Selected(self.examples, torch.arange(len(self.examples)))
 
     def classed(self, n: int, seed: int) -> Classed | None:
         """See :meth:`Subject.classed`."""
@@ -225,7 +274,7 @@ def open_subject(
         name, value = next(iter(given.items()))
         raise ConfigError(f"{name}={value}: {source} holds images, expected a model to draw from; leave {name} out")
     if is_array:
-        return ImagesSubject(source, TensorExamples(torch.from_numpy(read_images(path))))
+        return ImagesSubject(source, open_images(path))
     return ImagesSubject(source, read_folder(path, fit))
 
 

@@ -37,8 +37,8 @@ def worst_images(material: Material) -> Part:
     if material.ceiling == "one_mode":
         examples, index, label = material.one_mode()
         return Part(examples, index, f"class {label}, drawn with seed {seed}")
-    images = TensorExamples(uniform_noise(material.n, material.shape, seed))
-    return Part(images, torch.arange(material.n), "uniform noise")
+    images = TensorExamples(uniform_noise(material.n_stand_ins, material.shape, seed))
+    return Part(images, torch.arange(material.n_stand_ins), "uniform noise")
 
 
 def as_many(worst: Features, n: int, seed: int) -> Features:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import final
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ganvas.data.source import Examples, Source, TensorExamples
 from ganvas.extractors.base import Extracted, Extractor
+from ganvas.extractors.images import Images, Selected
 from ganvas.metrics.base import LABELS, Measured, Metric, Settings
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import settings_of
@@ -132,9 +132,9 @@ class Samples(Subject):
         """See :class:`Subject`."""
         return len(self.made)
 
-    def batches(self, n: int, seed: int, batch_size: int) -> Iterator[Tensor]:
+    def images(self, n: int, seed: int) -> Images:
         """See :class:`Subject`."""
-        yield from self.made.split(batch_size)
+        return Selected(TensorExamples(self.made), torch.arange(len(self.made)))
 
     def classed(self, n: int, seed: int) -> Classed | None:
         """See :class:`Subject`."""

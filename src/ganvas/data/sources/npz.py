@@ -97,6 +97,22 @@ def read_images(path: Path) -> np.ndarray:
     return np.ascontiguousarray(array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2))
 
 
+def stored_images(path: Path) -> tuple[str | None, tuple[int, ...]]:
+    """Find the array of images without reading it.
+
+    Returns:
+        Name of its member in an ``.npz`` file, None for an ``.npy`` file; and its shape.
+
+    Raises:
+        DataError: the file does not exist, or has no such array.
+    """
+    shape, _ = _header(path)
+    if not zipfile.is_zipfile(path):
+        return None, shape
+    with zipfile.ZipFile(path) as archive:
+        return f"{_key(path, _members(archive))}.npy", shape
+
+
 def at_rest(examples: Tensor) -> np.ndarray:
     """Convert a model's examples to an array that :func:`read_images` reads from a file.
 
@@ -152,13 +168,18 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                key = _key(path, [name[:-4] for name in archive.namelist() if name.endswith(".npy")])
+                key = _key(path, _members(archive))
                 with archive.open(f"{key}.npy") as member:
                     return _images(path, *read_header(path, member))
         with path.open("rb") as file:
             return _images(path, *read_header(path, file))
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"path={path}: cannot be read ({error}); set data.path to an .npz or .npy file.") from error
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    """Name the arrays of an archive."""
+    return [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
 
 
 def read_header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype]:

@@ -58,9 +58,9 @@ def read_folder(root: Path, fit: Fit | None = None) -> Examples:
         DataError: there is no image, one cannot be read, or sizes differ and there is no ``fit``.
     """
     names = image_names(root)
-    found = [_header(root / name) for name in names]
+    found = {_header(root / name): name for name in names}  # one entry for each kind, not for each of many files
     of_files = 1 if all(mode in GREY_MODES for _, mode in found) else 3
-    sizes = {size: name for name, (size, _) in zip(names, found, strict=True)}
+    sizes = {size: name for (size, _), name in found.items()}
     channels = of_files if fit is None or fit.channels is None else fit.channels
     if fit is None or {sides(fit.size)} == {(height, width) for width, height in sizes}:
         # Nothing is resized: one spelling of the decoder, whose repr is in the fingerprint, whatever the rule.
