@@ -405,3 +405,36 @@ def test_the_settings_are_those_of_training():
         scored, trained = compose("score"), compose("train")
     assert dict(settings_from(scored)) == dict(settings_from(trained.score))
     assert (scored.n, scored.seed) == (trained.score.n, trained.score.seed)
+
+
+BOTH = "extractor=[mnist,random]"
+
+
+def test_several_extractors_score_as_each_does_alone(images, capsys):
+    line = [images / "fakes.npz", "reference=mnist5k", "metrics=[fd,kid,is]"]
+    both = score(*line, BOTH, "extractor.random.size=32", "paths.cache=both", output="both")[1]
+    alone = [score(*line, f"extractor={word}", output=word)[1] for word in ("mnist",)]
+    more = [images / "fakes.npz", "reference=mnist5k", "metrics=[fd,kid]"]
+    alone.append(score(*more, "extractor=random", "extractor.size=32", output="random")[1])
+    for part in ("scores", "protocols"):
+        assert both[part] == alone[0][part] | alone[1][part]
+    assert both["calibration"]["floor"] == alone[0]["calibration"]["floor"] | alone[1]["calibration"]["floor"]
+    capsys.readouterr()
+    assert score(*line[:2], BOTH, "export_reference=a.npz")[0] == 2
+    assert "one extractor, got extractor=[mnist,random]" in capsys.readouterr().err
+    assert score(*line[:2], BOTH, "metrics=[fid]")[0] == 2
+    assert "can compute fid" in capsys.readouterr().err
+
+
+def test_a_run_on_several_extractors_is_scored_in_training_at_its_end_and_afterwards():
+    trained = train("model=gan", BOTH, "score.every=64", "score.n_during=40")
+    client = MlflowClient(tracking_uri())
+    run = client.get_run(trained["run_id"])
+    assert {f"score/{kind}/{name}" for kind in ("mnist", "random") for name in ("fd", "kid")} <= set(trained["scores"])
+    assert {"val/mnist/fd", "val/random/fd", "val/random/kid", "best/mnist/fd"} <= set(run.data.metrics)
+    assert run.data.params["extractor"] == "[mnist,random]"
+    assert BOTH in run.data.tags["ganvas.overrides"] and "@extractor" not in run.data.tags["ganvas.overrides"]
+    again = score(trained["run_id"], "metrics=[fd]")[1]  # by the extractors of the recorded config
+    for kind in ("mnist", "random"):
+        assert again["scores"][f"score/{kind}/fd"] == trained["scores"][f"score/{kind}/fd"]
+        assert again["fingerprints"][f"score/{kind}/fd"] == trained["fingerprints"][f"score/{kind}/fd"]

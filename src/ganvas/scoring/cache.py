@@ -8,7 +8,7 @@ r"""Cache of reference features. The key is a hash of content, so that a name ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import final
@@ -131,6 +131,11 @@ class Part:
         """Cache key of the features of these images."""
         return CacheKey.of(extractor, images=self.examples.fingerprint(), n=len(self.index), split=self.name)
 
+    def batches(self, batch_size: int) -> Iterator[Tensor]:
+        """Yield the images in batches, and show how many have been read."""
+        batches = (self.examples.batch(i) for i in self.index.split(batch_size))
+        yield from counted("reference images looked at", batches, len(self.index))
+
 
 def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_size: int) -> Features:
     """Return features of some images, from the cache if it has them.
@@ -143,8 +148,7 @@ def kept_features(cache: Store | None, extractor: Extractor, part: Part, batch_s
     """
 
     def compute() -> Features:
-        batches = (part.examples.batch(i) for i in part.index.split(batch_size))
-        return extract(extractor, counted("reference images looked at", batches, len(part.index)), batch_size)
+        return extract(extractor, part.batches(batch_size), batch_size)
 
     return compute() if cache is None else FeatureCache(cache).features(part.key(extractor), compute)
 

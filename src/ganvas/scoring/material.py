@@ -14,14 +14,15 @@ from torch import Tensor
 from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
-from ganvas.extractors.features import Features, extract
+from ganvas.extractors.features import Features
 from ganvas.metrics.base import CLASSES, CODES, FACTORS, GENERATOR, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
 from ganvas.models import Model
-from ganvas.scoring.cache import Part, kept_features
+from ganvas.scoring.cache import Part
 from ganvas.scoring.classes import common_labels
+from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
@@ -80,13 +81,21 @@ class Gathered(Material):
         extractor: extractor of features; None if no metric needs features.
         asked: settings, numbers of images, calibration.
         cache: store of features that depend on the reference only; None computes them each time.
+        one_pass: reads the images for several extractors, this one among them; None reads them for this one alone.
     """
 
     def __init__(
-        self, subject: Subject, reference: Reference, extractor: Extractor | None, asked: Asked, cache: Store | None
+        self,
+        subject: Subject,
+        reference: Reference,
+        extractor: Extractor | None,
+        asked: Asked,
+        cache: Store | None,
+        one_pass: OnePass | None = None,
     ) -> None:
         self._subject, self._reference, self._extractor = subject, reference, extractor
-        self._asked, self._cache = asked, cache
+        self._asked = asked
+        self._one_pass = one_pass or OnePass(() if extractor is None else (extractor,), cache, asked.batch_size)
         self.settings, self.seed, self.ceiling = asked.settings, asked.seed, asked.ceiling
         self.calibration = asked.calibration
         self.n, self.shape, self.split = subject.count(asked.n), subject.shape, reference.split
@@ -301,13 +310,12 @@ class Gathered(Material):
 
     def cached(self, part: Part) -> Features:
         """Return the features of some images, from the cache if it has them."""
-        return kept_features(self._cache, self.extractor(), part, self._asked.batch_size)
+        return self._one_pass.of_reference(self.extractor(), part)
 
     @cached_property
     def _fake(self) -> Features:
-        size = self._asked.batch_size
-        batches = self._subject.batches(self._asked.n, self.seed, size)
-        return extract(self.extractor(), counted("samples looked at", batches, self.n), size)
+        batches = self._subject.batches(self._asked.n, self.seed, self._asked.batch_size)
+        return self._one_pass.of_samples(self.extractor(), counted("samples looked at", batches, self.n))
 
     @cached_property
     def _codes(self) -> Codes:
