@@ -411,25 +411,22 @@ BOTH = "extractor=[mnist,random]"
 
 
 def test_several_extractors_score_as_each_does_alone(images, capsys):
-    line = [images / "fakes.npz", "reference=mnist5k", "metrics=[fd,kid,is]"]
-    both = score(*line, BOTH, "extractor.random.size=32", "paths.cache=both", output="both")[1]
-    alone = [score(*line, f"extractor={word}", output=word)[1] for word in ("mnist",)]
-    more = [images / "fakes.npz", "reference=mnist5k", "metrics=[fd,kid]"]
-    alone.append(score(*more, "extractor=random", "extractor.size=32", output="random")[1])
+    line, small = ["samples", "reference=photos"], "extractor.random.size=16"
+    both = score(*line, BOTH, small, "metrics=[fd,kid,is]", "paths.cache=both", output="both")[1]
+    mnist = score(*line, "extractor=mnist", "metrics=[fd,kid,is]", output="mnist")[1]
+    random = score(*line, "extractor=random", "extractor.size=16", "metrics=[fd,kid]", output="random")[1]
     for part in ("scores", "protocols"):
-        assert both[part] == alone[0][part] | alone[1][part]
-    assert both["calibration"]["floor"] == alone[0]["calibration"]["floor"] | alone[1]["calibration"]["floor"]
-    capsys.readouterr()
-    assert score(*line[:2], BOTH, "export_reference=a.npz")[0] == 2
-    assert "one extractor, got extractor=[mnist,random]" in capsys.readouterr().err
-    assert score(*line[:2], BOTH, "metrics=[fid]")[0] == 2
-    assert "can compute fid" in capsys.readouterr().err
+        assert both[part] == mnist[part] | random[part]
+    assert both["calibration"]["ceiling"] == mnist["calibration"]["ceiling"] | random["calibration"]["ceiling"]
+    for refused, said in (("export_reference=a.npz", "one extractor, got"), ("metrics=[fid]", "can compute fid")):
+        capsys.readouterr()
+        assert score(*line, BOTH, small, refused)[0] == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_run_on_several_extractors_is_scored_in_training_at_its_end_and_afterwards():
-    trained = train("model=gan", BOTH, "score.every=64", "score.n_during=40")
-    client = MlflowClient(tracking_uri())
-    run = client.get_run(trained["run_id"])
+    trained = train("model=gan", BOTH, "extractor.random.size=8", "score.every=64", "score.n_during=40")
+    run = MlflowClient(tracking_uri()).get_run(trained["run_id"])
     assert {f"score/{kind}/{name}" for kind in ("mnist", "random") for name in ("fd", "kid")} <= set(trained["scores"])
     assert {"val/mnist/fd", "val/random/fd", "val/random/kid", "best/mnist/fd"} <= set(run.data.metrics)
     assert run.data.params["extractor"] == "[mnist,random]"

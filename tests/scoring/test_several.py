@@ -144,6 +144,12 @@ def test_a_metric_is_computed_where_it_can_be():
         together(["is"], extractors=[Thumbnail(), renamed("other")])
 
 
+def test_an_extractor_that_computes_nothing_looks_at_nothing():
+    extractors = pair()
+    together(["is"], extractors=extractors, calibration=False)
+    assert not hasattr(extractors[1], "seen")
+
+
 def renamed(name):
     extractor = Thumbnail()
     extractor.name = name

@@ -37,7 +37,7 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
     return [part for argument in arguments for part in (_parts(argument) if _LIST.match(argument) else [argument])]
 
 
-def as_given(hydra: DictConfig) -> tuple[dict[str, str], list[str]]:
+def as_given(hydra: Any) -> tuple[dict[str, str], list[str]]:
     """Return the choice of each group and the overrides, with a list of extractors as it was written.
 
     Args:

@@ -105,7 +105,7 @@ def renamed(state: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in state.items():
         if key not in _UNUSED and not _is_part(key):
             found[_renamed(key)] = value
-    layers = dict.fromkeys(layer[1] for key in state if (layer := _LAYER.fullmatch(key)))
+    layers = dict.fromkeys(match[1] for key in state if (match := _LAYER.fullmatch(key)))
     for layer in layers:
         names = [f"encoder.layer.{layer}.attention.attention.{part}.weight" for part in _PARTS]
         if all(name in state for name in names):

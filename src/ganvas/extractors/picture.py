@@ -12,13 +12,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as pictures
 
@@ -97,7 +97,7 @@ class PictureExtractor(ColourExtractor, ABC):
     """
 
     num_classes = None
-    network: nn.Module
+    network: Any
     preparation: Preparation
 
     @abstractmethod

@@ -135,7 +135,7 @@ def _layout(network: Any, state: dict[str, Any], offset: float | None) -> dict[s
     if offset is not None and _POSITIONS in state:
         grid = network.patch_embed.grid_size[0]
         state = {**state, _POSITIONS: shifted_positions(state[_POSITIONS], grid, offset)}
-    convert: Any = sys.modules[type(network).__module__].checkpoint_filter_fn  # type: ignore[attr-defined]
+    convert: Any = sys.modules[type(network).__module__].checkpoint_filter_fn
     return dict(convert(state, network))
 
 

@@ -66,10 +66,7 @@ class Measurements:
         cache: Store | None,
     ) -> None:
         self._extractors = tuple(extractors)
-        one_pass = OnePass(extractors, cache, asked.batch_size) if len(extractors) > 1 else None
-        self._each = [
-            Measurement(subject, reference, extractor, asked, cache, one_pass) for extractor in extractors or [None]
-        ]
+        self._subject, self._reference, self._asked, self._cache = subject, reference, asked, cache
 
     def of(self, names: Sequence[str] | None = None) -> Found:
         """Compute the requested metrics on each extractor that can; see :meth:`Measurement.of`.
@@ -80,32 +77,36 @@ class Measurements:
         Raises:
             ValueError: a metric does not apply to this subject or reference, or to none of the extractors.
         """
-        if names is None or len(self._each) == 1:
-            return _together([one.of(names) for one in self._each])
+        if names is None or len(self._extractors) < 2:
+            return _together([one.of(names) for one in self._each(self._extractors)])
         shares = self._shared_out(names)
-        return _together([one.of(share) for one, share in zip(self._each, shares, strict=True) if share])
+        able = [extractor for extractor in self._extractors if shares[extractor.name]]
+        return _together([one.of(shares[e.name]) for e, one in zip(able, self._each(able), strict=True)])
 
     def of_trained(self) -> Found:
         """Compute the scores at the end of a training on each extractor."""
-        return _together([one.of_trained() for one in self._each])
+        return _together([one.of_trained() for one in self._each(self._extractors)])
 
-    def _shared_out(self, names: Sequence[str]) -> list[list[str]]:
-        """Choose the metrics of each extractor; those of no extractor are the first one's."""
-        shares: list[list[str]] = [[] for _ in self._extractors]
+    def _each(self, extractors: Sequence[Extractor]) -> list[Measurement]:
+        """Make the measurements on these extractors, or one without an extractor."""
+        one_pass = OnePass(extractors, self._cache, self._asked.batch_size) if len(extractors) > 1 else None
+        each: Sequence[Extractor | None] = extractors or (None,)
+        return [Measurement(self._subject, self._reference, e, self._asked, self._cache, one_pass) for e in each]
+
+    def _shared_out(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Choose the metrics of each extractor, by its name; those of no extractor are the first one's."""
+        shares: dict[str, list[str]] = {extractor.name: [] for extractor in self._extractors}
         for name in names:
-            if name in metrics() and metrics()[name].kind:
-                shares[0].append(name)
-                continue
-            able = [s for s, e in zip(shares, self._extractors, strict=True) if _can(e, name)]
+            of_none = name in metrics() and metrics()[name].kind
+            able = [e.name for e in self._extractors if _can(e, name)][: 1 if of_none else None]
             if not able:
-                known = ",".join(extractor.name for extractor in self._extractors)
                 raise ValueError(
-                    f"metrics: none of extractor=[{known}] can compute {name}: 'fid' means the 2015 Inception, 'sfid' "
-                    "its spatial features, 'fd' any other extractor, and some metrics need class logits; leave "
-                    f"{name} out"
+                    f"metrics: none of extractor=[{','.join(shares)}] can compute {name}: 'fid' means the 2015 "
+                    "Inception, 'sfid' its spatial features, 'fd' any other extractor, and some metrics need class "
+                    f"logits; leave {name} out"
                 )
-            for share in able:
-                share.append(name)
+            for extractor in able:
+                shares[extractor].append(name)
         return shares
 
 
@@ -115,8 +116,8 @@ def _can(extractor: Extractor, name: str) -> bool:
 
 def _together(parts: Sequence[Found]) -> Found:
     """Combine the results; a finding of the same name is that of the first extractor, and a note is said once."""
-    found = sum(parts[1:], parts[0])
-    findings = {finding.name: finding for finding in reversed(found.findings)}
-    if len(parts) == 1:
+    found = sum(parts, Found())
+    if len(parts) < 2:
         return found
+    findings = {finding.name: finding for finding in reversed(found.findings)}
     return replace(found, findings=tuple(reversed(findings.values())), notes=tuple(dict.fromkeys(found.notes)))
