@@ -3,6 +3,7 @@
 The published weights are not here. A file in their layout is written from a small network of the same family.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ SMALL = {
     "vit": {"depth": 2, "embed_dim": 24, "num_heads": 2},
     "convnext": {"depths": (1, 1, 1, 1), "dims": (4, 8, 12, 16)},
     "swin": {"depths": (1, 1, 1, 1), "embed_dim": 8, "num_heads": (1, 1, 2, 2)},
+    "resnet18": {"layers": (1, 1, 1, 1), "channels": (4, 4, 8, 8), "stem_width": 8},
     "beit": {"depth": 2, "embed_dim": 24, "num_heads": 2},
 }
 create = timm.create_model
@@ -35,7 +37,7 @@ create = timm.create_model
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Networks of the same families with few weights: MAE's has 300 million."""
-    made = lambda model, **options: create(model, **{**options, **SMALL[model.split("_")[0]]})  # noqa: E731
+    made = lambda model, **options: create(model, **{**options, **SMALL[re.split(r"[_.]", model)[0]]})  # noqa: E731
     monkeypatch.setattr(timm, "create_model", made)
 
 
@@ -203,6 +205,25 @@ def test_an_unknown_model_is_refused():
             build(node("dinov2_small", model=model))
     with pytest.raises(ConfigError, match="does not take them"):
         build(node("dinov2_small", pooling="sum"))
+
+
+def test_a_family_without_a_conversion_is_read_as_it_is(tmp_path):
+    network = create("resnet18.a1_in1k", **SMALL["resnet18"])
+    state, path = random_state(network), tmp_path / "model.safetensors"
+    save_file(state, path)
+    own = {"name": "resnet-18", "model": "resnet18.a1_in1k", "size": 64, "resize": 64, "weights": str(path)}
+    extractor = build(node("convnext", **own))
+    network.load_state_dict(state)
+    with torch.inference_mode():
+        hand = network.eval().forward_features(extractor.preparation(images())).mean((2, 3))
+    torch.testing.assert_close(extractor(images())[0], hand, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["inception", "dinov2", "Mae", "a/b", ""])
+def test_a_name_of_another_extractor_is_refused(name):
+    for word in ("mae", "data2vec", "swav"):
+        with pytest.raises(ConfigError, match="extractor.name="):
+            build(node(word, name=name))
 
 
 @pytest.mark.parametrize("word", ["mae", "data2vec"])

@@ -50,11 +50,20 @@ def test_a_file_of_the_hub_must_have_the_checksum_of_its_record(internet, capsys
     assert downloaded(ON_HUB) == path and len(internet["asked"]) == 2 and not capsys.readouterr().err
 
 
-def test_a_download_that_is_not_the_stated_file_is_refused_also_at_the_next_use(internet):
-    internet["stated"] = "0" * 64
-    with pytest.raises(WeightsError, match=f"expected SHA-256 {'0' * 64}, got {SHA256}"):
-        downloaded(ON_HUB)
-    with pytest.raises(WeightsError, match="got"):
+def test_a_download_that_is_not_the_stated_file_is_refused_and_downloaded_again(internet):
+    internet["content"] = b"damaged"
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=f"expected SHA-256 {SHA256}, got"):
+            downloaded(ON_HUB)
+    internet["content"] = CONTENT
+    assert downloaded(ON_HUB).read_bytes() == CONTENT
+
+
+def test_a_file_of_the_hub_without_a_note_is_compared_with_the_record(internet, tmp_path):
+    """As after a stop between the download and the note."""
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / ON_HUB.name).write_bytes(b"others")
+    with pytest.raises(WeightsError, match=f"expected SHA-256 {SHA256}, got"):
         downloaded(ON_HUB)
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganvas.extractors.checksum import state_sha256
-from ganvas.extractors.picture import HALF, PictureExtractor, Preparation
+from ganvas.extractors.picture import HALF, PictureExtractor, Preparation, require_free
 from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
 from ganvas.extractors.timm_backbone import require_timm
 
@@ -70,7 +70,7 @@ class Data2vecExtractor(PictureExtractor):
         if model not in NETWORKS:
             raise ValueError(f"extractor.model={model}: expected one of {', '.join(NETWORKS)}")
         timm = require_timm(name)
-        self.name, self.preparation = name, Preparation(224, 224, True, "bicubic", *HALF)
+        self.name, self.preparation = require_free(name), Preparation(224, 224, True, "bicubic", *HALF)
         with torch.random.fork_rng(devices=[]):  # the initialisation must not consume the global random state
             self.network = timm.create_model(
                 NETWORKS[model],

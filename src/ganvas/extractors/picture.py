@@ -9,6 +9,7 @@ Reference: Stein et al. 2023, https://arxiv.org/abs/2306.04675; code: https://gi
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +24,14 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as pictures
 
 from ganvas.extractors.base import ColourExtractor, Extracted
+from ganvas.extractors.fidelity import FAMILIES
 
 FILTERS: Final = ("bicubic", "bilinear")
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's colours in [0, 1]."""
 HALF: Final = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation that give [-1, 1]."""
+_TAKEN: Final = ("inception", "inception_spatial", "mnist", "cifar10", *FAMILIES)
 
 
 @final
@@ -86,6 +89,23 @@ class Preparation:
             f"grey replicated to RGB; Pillow's {self.interpolation} to {sides}{crop}; "
             f"(u / 255 - {list(self.mean)}) / {list(self.std)}"
         )
+
+
+def require_free(name: str) -> str:
+    """Return the name of an extractor, if it can be part of its scores' keys and is not that of another class.
+
+    Args:
+        name: lower-case letters, digits, dashes and underscores.
+
+    Raises:
+        ValueError: other signs, or a name under which other features are scored.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name in _TAKEN:
+        raise ValueError(
+            f"extractor.name={name}: expected lower-case letters, digits, dashes and underscores, and none of "
+            f"{', '.join(_TAKEN)}; choose another name, which becomes part of the scores' keys"
+        )
+    return name
 
 
 class PictureExtractor(ColourExtractor, ABC):

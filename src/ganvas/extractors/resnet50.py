@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganvas.extractors.checksum import state_sha256
-from ganvas.extractors.picture import IMAGENET, PictureExtractor, Preparation
+from ganvas.extractors.picture import IMAGENET, PictureExtractor, Preparation, require_free
 from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
 
 _FILES: Final = "https://dl.fbaipublicfiles.com"
@@ -95,7 +95,7 @@ class ResNet50Extractor(PictureExtractor):
         super().__init__()
         if model not in LAYOUTS:
             raise ValueError(f"extractor.model={model}: expected one of {', '.join(LAYOUTS)}")
-        self.name, self.preparation = name, Preparation(224, 224, False, "bilinear", *IMAGENET)
+        self.name, self.preparation = require_free(name), Preparation(224, 224, False, "bilinear", *IMAGENET)
         with torch.random.fork_rng(devices=[]):  # the initialisation must not consume the global random state
             self.network = torchvision.models.resnet50(weights=None)
         self.network.fc = nn.Identity()

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganvas.extractors.checksum import state_sha256
-from ganvas.extractors.picture import PictureExtractor, Preparation
+from ganvas.extractors.picture import PictureExtractor, Preparation, require_free
 from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
 
 FILE: Final = "model.safetensors"
@@ -72,7 +72,8 @@ class TimmExtractor(PictureExtractor):
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the one stated or seen first.
-        ValueError: timm is not installed or has no such model, or the file does not hold its weights.
+        ValueError: timm is not installed or has no such model, the file does not hold its weights, or the name is that
+            of another extractor.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class TimmExtractor(PictureExtractor):
         super().__init__()
         timm = require_timm(name)
         recorded = _recorded(timm, model)
-        self.name = name
+        self.name = require_free(name)
         self.preparation = Preparation(resize, size, stretch, recorded.interpolation, recorded.mean, recorded.std)
         self.network = _network(timm, model, pooling, {"img_size": size} if recorded.fixed_input_size else {})
         path = weights_file(Published.on_hub(recorded.hf_hub_id, FILE), weights)
@@ -131,12 +132,12 @@ def _network(timm: Any, model: str, pooling: str, sizes: Mapping[str, int]) -> A
 
 
 def _layout(network: Any, state: dict[str, Any], offset: float | None) -> dict[str, Any]:
-    """Bring a state dict to the names and sizes of the network, by the function that timm has for its family."""
+    """Bring a state dict to the names and sizes of the network, by the function that timm may have for its family."""
     if offset is not None and _POSITIONS in state:
         grid = network.patch_embed.grid_size[0]
         state = {**state, _POSITIONS: shifted_positions(state[_POSITIONS], grid, offset)}
-    convert: Any = sys.modules[type(network).__module__].checkpoint_filter_fn
-    return dict(convert(state, network))
+    convert = vars(sys.modules[type(network).__module__]).get("checkpoint_filter_fn")
+    return dict(state if convert is None else convert(state, network))
 
 
 def shifted_positions(positions: Float[Tensor, "1 n d"], grid: int, offset: float) -> Float[Tensor, "1 m d"]:
