@@ -26,7 +26,7 @@ OPTIONS = {
 }
 # What cannot be built here: no such file, or weights to download.
 UNBUILT = {("data", name) for name in ("dsprites", "folder", "npz", "shapes3d")} | {
-    ("extractor", name) for name in ("inception", "inception_spatial", "dinov2", "clip", "vgg16", "custom")
+    ("extractor", name) for name in OPTIONS["extractor"] if name not in ("cifar10", "mnist", "none", "random")
 }
 # What an option cannot stand without.
 EXTRA = {

@@ -157,12 +157,13 @@ def _run(command: str, arguments: list[str]) -> None:
     if command not in OVERRIDES:
         module.main(arguments)
         return
+    from ganvas.config import spelled_out
     from ganvas.config.mode import composed_once
 
     # Otherwise Hydra prints its own summary of an exception and exits with 1; `explain` needs the exception itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     words, options = _without_options(arguments)
-    given = as_typed([*OVERRIDES[command](words), *options])
+    given = spelled_out(as_typed([*OVERRIDES[command](words), *options]))
     _check_options(command, given)
     sys.argv = [f"ganvas {command}", *given]
     # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.

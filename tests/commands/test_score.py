@@ -421,3 +421,33 @@ def test_the_settings_are_those_of_training():
         scored, trained = compose("score"), compose("train")
     assert dict(settings_from(scored)) == dict(settings_from(trained.score))
     assert (scored.n, scored.seed) == (trained.score.n, trained.score.seed)
+
+
+BOTH = "extractor=[mnist,random]"
+
+
+def test_several_extractors_score_as_each_does_alone(images, capsys):
+    line, small = ["samples", "reference=photos"], "extractor.random.size=16"
+    both = score(*line, BOTH, small, "metrics=[fd,kid,is]", "paths.cache=both", output="both")[1]
+    mnist = score(*line, "extractor=mnist", "metrics=[fd,kid,is]", output="mnist")[1]
+    random = score(*line, "extractor=random", "extractor.size=16", "metrics=[fd,kid]", output="random")[1]
+    for part in ("scores", "protocols"):
+        assert both[part] == mnist[part] | random[part]
+    assert both["calibration"]["ceiling"] == mnist["calibration"]["ceiling"] | random["calibration"]["ceiling"]
+    for refused, said in (("export_reference=a.npz", "one extractor, got"), ("metrics=[fid]", "can compute fid")):
+        capsys.readouterr()
+        assert score(*line, BOTH, small, refused)[0] == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_run_on_several_extractors_is_scored_in_training_at_its_end_and_afterwards():
+    trained = train("model=gan", BOTH, "extractor.random.size=8", "score.every=64", "score.n_during=40")
+    run = MlflowClient(tracking_uri()).get_run(trained["run_id"])
+    assert {f"score/{kind}/{name}" for kind in ("mnist", "random") for name in ("fd", "kid")} <= set(trained["scores"])
+    assert {"val/mnist/fd", "val/random/fd", "val/random/kid", "best/mnist/fd"} <= set(run.data.metrics)
+    assert run.data.params["extractor"] == "[mnist,random]"
+    assert BOTH in run.data.tags["ganvas.overrides"] and "@extractor" not in run.data.tags["ganvas.overrides"]
+    again = score(trained["run_id"], "metrics=[fd]")[1]  # by the extractors of the recorded config
+    for kind in ("mnist", "random"):
+        assert again["scores"][f"score/{kind}/fd"] == trained["scores"][f"score/{kind}/fd"]
+        assert again["fingerprints"][f"score/{kind}/fd"] == trained["fingerprints"][f"score/{kind}/fd"]

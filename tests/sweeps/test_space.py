@@ -6,8 +6,9 @@ from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-import ganvas.config  # noqa: F401
+from ganvas.config import spelled_out
 from ganvas.sweeps import SweepError
+from ganvas.sweeps.multirun import as_overrides
 from ganvas.sweeps.space import read_space
 
 PARSE = OverridesParser.create().parse_overrides
@@ -71,6 +72,12 @@ def test_the_grid_is_the_product_in_the_order_of_the_line():
     found = [tuple(values.values()) for values, _ in space("a=1,2", "b=x,y", "c=7").grid()]
     assert found == [("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")]
     assert space("a=1,2", "c=7").fixed == {"c": "7"}
+
+
+def test_several_extractors_are_those_of_each_job():
+    line = spelled_out(["extractor=[mnist,random]", "extractor.random.size=32"])
+    made = space("seed=1,2", "a=1,2", *line)
+    assert as_overrides(made.fixed) == line and list(made.dimensions) == ["a"]
 
 
 WHEN = {"model=wgan_gp": {"n": "choice(1,5)", "w": "10"}, "model=wgan,other": {"clip": "choice(0.1,0.2)"}}

@@ -51,7 +51,7 @@ def score(
     source: PathLike | Result | None,
     *overrides: str,
     reference: PathLike | None = None,
-    extractor: str | None = None,
+    extractor: str | Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     config_dir: PathLike | None = None,
     quiet: bool = True,
@@ -64,7 +64,8 @@ def score(
             and only writes the file ``export_reference``.
         *overrides: as on the command line, for example ``"settings.kid_subsets=50"``.
         reference: data set, folder, or file of images or statistics; None takes the data the model was trained on.
-        extractor: name of the feature extractor; None takes that of the model or of the data set.
+        extractor: name of the feature extractor, or names of several; None takes that of the model or of the data
+            set.
         metrics: metric names; None takes the standard metrics.
         config_dir: folder with your own configs, as ``--config-dir``.
         quiet: True prints no table.

@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, open_dict
 
-from ganvas.config import ConfigError
+from ganvas.config import ConfigError, as_given, spelled_out
 from ganvas.config.aliases import require_small
 from ganvas.errors import BAD_INPUT, explain
 from ganvas.sweeps.overrides import as_typed, quoted
@@ -90,10 +90,9 @@ def _search_path(config_dir: str | os.PathLike[str] | None) -> ConfigSearchPath:
 
 
 def _composed(command: str, overrides: list[str]) -> Call:
-    config = compose(command, as_typed(overrides), return_hydra_config=True)
+    config = compose(command, spelled_out(as_typed(overrides)), return_hydra_config=True)
     output = Path(config.hydra.run.dir)
-    choices = {str(group): str(choice) for group, choice in config.hydra.runtime.choices.items()}
-    task = list(config.hydra.overrides.task)
+    choices, task = as_given(config.hydra)
     with open_dict(config):
         del config["hydra"]
     return Call(config, output, choices, task)

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganvas.commands.next_steps import say
-from ganvas.config import ConfigError
+from ganvas.config import ConfigError, as_given, spelled_out
 from ganvas.config.aliases import require_small
 from ganvas.display import duration, plural
 from ganvas.run.dry import Trial, try_out
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
     parser = Parser(prog="ganvas train --dry-run", add_help=False, allow_abbrev=False)
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--config-dir", "-cd")
-    options, line = parser.parse_known_args(arguments)
+    options, line = parser.parse_known_args(spelled_out(arguments))
     if others := [word for word in line if word.startswith("-")]:
         parser.error(f"got {others[0]}; expected overrides, -m and --config-dir DIR")
     if options.config_dir is not None:
@@ -83,8 +83,7 @@ def _folder(given: str) -> Path:
 
 def _composed(overrides: Sequence[str]) -> _Composed:
     full = hydra.compose("train", list(overrides), return_hydra_config=True)
-    choices = {str(group): str(choice) for group, choice in full.hydra.runtime.choices.items()}
-    job = Job(Path(full.paths.output), choices, list(full.hydra.overrides.task))
+    job = Job(Path(full.paths.output), *as_given(full.hydra))
     cfg = full.copy()
     with open_dict(cfg):
         del cfg["hydra"]

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.commands.carried import carried
-from ganvas.config import CONFIG_PATH, ConfigError, build_as, closest, require_counts
+from ganvas.config import CONFIG_PATH, ConfigError, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.scored import Fit
 from ganvas.display import stages_shown
@@ -22,11 +22,12 @@ from ganvas.extractors.base import Extractor
 from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.fitting import asked_fit, fit_of_reference
-from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.measurement import Asked
 from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import Reference, find_reference
 from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.settings import settings_from
+from ganvas.scoring.several import Measurements, build_extractors
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
@@ -68,14 +69,14 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         fit = asked_fit(cfg)
         subject = _subject(cfg, device, fit)
         reference = find_reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
-        extractor = _extractor(cfg, subject, reference, device)
+        extractors = _extractors(cfg, subject, reference, device)
         if subject is None:
-            return export_only(cfg, reference, extractor, output)
+            return export_only(cfg, reference, _the_one(cfg, extractors), output)
         if cfg.export_reference:
-            export_reference(cfg, reference, extractor)
+            export_reference(cfg, reference, _the_one(cfg, extractors))
         cache = Store(Path(cfg.paths.cache).expanduser())
         with stages_shown(subject.name, console):
-            found = Measurement(subject, reference, extractor, asked, cache).of(names)
+            found = Measurements(subject, reference, extractors, asked, cache).of(names)
     print_scores(f"{subject.name} against {reference.name} ({reference.split})", found, console)
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"
@@ -112,10 +113,10 @@ def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject 
     return subject
 
 
-def _extractor(
+def _extractors(
     cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
-) -> Extractor | None:
-    """Build the requested extractor, else that of the model, else that of the reference data set.
+) -> tuple[Extractor, ...]:
+    """Build the requested extractors, else those of the model, else that of the reference data set.
 
     Images scored against images have no default extractor.
     """
@@ -129,7 +130,18 @@ def _extractor(
         raise ConfigError(
             f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
         )
-    return build_as(Extractor, node).to(device) if node else None
+    return build_extractors(node, device)
+
+
+def _the_one(cfg: DictConfig, extractors: tuple[Extractor, ...]) -> Extractor | None:
+    """Return the extractor whose statistics are exported; None without one."""
+    if len(extractors) > 1:
+        names = ",".join(extractor.name for extractor in extractors)
+        raise ConfigError(
+            f"export_reference={cfg.export_reference}: a file holds the statistics of one extractor, got "
+            f"extractor=[{names}]; write extractor={extractors[0].name}"
+        )
+    return extractors[0] if extractors else None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganvas.commands.carried import carried, in_further_process
-from ganvas.config import CONFIG_PATH
+from ganvas.config import CONFIG_PATH, as_given
 from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
 
@@ -41,9 +41,8 @@ def main(cfg: DictConfig) -> dict[str, Any]:
 
     hydra_config = HydraConfig.get()
     output = Path(hydra_config.runtime.output_dir)
-    choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
     try:
-        result = train(cfg, Job(output, choices, list(hydra_config.overrides.task)))
+        result = train(cfg, Job(output, *as_given(hydra_config)))
     except BaseException as stop:
         if is_interruption(stop):
             raise Stopped(stopped(output)) from stop

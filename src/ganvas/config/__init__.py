@@ -13,11 +13,13 @@ from ganvas.config.build import (
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register, report_folder
 from ganvas.config.given import followed, following_budget, given_keys
 from ganvas.config.places import from_its_folder, moved
+from ganvas.config.several import as_given, nodes_of, spelled_out
 from ganvas.config.trust import names_beyond_ganvas, recorded_config
 
 __all__ = [
     "CONFIG_PATH",
     "ConfigError",
+    "as_given",
     "build",
     "build_as",
     "check",
@@ -31,11 +33,13 @@ __all__ = [
     "given_keys",
     "moved",
     "names_beyond_ganvas",
+    "nodes_of",
     "recorded_config",
     "register",
     "report_folder",
     "require_counts",
     "require_resolvable",
+    "spelled_out",
 ]
 
 register()

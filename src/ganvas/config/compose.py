@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganvas.config import schema
+from ganvas.config.several import spelled_out
 
 CONFIG_PATH: Final = "pkg://ganvas.conf"
 
@@ -132,7 +133,7 @@ def compose(root: str, overrides: list[str]) -> DictConfig:
         overrides: as on the command line.
     """
     with _initialised():
-        return hydra.compose(root, overrides)
+        return hydra.compose(root, spelled_out(overrides))
 
 
 def choices(group: str) -> list[str]:

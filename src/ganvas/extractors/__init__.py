@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ganvas.extractors.base import Extractor as Extractor
     from ganvas.extractors.cifar10 import Cifar10Extractor as Cifar10Extractor
     from ganvas.extractors.custom import CustomExtractor as CustomExtractor
+    from ganvas.extractors.data2vec import Data2vecExtractor as Data2vecExtractor
     from ganvas.extractors.features import Features as Features
     from ganvas.extractors.features import extract as extract
     from ganvas.extractors.fidelity import FidelityExtractor as FidelityExtractor
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from ganvas.extractors.inception_spatial import InceptionSpatialExtractor as InceptionSpatialExtractor
     from ganvas.extractors.mnist import MnistExtractor as MnistExtractor
     from ganvas.extractors.random_features import RandomFeatures as RandomFeatures
+    from ganvas.extractors.resnet50 import ResNet50Extractor as ResNet50Extractor
+    from ganvas.extractors.timm_backbone import TimmExtractor as TimmExtractor
 
 _PLACES = {
     "Cifar10Extractor": "ganvas.extractors.cifar10",
     "CustomExtractor": "ganvas.extractors.custom",
+    "Data2vecExtractor": "ganvas.extractors.data2vec",
     "Extractor": "ganvas.extractors.base",
     "Features": "ganvas.extractors.features",
     "FidelityExtractor": "ganvas.extractors.fidelity",
@@ -27,6 +31,8 @@ _PLACES = {
     "InceptionSpatialExtractor": "ganvas.extractors.inception_spatial",
     "MnistExtractor": "ganvas.extractors.mnist",
     "RandomFeatures": "ganvas.extractors.random_features",
+    "ResNet50Extractor": "ganvas.extractors.resnet50",
+    "TimmExtractor": "ganvas.extractors.timm_backbone",
     "extract": "ganvas.extractors.features",
 }
 """Exports, imported at the first access; a config names an export, not its file, so the file can move."""
@@ -34,6 +40,7 @@ _PLACES = {
 __all__ = [
     "Cifar10Extractor",
     "CustomExtractor",
+    "Data2vecExtractor",
     "Extractor",
     "Features",
     "FidelityExtractor",
@@ -41,6 +48,8 @@ __all__ = [
     "InceptionSpatialExtractor",
     "MnistExtractor",
     "RandomFeatures",
+    "ResNet50Extractor",
+    "TimmExtractor",
     "extract",
 ]
 

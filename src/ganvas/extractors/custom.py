@@ -20,7 +20,8 @@ from ganvas.extractors.fidelity import FAMILIES
 from ganvas.extractors.modules import load_module
 from ganvas.extractors.resize import TF1_GRID, tf1_resize
 
-_TAKEN: Final = ("inception", "mnist", "cifar10", *FAMILIES)
+_PUBLISHED: Final = ("convnext", "data2vec", "mae", "simclr", "swav", "swin")
+_TAKEN: Final = ("inception", "mnist", "cifar10", *FAMILIES, *_PUBLISHED)
 
 
 @final

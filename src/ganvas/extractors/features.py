@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -84,27 +84,42 @@ class Features(Remembers):
 
 
 def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size: int) -> Features:
-    """Run the extractor over a set of images.
+    """Run one extractor over a set of images; see :func:`extract_all`."""
+    return extract_all([extractor], images, batch_size)[0]
+
+
+def extract_all(extractors: Sequence[Extractor], images: Iterable[Tensor] | Tensor, batch_size: int) -> list[Features]:
+    """Run extractors over a set of images, which is read once: each batch passes all of them.
 
     Args:
-        extractor: runs on the device of its weights.
+        extractors: each runs on the device of its weights.
         images: ``uint8 (n, c, h, w)``, or an iterable of such batches, which may differ in n only.
         batch_size: images in one forward pass, at least 1; larger batches are split, smaller ones are not merged.
 
     Returns:
-        Features of all images, in order.
+        Features of all images, in order, by each extractor; the same bits as of a pass for it alone.
 
     Raises:
-        ValueError: there is no image, the batch size is below 1, sizes are mixed, or the extractor cannot read the
+        ValueError: there is no image, the batch size is below 1, sizes are mixed, or an extractor cannot read the
             images.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}; 256 is a good start")
     shapes: set[Shape] = set()
     batches = _one_shape([images] if isinstance(images, Tensor) else images, shapes)
-    parts = [_on_cpu(extractor(x)) for batch in batches for x in batch.split(batch_size) if len(x)]
+    parts = [
+        [_on_cpu(extractor(x)) for extractor in extractors]
+        for batch in batches
+        for x in batch.split(batch_size)
+        if len(x)
+    ]
     if not parts:
         raise ValueError("images: expected at least one image, got none; check the folder, split or sample count")
+    shape = shapes.pop()
+    return [_joined(e, found, shape) for e, found in zip(extractors, zip(*parts, strict=True), strict=True)]
+
+
+def _joined(extractor: Extractor, parts: Sequence[tuple[Tensor, Tensor | None]], shape: Shape) -> Features:
     # Concatenation outside inference mode gives ordinary tensors.
     logits = [logits for _, logits in parts if logits is not None]
     return Features(
@@ -112,7 +127,7 @@ def extract(extractor: Extractor, images: Iterable[Tensor] | Tensor, batch_size:
         logits=torch.cat(logits) if logits else None,
         extractor=extractor.name,
         weights_hash=extractor.weights_hash,
-        shape=shapes.pop(),
+        shape=shape,
     )
 
 

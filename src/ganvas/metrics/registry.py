@@ -127,6 +127,10 @@ OF_CLASSES: Final = ("label_accuracy", "intra_fd")
 """Metrics that are computed by default of samples with classes, if they apply to the reference and the extractor."""
 
 
+OF_PREDICTIONS: Final = ("label_accuracy",)
+"""Metrics that read predicted classes of an extractor, besides those that need nothing else."""
+
+
 def register(metric: Metric) -> None:
     """Register a metric for the rest of the process; registering the same metric again does nothing.
 
@@ -202,6 +206,20 @@ FRECHET: Final[Mapping[str, str]] = MappingProxyType({"inception": "fid", "incep
 def frechet_name(extractor: str) -> str:
     """Name of the Fréchet distance: ``fid`` on the 2015 Inception, ``fd`` on extractors without a name of its own."""
     return FRECHET.get(extractor, "fd")
+
+
+def computable(name: str, extractor: str, logits: bool) -> bool:
+    """Whether a metric can be computed on an extractor, as its name and its need of class logits say.
+
+    Args:
+        name: name of a metric or group.
+        extractor: name of the extractor.
+        logits: whether the extractor has class logits.
+    """
+    if name in ("fd", *FRECHET.values()):
+        return name == frechet_name(extractor)
+    metric = metrics().get(name)
+    return logits or metric is None or (metric.needs != LOGITS and name not in OF_PREDICTIONS)
 
 
 def standard_metrics(extractor: str, logits: bool = True) -> tuple[str, ...]:

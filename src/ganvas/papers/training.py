@@ -12,8 +12,7 @@ from typing import Any, final
 from hydra import compose
 from omegaconf import DictConfig, open_dict
 
-from ganvas.config import build_as
-from ganvas.extractors.base import Extractor
+from ganvas.config import as_given
 from ganvas.latents import LatentSampler
 from ganvas.metrics.registry import settings_of
 from ganvas.papers.program import Desk
@@ -25,6 +24,7 @@ from ganvas.scoring.measurement import Asked, Measurement
 from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.refitting import refitted
+from ganvas.scoring.several import Measurements, build_extractors
 from ganvas.scoring.subjects import ModelSubject, device_of, open_model
 from ganvas.storage.checkpoints import LAST
 from ganvas.storage.store import Store
@@ -95,10 +95,10 @@ class Trained:
     ) -> Found:
         config = subject.config
         assert config is not None
-        extractor = build_as(Extractor, config.extractor).to(subject.model.device)
+        extractors = build_extractors(config.extractor, subject.model.device)
         asked = Asked(settings_of(settings), n, config.score.seed, calibration=calibration, output=self.folder)
         cache = Store(Path(config.paths.cache).expanduser())
-        return Measurement(subject, own_reference(subject), extractor, asked, cache).of(metrics)
+        return Measurements(subject, own_reference(subject), extractors, asked, cache).of(metrics)
 
     def score(self, key: str) -> float:
         """Look up a final score by its key, such as ``score/mnist/fd``."""
@@ -134,7 +134,7 @@ def compose_preset(
         "paths.output": quoted(str(folder)),
     }
     cfg = compose("train", [*own, *(f"{key}={value}" for key, value in places.items())], return_hydra_config=True)
-    choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items()}
+    choices, _ = as_given(cfg.hydra)
     with open_dict(cfg):
         del cfg["hydra"]
     return cfg, Job(folder, choices, own)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+import torch
 from jaxtyping import Int64
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
@@ -42,6 +43,7 @@ from ganvas.run.request import Job
 from ganvas.run.starting import start_at_marginals, warm_start
 from ganvas.scoring.protocol import STREAMED, feature_protocol
 from ganvas.scoring.settings import settings_from
+from ganvas.scoring.several import build_extractors
 from ganvas.scoring.streaming import StreamingScores
 from ganvas.storage.best_effort import status
 from ganvas.storage.checkpoints import BEST
@@ -63,13 +65,13 @@ class Parts:
     Args:
         data: the data to train on.
         model: the model to train.
-        extractor: extracts features for scores; None scores no images.
+        extractors: extract features for scores; without one no images are scored.
         settings: settings of the metrics.
     """
 
     data: DataModule
     model: Model
-    extractor: Extractor | None
+    extractors: tuple[Extractor, ...]
     settings: Settings
 
 
@@ -90,10 +92,10 @@ def assemble(cfg: DictConfig) -> Parts:
     fill_classes(cfg, data)
     status("building the networks")
     model = build_as(Model, cfg.model)
-    extractor = build_as(Extractor, cfg.extractor) if cfg.extractor else None
+    extractors = build_extractors(cfg.extractor, torch.device("cpu"))
     settings = settings_from(cfg.score)
-    check_fit(cfg, data, model, extractor)
-    if extractor is not None:
+    check_fit(cfg, data, model, extractors)
+    for extractor in extractors:
         rehearse_scores(cfg, data, extractor, settings)
     train = data.examples("train")
     model.learn_of(len(train), train.labels, _labelled(model, train.labels))
@@ -101,7 +103,7 @@ def assemble(cfg: DictConfig) -> Parts:
         start_at_marginals(cfg, data, model)
         warm_start(cfg, model)
     freeze(cfg, model)
-    return Parts(data, model, extractor, settings)
+    return Parts(data, model, extractors, settings)
 
 
 def _labelled(model: Model, labels: Int64[Tensor, " n"] | None) -> Int64[Tensor, " k"] | None:
@@ -173,9 +175,9 @@ def _averages(cfg: DictConfig, job: Job, run: Run) -> list[Callback]:
 def _scoring(
     cfg: DictConfig, run: Run, parts: Parts, progress: ProgressLine, selection: Selection | None
 ) -> list[Callback]:
-    if cfg.score.every is None or parts.extractor is None:
+    if cfg.score.every is None or not parts.extractors:
         return []
-    reference, streamed = parts.data.examples("val"), StreamingScores(parts.extractor, parts.settings)
+    reference, streamed = parts.data.examples("val"), [StreamingScores(e, parts.settings) for e in parts.extractors]
     n, seed = cfg.score.n_during, cfg.score.seed_during
     return [ScoreEvery(run, cfg.score.every, reference, streamed, n, seed, progress.show_score, selection)]
 
@@ -184,7 +186,7 @@ def _no_selection(cfg: DictConfig, parts: Parts) -> str:
     """Reason why no best checkpoint is chosen; empty if one is."""
     if cfg.score.select is None:
         return "score.select=null"
-    if parts.extractor is None:
+    if not parts.extractors:
         return "extractor=none: images are not scored"
     if cfg.score.every is None:
         lacking = "" if "val" in parts.data.source.splits else f"; data={parts.data.source.name} has no val split"
@@ -193,8 +195,7 @@ def _no_selection(cfg: DictConfig, parts: Parts) -> str:
 
 
 def _selection(cfg: DictConfig, job: Job, parts: Parts) -> Selection:
-    extractor, reference = parts.extractor, parts.data.examples("val")
-    assert extractor is not None
+    extractor, reference = parts.extractors[0], parts.data.examples("val")
     metric = frechet_name(extractor.name) if cfg.score.select == "fd" else cfg.score.select
     protocol = feature_protocol(
         extractor,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from omegaconf import DictConfig
 
@@ -15,14 +17,14 @@ from ganvas.models.scheduled import ScheduleError
 from ganvas.scoring.refitting import require_codes, sampler_of
 
 
-def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extractor | None) -> None:
+def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractors: Sequence[Extractor]) -> None:
     """Refuse combinations that would fail or mislead after training has begun.
 
     Args:
         cfg: the composed config.
         data: the data to train on.
         model: the model to train.
-        extractor: extracts features for scores; None scores no images.
+        extractors: extract features for scores; without one no images are scored.
 
     Raises:
         ConfigError: two parts do not fit; names both and a fix.
@@ -46,11 +48,11 @@ def check_fit(cfg: DictConfig, data: DataModule, model: Model, extractor: Extrac
     _check_classes(data, model)
     _check_sampling(cfg, model)
     _check_optimizers(model)
-    if extractor is not None:
+    for extractor in extractors:
         _check_extractor(shape, extractor)
-    if extractor is not None and cfg.score.select is not None:
-        _check_selection(cfg, extractor)
-    if cfg.score.every is not None and extractor is not None and "val" not in data.source.splits:
+    if extractors and cfg.score.select is not None:
+        _check_selection(cfg, extractors[0])
+    if cfg.score.every is not None and extractors and "val" not in data.source.splits:
         raise ConfigError(
             f"score.every={cfg.score.every} scores against the val split, which data={data.source.name} lacks; "
             "hold images out with data.val=N, or write score.every=null"

@@ -161,7 +161,7 @@ def _size(network: torch.nn.Module) -> int:
 
 def _scoring_seconds(cfg: DictConfig, parts: Parts) -> float:
     """Time of all samples that are drawn and looked at, from that of some."""
-    if parts.extractor is None:
+    if not parts.extractors:
         return 0.0
     each = _seconds(lambda: _look_at_some(parts)) / SAMPLES
     at_end = cfg.score.n * (2 if cfg.score.every is not None and cfg.score.select is not None else 1)
@@ -170,8 +170,9 @@ def _scoring_seconds(cfg: DictConfig, parts: Parts) -> float:
 
 
 def _look_at_some(parts: Parts) -> None:
-    assert parts.extractor is not None
-    parts.extractor(to_uint8(parts.model.sample(SAMPLES, 0).cpu()))
+    images = to_uint8(parts.model.sample(SAMPLES, 0).cpu())
+    for extractor in parts.extractors:
+        extractor(images)
 
 
 def _seconds(act: Callable[[], None]) -> float:

@@ -29,9 +29,10 @@ from ganvas.run.request import Job, start_run
 from ganvas.run.result import assess, conclude, keeping
 from ganvas.run.resuming import AUTO, Resumed, content, origin_of, refuse_other_data, result_of_ended, resume
 from ganvas.scoring.found import Found
-from ganvas.scoring.measurement import Asked, Measurement
+from ganvas.scoring.measurement import Asked
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.refitting import refitted, sampler_of
+from ganvas.scoring.several import Measurements
 from ganvas.scoring.subjects import ModelSubject
 from ganvas.storage.best_effort import status
 from ganvas.storage.checkpoints import load_weights, read
@@ -119,7 +120,7 @@ def _measure(cfg: DictConfig, job: Job, parts: Parts) -> Callable[[], Found]:
     asked = Asked(parts.settings, cfg.score.n, cfg.score.seed)
     reference, cache = own_reference(subject), Store(Path(cfg.paths.cache).expanduser())
     sampler = sampler_of(cfg)  # fitted at each call, since codes depend on the weights
-    return lambda: Measurement(refitted(subject, sampler), reference, parts.extractor, asked, cache).of_trained()
+    return lambda: Measurements(refitted(subject, sampler), reference, parts.extractors, asked, cache).of_trained()
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

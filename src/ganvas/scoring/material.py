@@ -17,14 +17,15 @@ from ganvas.data.source import Examples, Source
 from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
-from ganvas.extractors.on_disk import Extraction, extracted
+from ganvas.extractors.on_disk import Extraction
 from ganvas.metrics.base import CLASSES, CODES, FACTORS, GENERATOR, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
 from ganvas.models import Model
-from ganvas.scoring.cache import HALF, Part, kept_features
+from ganvas.scoring.cache import HALF, Part
 from ganvas.scoring.classes import common_labels
+from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
@@ -92,13 +93,21 @@ class Gathered(Material):
         extractor: extractor of features; None if no metric needs features.
         asked: settings, numbers of images, calibration.
         cache: store of features that depend on the reference only; None computes them each time.
+        one_pass: reads the images for several extractors, this one among them; None reads them for this one alone.
     """
 
     def __init__(
-        self, subject: Subject, reference: Reference, extractor: Extractor | None, asked: Asked, cache: Store | None
+        self,
+        subject: Subject,
+        reference: Reference,
+        extractor: Extractor | None,
+        asked: Asked,
+        cache: Store | None,
+        one_pass: OnePass | None = None,
     ) -> None:
         self._subject, self._reference, self._extractor = subject, reference, extractor
-        self._asked, self._cache = asked, cache
+        self._asked = asked
+        self._one_pass = one_pass or OnePass(() if extractor is None else (extractor,), cache, asked.how)
         self.settings, self.seed, self.ceiling = asked.settings, asked.seed, asked.ceiling
         self.calibration = asked.calibration
         self.n, self.shape, self.split = subject.count(asked.n), subject.shape, reference.split
@@ -342,14 +351,11 @@ class Gathered(Material):
 
     def cached(self, part: Part) -> Features:
         """Return the features of some images, from the cache if it has them."""
-        return kept_features(self._cache, self.extractor(), part, self._asked.how)
+        return self._one_pass.of_reference(self.extractor(), part)
 
     @cached_property
     def _fake(self) -> Features:
-        images, folder = self._subject.images(self._asked.n, self.seed), None
-        if self._cache is not None and self._cache.folder.is_dir():
-            folder = self._cache.folder
-        return extracted(self.extractor(), images, self._asked.how, "samples looked at", folder)
+        return self._one_pass.of_samples(self.extractor(), self._subject.images(self._asked.n, self.seed))
 
     @cached_property
     def _codes(self) -> Codes:

@@ -29,6 +29,7 @@ from ganvas.scoring.calibration import Row, calibrate
 from ganvas.scoring.found import Found
 from ganvas.scoring.material import Asked as Asked
 from ganvas.scoring.material import Gathered
+from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.protocol import Protocol, feature_protocol, library_versions, warnings_for
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import Subject
@@ -40,11 +41,17 @@ class Measurement:
     """A measurement of one subject against one reference; the arguments are those of :class:`Gathered`."""
 
     def __init__(
-        self, subject: Subject, reference: Reference, extractor: Extractor | None, asked: Asked, cache: Store | None
+        self,
+        subject: Subject,
+        reference: Reference,
+        extractor: Extractor | None,
+        asked: Asked,
+        cache: Store | None,
+        one_pass: OnePass | None = None,
     ) -> None:
         self._subject, self._reference, self._extractor = subject, reference, extractor
-        self._asked, self._cache = asked, cache
-        self._material = Gathered(subject, reference, extractor, asked, cache)
+        self._asked, self._cache, self._one_pass = asked, cache, one_pass
+        self._material = Gathered(subject, reference, extractor, asked, cache, one_pass)
 
     def of(self, names: Sequence[str] | None = None) -> Found:
         """Compute the requested metrics.
@@ -87,6 +94,8 @@ class Measurement:
         names: list[str] = []
         if self._extractor is not None:
             names += standard_metrics(self._extractor.name, self._extractor.num_classes is not None)
+        if self._one_pass is not None and self._one_pass.extractors[0] is not self._extractor:
+            return names  # scores of no extractor are those of the first one
         if self._material.bounds_evidence() is not None and self._reference.own:
             names.append("elbo")
         if self._material.names_classes() and self._reference.own:
@@ -171,8 +180,8 @@ class Measurement:
             ceiling={key(kind, name): value for name, value in measured.ceiling.items()},
             findings=tuple(finding for evidence in measured.evidence for finding in findings_on(evidence)),
             notes=(*measured.notes, *self._too_few(metric, measured)),
-            files=tuple(self._files(measured)),
-            details={metric.name: dict(measured.details)} if measured.details else {},
+            files=tuple(self._files(metric, measured)),
+            details={self._place(metric) + metric.name: dict(measured.details)} if measured.details else {},
         )
 
     def _too_few(self, metric: Metric, measured: Measured) -> tuple[str, ...]:
@@ -213,16 +222,22 @@ class Measurement:
             return fingerprint_of(self._material.real())
         return self._reference.examples(self._reference.split, "a score").fingerprint()
 
-    def _files(self, measured: Measured) -> Iterator[Path]:
-        """Write the metric's arrays and pictures to the output folder, and yield the paths."""
+    def _place(self, metric: Metric) -> str:
+        """Folder of a metric's files, below the output folder; that of the extractor if each of several has them."""
+        return "" if self._one_pass is None or metric.kind else f"{self._material.extractor().name}/"
+
+    def _files(self, metric: Metric, measured: Measured) -> Iterator[Path]:
+        """Write the metric's arrays and pictures to the output folder, or below it, and yield the paths."""
         if self._asked.output is None:
             return
+        folder = self._asked.output / self._place(metric)
+        folder.mkdir(exist_ok=True)
         for name, arrays in measured.arrays.items():
-            path = self._asked.output / f"{name}.npz"
+            path = folder / f"{name}.npz"
             np.savez(path, **arrays)  # type: ignore[arg-type]
             yield path
         for name, picture in measured.pictures.items():
-            path = self._asked.output / f"{name}.png"
+            path = folder / f"{name}.png"
             Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(path)
             yield path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 
@@ -18,8 +20,9 @@ def print_scores(title: str, found: Found, console: Console) -> None:
         console: prints the table.
     """
     # The scores of one metric have one protocol; the first of them names it.
-    first = {digits: key.rpartition("/")[2] for key, digits in reversed(found.fingerprints().items())}
-    protocols = ", ".join(f"{name} {digits}" for digits, name in reversed(first.items()))
+    first = {digits: key.removeprefix("score/") for key, digits in reversed(found.fingerprints().items())}
+    names = Counter(key.rpartition("/")[2] for key in first.values())
+    protocols = ", ".join(f"{_short(key, names)} {digits}" for digits, key in reversed(first.items()))
     table = Table(title=title, title_justify="left", caption=f"protocols: {protocols}", caption_justify="left")
     table.add_column("score", overflow="fold")
     for column in ("value", "±", "floor", "ceiling"):
@@ -33,6 +36,12 @@ def print_scores(title: str, found: Found, console: Console) -> None:
         console.print(f"{finding.state:4} {finding.name}: {finding.reason}", soft_wrap=True, markup=False)
     for note in found.notes:
         console.print(f"note {note}", soft_wrap=True, markup=False)
+
+
+def _short(key: str, names: Counter[str]) -> str:
+    """Leave the extractor out of a key, unless several have a score of this name."""
+    name = key.rpartition("/")[2]
+    return name if names[name] == 1 else key
 
 
 def _sd(score: Score) -> str:

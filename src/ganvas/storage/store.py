@@ -56,6 +56,10 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def holds(self, name: str) -> bool:
+        """Tell whether there is a file of this name, which may be damaged."""
+        return self._path(name).exists()
+
     def get(self, name: str, compute: Callable[[], Kept], check: Callable[[Kept], None] = lambda _: None) -> Kept:
         """Read the content stored under a name, or compute and store it.
 
@@ -67,7 +71,7 @@ class Store:
         Returns:
             The content, with the same bits whether it was read or computed.
         """
-        path = self.folder / f"{name}.safetensors"
+        path = self._path(name)
         with ExitStack() as lock:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +89,9 @@ class Store:
             except OSError as error:
                 _warn_unusable(self.folder, error)
             return found
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
 
 
 def _read(path: Path, check: Callable[[Kept], None]) -> Kept | None:

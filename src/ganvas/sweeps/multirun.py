@@ -16,6 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from ganvas.config import as_given, nodes_of
 from ganvas.errors import explain
 from ganvas.metrics.registry import frechet_name, key
 from ganvas.run.identity import configuration_hash
@@ -186,11 +187,12 @@ def _listed(value: Any, what: str) -> tuple[str, ...]:
 
 
 def _frechet(config: DictConfig) -> tuple[str, ...]:
-    """Key of the Fréchet distance on the chosen extractor; empty without an extractor."""
-    choice = config.hydra.runtime.choices.get("extractor")
-    if choice in (None, "none"):
+    """Key of the Fréchet distance on the chosen extractor, the first of several; empty without an extractor."""
+    nodes = nodes_of(config.extractor)
+    if not nodes:
         return ()
-    name = config.extractor.get("name", choice)
+    choice = as_given(config.hydra)[0]["extractor"].strip("[]").partition(",")[0]
+    name = nodes[0].get("name", choice)
     return (key(name, frechet_name(name)),)
 
 

@@ -27,6 +27,8 @@ LITERAL = frozenset(
 )
 """Keys whose values are paths or labels: any text, also one that Hydra's grammar reads as a list or refuses."""
 
+_WEIGHTS = re.compile(r"extractor\.\w+\.weights")
+"""The same of one of several extractors."""
 _ESCAPED = re.compile(r"(\\*)('|$)")
 _BETWEEN = re.compile(r"\s+(?=[+~]{0,2}[\w./@]+=)")
 
@@ -49,7 +51,11 @@ def as_typed(arguments: Sequence[str]) -> list[str]:
         arguments: overrides and options of a command.
     """
     multirun = any(a in ("-m", "--multirun") for a in arguments)
-    return [_literal(a, multirun) if a.partition("=")[0].lstrip("+") in LITERAL else a for a in arguments]
+    return [_literal(a, multirun) if _is_literal(a.partition("=")[0].lstrip("+")) else a for a in arguments]
+
+
+def _is_literal(key: str) -> bool:
+    return key in LITERAL or _WEIGHTS.fullmatch(key) is not None
 
 
 def _literal(argument: str, multirun: bool) -> str:

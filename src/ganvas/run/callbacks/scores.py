@@ -10,12 +10,13 @@ one, which its checkpoints store, because batch statistics differ between proces
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
 import torch
 from pytorch_lightning import Callback, Trainer
+from torch import Tensor
 
 from ganvas.data.source import Examples
 from ganvas.health.findings import health_metrics, health_tags
@@ -31,13 +32,13 @@ BATCH = 250
 
 @final
 class ScoreEvery(Callback):
-    """Logs the streamed scores, shows the first of them, and offers the weights to the selection.
+    """Logs the streamed scores of all extractors, shows the first, and offers the weights to the selection.
 
     Args:
         run: receives scores and findings.
         every: images between two scorings.
         reference: examples of the validation split.
-        scores: accumulator of the scores.
+        scores: accumulators of the scores, one for each extractor; each batch passes them all.
         n: number of images that all processes generate together each time.
         seed: seed of the latents, the same each time.
         show: called with name and value of the first score.
@@ -49,7 +50,7 @@ class ScoreEvery(Callback):
         run: Run,
         every: int,
         reference: Examples,
-        scores: StreamingScores,
+        scores: Sequence[StreamingScores],
         n: int,
         seed: int,
         show: Callable[[str], None],
@@ -67,9 +68,10 @@ class ScoreEvery(Callback):
         """Read this process' share of the reference, start the clock, and score if a process was stopped before it."""
         self._every.start(pl_module.images_seen, self._clock)
         if pl_module.device.type == "cuda":  # the only other device with the float64 that moments are summed in
-            self._scores.to(pl_module.device)
+            for scores in self._scores:
+                scores.to(pl_module.device)
         for index in torch.arange(len(self._reference))[_share(trainer, len(self._reference))].split(BATCH):
-            self._scores.update(self._reference.batch(index), real=True)
+            self._update(self._reference.batch(index), real=True)
         self._take_turn(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -91,14 +93,19 @@ class ScoreEvery(Callback):
             if due:
                 self._score(trainer, model)
 
+    def _update(self, batch: Tensor, real: bool) -> None:
+        for scores in self._scores:
+            scores.update(batch, real=real)
+
     def _score(self, trainer: Trainer, model: Watched) -> None:
         with _first_process_buffers(trainer, model):
             images = to_uint8(model.sample_part(self._n, self._seed, _share(trainer, self._n)))
         for batch in images.split(BATCH):
-            self._scores.update(batch, real=False)
-        found = {key: score.value for key, score in self._scores.compute().items()}
-        findings = self._scores.findings()
-        self._scores.reset()
+            self._update(batch, real=False)
+        found = {key: score.value for scores in self._scores for key, score in scores.compute().items()}
+        findings = next((judged for scores in self._scores if (judged := scores.findings())), ())
+        for scores in self._scores:
+            scores.reset()
         named = {key.replace("score/", "val/", 1): value for key, value in found.items()}
         # The result logs the findings on the final weights, from more images.
         self._run.metrics(named if trainer.should_stop else named | health_metrics(findings), step=model.images_seen)
