@@ -85,6 +85,7 @@ class Measured:
         arrays: arrays to write to ``<name>.npz``.
         pictures: ``uint8 (3, h, w)``, to write to ``<name>.png``.
         notes: warnings for the reader of the scores, one sentence each.
+        terms: of a score that is a mean over images of the reference, by its name: the value of each, in their order.
     """
 
     scores: Mapping[str, Score]
@@ -95,6 +96,7 @@ class Measured:
     arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Material(ABC):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from torch import Tensor
+
 from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name
 from ganvas.metrics.base import Score
@@ -27,6 +29,7 @@ class Found:
         findings: findings about the health of the model and its samples.
         notes: warnings for the reader of the scores, one sentence each.
         files: written pictures and arrays.
+        terms: values of the single images, of each score that is a mean over images of the reference.
     """
 
     scores: dict[str, Score] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class Found:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    terms: dict[str, Tensor] = field(default_factory=dict)
 
     def __add__(self, other: Found) -> Found:
         """Combine two results."""

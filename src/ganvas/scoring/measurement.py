@@ -30,6 +30,7 @@ from ganvas.scoring.material import Asked as Asked
 from ganvas.scoring.material import Gathered
 from ganvas.scoring.protocol import Protocol, feature_protocol, library_versions, warnings_for
 from ganvas.scoring.references import Reference
+from ganvas.scoring.replicates import Replicates, replicates
 from ganvas.scoring.subjects import Subject
 from ganvas.storage.store import Store
 
@@ -107,6 +108,15 @@ class Measurement:
             )
         return names
 
+    def left_out(self, found: Found, groups: int) -> dict[str, Replicates]:
+        """Compute scores again without groups of images, for their errors; see :func:`replicates`.
+
+        Args:
+            found: result of :meth:`of`.
+            groups: number of groups, at least 2.
+        """
+        return replicates(self._material, found, groups)
+
     # Computation of scores.
 
     def _from_features(self, names: Sequence[str]) -> Found:
@@ -169,6 +179,7 @@ class Measurement:
             findings=tuple(finding for evidence in measured.evidence for finding in findings_on(evidence)),
             notes=(*measured.notes, *self._too_few(metric, measured)),
             files=tuple(self._files(measured)),
+            terms={key(kind, name): terms for name, terms in measured.terms.items()},
         )
 
     def _too_few(self, metric: Metric, measured: Measured) -> tuple[str, ...]:
