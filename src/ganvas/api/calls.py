@@ -99,7 +99,7 @@ def compare(
 
     Args:
         sources: two or more sources, as :func:`score` takes them; or one folder with runs, checkpoints or arrays.
-        *overrides: as on the command line, for example ``"groups=10"``.
+        *overrides: as on the command line, for example ``"groups=8"``.
         reference: data set, folder, or file of images or moments; None takes the data each model was trained on.
         extractor: name of the feature extractor; None takes that of the model or of the data set.
         metrics: metric names; None takes the standard metrics. The first orders the leaderboard.

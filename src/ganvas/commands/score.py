@@ -101,7 +101,7 @@ def scored(cfg: DictConfig, output: Path, console: Console, compared: bool = Fal
         with stages_shown(subject.name, console):
             measurement = Measurement(subject, reference, extractor, asked, cache)
             found = measurement.of(names)
-            replicates = measurement.left_out(found, cfg.groups) if compared else {}
+            replicates = measurement.replicates(found, cfg.groups) if compared else {}
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"
     write_json(path, result)

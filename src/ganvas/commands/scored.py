@@ -16,7 +16,7 @@ class Scored(NamedTuple):
         title: names of subject and reference; empty if only the reference was exported.
         result: the content of ``result.json``.
         found: the scores.
-        replicates: the scores without groups of images, by key; empty if no other source is to be compared.
+        replicates: the scores of halves of the images, by key; empty if no other source is to be compared.
     """
 
     title: str

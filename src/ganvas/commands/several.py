@@ -1,6 +1,6 @@
 """``ganvas score A B`` and ``--table``: several sources against one reference, their differences, a leaderboard.
 
-Each source is scored as alone, into a folder of its own, and leaves its scores without groups of images
+Each source is scored as alone, into a folder of its own, and leaves the scores of halves of its images
 (:mod:`ganvas.scoring.replicates`). A source that fails is named and does not stop the others; two sources without
 ``--table`` are the exception, because their difference needs both.
 """
@@ -25,11 +25,12 @@ from ganvas.reports.contrast import Contrast, contrasts
 from ganvas.reports.leaderboard import Contender, Leaderboard, leaderboard, of_one_protocol, render, table_of
 from ganvas.reports.page import number, p_value, short
 from ganvas.reports.studies import without_formulas
+from ganvas.scoring.halves import require_groups
 from ganvas.scoring.subjects import ARRAYS
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
 from ganvas.storage.checkpoints import LAST
-from ganvas.storage.exported import is_exported
+from ganvas.storage.exported import WEIGHTS, is_exported
 
 PAGE: Final = "leaderboard.html"
 TABLE: Final = "leaderboard.csv"
@@ -99,8 +100,10 @@ def score_several(cfg: DictConfig, output: Path, console: Console, score: Score)
 def _sources(cfg: DictConfig) -> list[str]:
     """Names of the sources, each once; of one folder, those in it."""
     given = [*([cfg.source] if cfg.source else []), *cfg.sources]
-    if cfg.groups < 2:
-        raise ConfigError(f"groups={cfg.groups}: expected at least 2; write groups=20")
+    try:
+        require_groups(cfg.groups)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if cfg.export_reference:
         raise ConfigError("export_reference: not beside several sources; export it alone, without SOURCE")
     folder = len(given) == 1 and Path(given[0]).is_dir()
@@ -127,8 +130,9 @@ def within(folder: Path) -> list[str]:
     """
     if direct := sorted(folder.glob(_CHECKPOINTS)):
         return [str(path) for path in direct]
-    folders = [path for path in folder.rglob("*") if path.is_dir()]
-    below = sorted(path for path in folders if (path / LAST).exists() or is_exported(path))
+    runs = {path.parent for path in folder.rglob(LAST)}
+    models = {path.parent for path in folder.rglob(WEIGHTS) if is_exported(path.parent)}
+    below = sorted(runs | models)
     return [str(path) for path in below or sorted(p for p in folder.iterdir() if p.suffix in ARRAYS)]
 
 

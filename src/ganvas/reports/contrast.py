@@ -2,7 +2,7 @@ r"""The difference of two sources' scores: its size, its 95% interval, its p-val
 
 .. math:: A - B \pm t_{\nu, 0.975} \operatorname{se}, \qquad p = 2 \, P(T_\nu > |A - B| / \operatorname{se})
 
-with the standard error and the degrees of freedom of :mod:`ganvas.scoring.jackknife`. All differences that are judged
+with the standard error and the degrees of freedom of :mod:`ganvas.scoring.halves`. All differences that are judged
 together are one family, corrected by Holm's method. The error is over images: it says whether other samples of these
 models, and other reference images, would give the same answer. It is not the error over trainings; for that, compare
 seeds by ``ganvas report``.
@@ -101,18 +101,12 @@ def contrasts(
     """
     adjusted = holm([_p(spread) for *_, spread in pairs])
     made = int((~np.isnan(adjusted)).sum())
-    return [
-        _judged(*names, spread, float(p), lower_is_better[names[2]], made)
-        for (*names, spread), p in zip(pairs, adjusted, strict=True)
-    ]
-
-
-def _judged(
-    first: str, second: str, score: str, spread: Spread, p: float, lower_is_better: bool | None, made: int
-) -> Contrast:
-    word = _word(spread.value, p, lower_is_better)
-    needed = images_needed(spread, (1 - CONFIDENCE) / made) if word == "within noise" else None
-    return Contrast(first, second, score, spread, *interval(spread), p, word, needed)
+    found = []
+    for (first, second, score, spread), p in zip(pairs, map(float, adjusted), strict=True):
+        word = _word(spread.value, p, lower_is_better[score])
+        needed = images_needed(spread, (1 - CONFIDENCE) / made) if word == "within noise" else None
+        found.append(Contrast(first, second, score, spread, *interval(spread), p, word, needed))
+    return found
 
 
 def _word(value: float, p: float, lower_is_better: bool | None) -> Word:

@@ -36,7 +36,7 @@ class Contender:
     Args:
         name: the source as it was given.
         found: its scores with their protocols.
-        replicates: its scores without groups of images, by key.
+        replicates: its scores of halves of the images, by key.
     """
 
     name: str

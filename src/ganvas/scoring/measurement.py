@@ -30,7 +30,7 @@ from ganvas.scoring.material import Asked as Asked
 from ganvas.scoring.material import Gathered
 from ganvas.scoring.protocol import Protocol, feature_protocol, library_versions, warnings_for
 from ganvas.scoring.references import Reference
-from ganvas.scoring.replicates import Replicates, replicates
+from ganvas.scoring.replicates import Replicates, replicates_of
 from ganvas.scoring.subjects import Subject
 from ganvas.storage.store import Store
 
@@ -108,14 +108,14 @@ class Measurement:
             )
         return names
 
-    def left_out(self, found: Found, groups: int) -> dict[str, Replicates]:
-        """Compute scores again without groups of images, for their errors; see :func:`replicates`.
+    def replicates(self, found: Found, groups: int) -> dict[str, Replicates]:
+        """Score halves of the images, for the errors of differences; see :func:`replicates_of`.
 
         Args:
             found: result of :meth:`of`.
-            groups: number of groups, at least 2.
+            groups: number of groups that halves consist of, a power of two.
         """
-        return replicates(self._material, found, groups)
+        return replicates_of(self._material, found, groups)
 
     # Computation of scores.
 

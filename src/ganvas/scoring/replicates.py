@@ -1,14 +1,14 @@
-"""Scores computed again without groups of images: what the error of a difference of two scores follows from.
+"""Scores of halves of the images: what the error of a difference of two scores follows from.
 
 Each source of a comparison is measured on its own and leaves its replicates; those of two sources are subtracted
 afterwards, so that any number of sources is compared at the cost of one pass over each. How the sets of images are
-treated follows from what the metric reads:
+treated follows from what the metric reads (:mod:`ganvas.scoring.halves` has the mathematics):
 
-- a metric of features: the reference is common to all sources, the samples are a source's own, or pairs if two models
-  drew them from the same latents. A metric of samples alone reads no reference; of a reference that is a file of
-  moments nothing can be left out, and it is held fixed.
+- a metric of features: the reference is common to all sources; the samples are a source's own, or pairs if two models
+  drew them from the same latents. A metric of samples alone reads no reference. A reference that is a file of moments
+  has no halves, and is held fixed.
 - a mean over images of the reference (:attr:`ganvas.metrics.base.Measured.terms`), such as a likelihood: the images are
-  the common set, left out one at a time.
+  the common set.
 - any other metric has no replicates. The error of a difference is then the root of the sum of the squares of both
   standard errors, and the difference is called unpaired.
 """
@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, final
 
 import torch
-from jaxtyping import Float64
-from torch import Tensor
 
 from ganvas.display import counted
 from ganvas.extractors.features import Features
@@ -31,7 +29,7 @@ from ganvas.metrics.base import LOGITS, SAMPLE_FEATURES, Score, Settings
 from ganvas.metrics.comparison import Comparison, Statistics
 from ganvas.metrics.registry import key, metrics
 from ganvas.scoring.found import Found
-from ganvas.scoring.jackknife import LeftOut, freedom_of, without_each
+from ganvas.scoring.halves import LEAST, Contrasts, Half, Halves, freedom_of, of_terms
 from ganvas.scoring.material import Gathered
 
 UNPAIRED: Final = "unpaired"
@@ -69,21 +67,21 @@ class Spread:
 @final
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """A score of one source, and its values without groups of images.
+    """A score of one source, and its contrasts between halves of the images.
 
     Args:
         value: the score.
-        reference: values without groups of the reference, or of the images that the score is a mean over; None if the
-            reference is held fixed or not read.
-        samples: values without groups of the samples; None if the score reads none.
+        reference: contrasts from the reference, or from the images that the score is a mean over; None if the reference
+            is held fixed or not read.
+        samples: contrasts from the samples; None if the score reads none.
         latents: seed of the latents of the samples; None for images from files.
         by: what the common set is.
-        error: standard error of the score, used if there are no values; None if unknown.
+        error: standard error of the score, used if there are no contrasts; None if unknown.
     """
 
     value: float
-    reference: LeftOut | None = None
-    samples: LeftOut | None = None
+    reference: Contrasts | None = None
+    samples: Contrasts | None = None
     latents: int | None = None
     by: str = ""
     error: float | None = None
@@ -99,7 +97,7 @@ class Replicates:
         """Subtract the score of another source, measured by the same protocol, with the variance of the difference.
 
         Args:
-            other: replicates without the same groups.
+            other: replicates by the same halves of the reference.
         """
         value = self.value - other.value
         if not (self._parts and other._parts):
@@ -113,19 +111,21 @@ class Replicates:
         return _spread(value, [reference], [samples], _paired(by))
 
     @property
-    def _parts(self) -> list[LeftOut]:
+    def _parts(self) -> list[Contrasts]:
         return _known([self.reference, self.samples])
 
 
-def _minus(one: LeftOut | None, other: LeftOut | None) -> LeftOut | None:
+def _minus(one: Contrasts | None, other: Contrasts | None) -> Contrasts | None:
     return None if one is None or other is None else one.minus(other)
 
 
-def _known(parts: Sequence[LeftOut | None]) -> list[LeftOut]:
+def _known(parts: Sequence[Contrasts | None]) -> list[Contrasts]:
     return [part for part in parts if part is not None]
 
 
-def _spread(value: float, reference: Sequence[LeftOut | None], samples: Sequence[LeftOut | None], how: str) -> Spread:
+def _spread(
+    value: float, reference: Sequence[Contrasts | None], samples: Sequence[Contrasts | None], how: str
+) -> Spread:
     common, own = _known(reference), _known(samples)
     variances = [math.fsum(part.variance for part in parts) for parts in (common, own)]
     counts = [max((part.n for part in parts), default=0) for parts in (common, own)]
@@ -136,72 +136,99 @@ def _paired(by: Sequence[str]) -> str:
     return f"paired by {' and '.join(by)}" if by else "independent samples"
 
 
-def replicates(material: Gathered, found: Found, groups: int) -> dict[str, Replicates]:
+def replicates_of(material: Gathered, found: Found, groups: int) -> dict[str, Replicates]:
     """Compute the replicates of scores.
 
     Args:
         material: material of the measurement.
         found: result of the measurement.
-        groups: number of groups, at least 2; a set of fewer images has groups of one image.
+        groups: number of groups that halves consist of, a power of two.
 
     Returns:
-        Replicates by the keys of the scores.
+        Replicates by the keys of the scores, without those of another extractor.
     """
     known = metrics()
-    names = dict.fromkeys(protocol.conditions["metric"] for protocol in found.protocols.values())
+    extractors = {k: protocol.conditions.get("extractor", "") for k, protocol in found.protocols.items()}
+    own = material.extractor().name if any(extractors.values()) else ""
+    keys = [k for k, extractor in extractors.items() if extractor in ("", own)]
+    names = dict.fromkeys(found.protocols[k].conditions["metric"] for k in keys)
     of_features = [name for name in names if name in known and known[name].from_features]
     made: dict[str, Sides] = {}
     if of_features:
         pair = Comparison(material.real(), material.fake(), material.settings)
-        made = {key(pair.fake.extractor, name): sides for name, sides in left_out(pair, of_features, groups).items()}
-    return {k: _of(k, score, found, made.get(k, Sides())) for k, score in found.scores.items()}
+        made = {key(own, name): sides for name, sides in contrasts_of(pair, of_features, groups).items()}
+    return {k: _of(k, found.scores[k], found, made.get(k, Sides())) for k in keys}
 
 
 def _of(k: str, score: Score, found: Found, sides: Sides) -> Replicates:
     if (terms := found.terms.get(k)) is not None and len(terms) > 1:
-        return Replicates(score.value, _without_one(terms), by="image")
+        return Replicates(score.value, of_terms(terms), by="image")
     # The sd of other scores is over parts of the images, such as splits, and is no error of the score.
     error = score.sd if "images" in score.sd_over else None
     seed = found.protocols[k].recorded.get("sample_seed")
     return Replicates(score.value, sides.reference, sides.samples, seed, "reference images", error)
 
 
-def _without_one(terms: Float64[Tensor, " n"]) -> LeftOut:
-    """Mean of the terms without each of them."""
-    return LeftOut((terms.sum() - terms) / (len(terms) - 1), 1, len(terms))
-
-
 class Sides(NamedTuple):
-    """Values of a score without groups of the reference, and without groups of the samples."""
+    """Contrasts of a score from the reference, and from the samples."""
 
-    reference: LeftOut | None = None
-    samples: LeftOut | None = None
+    reference: Contrasts | None = None
+    samples: Contrasts | None = None
 
 
-def left_out(pair: Comparison, names: Sequence[str], groups: int) -> dict[str, Sides]:
-    """Compute metrics of features without each group of the reference, and without each group of the samples.
+def contrasts_of(pair: Comparison, names: Sequence[str], groups: int) -> dict[str, Sides]:
+    """Compute the contrasts of metrics between halves of the reference, and between halves of the samples.
 
     Args:
         pair: features of both sides.
         names: names of metrics from features.
-        groups: number of groups, at least 2.
+        groups: number of groups that halves consist of, a power of two; fewer are made of fewer images.
 
     Returns:
-        The values by name of the metric; none of a metric that too few images are left for.
+        The contrasts by name of the metric; none of a metric that halves have too few images for.
     """
     real, fake, settings = pair.real, pair.fake, pair.settings
-    read = [name for name in names if metrics()[name].needs not in (LOGITS, SAMPLE_FEATURES)]
-    of_real: dict[str, LeftOut] = {}
-    if isinstance(real, Features) and read:
-        of_real = _each(real.n, groups, settings.seed, lambda kept: _values(real.take(kept), fake, read, settings))
-    of_fake = _each(fake.n, groups, settings.seed, lambda kept: _values(real, fake.take(kept), names, settings))
-    # Half of the variance would pass for the whole one.
-    lost = set(read if isinstance(real, Features) else ()) - of_real.keys() | set(names) - of_fake.keys()
-    return {name: Sides() if name in lost else Sides(of_real.get(name), of_fake[name]) for name in names}
+    least = min(real.n, fake.n) if isinstance(real, Features) else fake.n
+    if least < LEAST:
+        return {name: Sides() for name in names}
+    groups = min(groups, 2 ** int(math.log2(least)))
+    read = [n for n in names if isinstance(real, Features) and metrics()[n].needs not in (LOGITS, SAMPLE_FEATURES)]
+    alone = [name for name in names if name not in read]
+    of_fake = Halves(fake.n, groups, settings.seed)
+    of_real = Halves(real.n, groups, settings.seed) if isinstance(real, Features) else None
+    rows = []
+    for at, (one, other) in enumerate(_shown(of_fake.pairs())):
+        sides = fake.take(one), fake.take(other)
+        row = {name: (0.0, c) for name, c in _between(real, sides, alone, settings).items()}
+        if read and isinstance(real, Features) and of_real is not None:
+            row |= _crossed(tuple(map(real.take, of_real.pairs()[at])), sides, read, settings)
+        rows.append(row)
+    return {name: _sides([row[name] for row in rows], of_real if name in read else None, of_fake) for name in names}
+
+
+def _shown(pairs: list[tuple[Half, Half]]) -> Iterator[tuple[Half, Half]]:
+    """Count the divisions where a command shows its stages."""
+    yield from (pair for (pair,) in counted("divisions scored", ([pair] for pair in pairs), len(pairs)))
+
+
+def _between(
+    real: Features | Statistics, fakes: tuple[Features, Features], names: Sequence[str], settings: Settings
+) -> dict[str, float]:
+    """Difference of the scores of two halves of the samples, against all of the reference."""
+    one, other = (_values(real, fake, names, settings) for fake in fakes)
+    return {name: one[name] - other[name] for name in names}
+
+
+def _crossed(
+    reals: tuple[Features, ...], fakes: tuple[Features, Features], names: Sequence[str], settings: Settings
+) -> dict[str, tuple[float, float]]:
+    """Both contrasts of the scores of four pairs of halves."""
+    (a, b), (c, d) = ([_values(real, fake, names, settings) for fake in fakes] for real in reals)
+    return {n: ((a[n] + b[n] - c[n] - d[n]) / 2, (a[n] - b[n] + c[n] - d[n]) / 2) for n in names}
 
 
 def _values(real: Features | Statistics, fake: Features, names: Sequence[str], settings: Settings) -> dict[str, float]:
-    """Compute scores from features; NaN for a metric that too few images are left for."""
+    """Compute scores from features; NaN for a metric that there are too few images for."""
     pair, found = Comparison(real, fake, settings), {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the score itself has warned
@@ -213,10 +240,9 @@ def _values(real: Features | Statistics, fake: Features, names: Sequence[str], s
     return found
 
 
-def _each(n: int, groups: int, seed: int, compute: Callable[[Tensor], dict[str, float]]) -> dict[str, LeftOut]:
-    """Compute scores without each group of a set, and keep those that have a finite value without every group."""
-    groups = min(groups, n)
-    kept = counted("groups left out", ([index] for index in without_each(n, groups, seed)), groups)
-    rows = [compute(index) for (index,) in kept]
-    values = {name: torch.tensor([row[name] for row in rows], dtype=torch.float64) for name in rows[0]}
-    return {name: LeftOut(v, n // groups, n) for name, v in values.items() if v.isfinite().all()}
+def _sides(rows: Sequence[tuple[float, float]], real: Halves | None, fake: Halves) -> Sides:
+    """Give the contrasts their scales; none if one of them is not finite, as too few of them would pass for all."""
+    values = torch.tensor(rows, dtype=torch.float64)
+    if not values.isfinite().all():
+        return Sides()
+    return Sides(None if real is None else real.contrasts(values[:, 0]), fake.contrasts(values[:, 1]))
