@@ -33,7 +33,8 @@ Why not the bootstrap: it repeats images. A repeated image has a neighbour at di
 precision and recall, and n drawn images span fewer directions than n others, which moves a Fréchet distance. Why not
 the jackknife: it is right for scores that are nearly linear in the images, and overstated the error of precision and
 recall by 1.7, because each image left out changes the balls of its neighbours. Where the term of first order of a score
-vanishes (a kernel distance of equal distributions), both overstate the error.
+does not dominate (a kernel distance of equal distributions, a Fréchet distance of few images a feature), both overstate
+the error. docs/how-to/a_against_b.md has the measured coverage.
 
 Reference: McCarthy 1969, "Pseudo-replication: half samples", https://doi.org/10.2307/1402116; Wolter 2007,
 "Introduction to variance estimation", chapter 3; Satterthwaite 1946, https://doi.org/10.2307/3002019.
