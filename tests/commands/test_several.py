@@ -86,7 +86,10 @@ def test_a_leaderboard_keeps_what_could_be_scored_and_names_the_rest(capsys):
     assert [reason.partition(",")[0] for reason in found["refused"]] == ["fewer.npz"]
     assert "fewer.npz" in found["results"]
     page = open("out/leaderboard.html").read()
-    assert all(text in page for text in (GOOD, NOISY, "nowhere.npz", "n_fake 60 against 50", "data:image/png"))
+    assert all(
+        text in page
+        for text in (GOOD, NOISY, "nowhere.npz", "n_fake 60 against 50", "60 images from files", "data:image/png")
+    )
     assert "http" not in page and 'class="chip worse"' in page
     with open("out/leaderboard.csv") as file:
         rows = list(csv.DictReader(file))

@@ -187,8 +187,8 @@ def inside(x, y):
     [
         (line_distance, 400, 500),
         (inside, 64, 500),
-        pytest.param(line_distance, 400, 10_000, marks=pytest.mark.slow),
-        pytest.param(inside, 64, 5_000, marks=pytest.mark.slow),
+        pytest.param(line_distance, 400, 4_000, marks=pytest.mark.slow),
+        pytest.param(inside, 64, 2_000, marks=pytest.mark.slow),
     ],
 )
 def test_the_interval_of_a_difference_covers_the_truth_and_is_shorter_than_without_pairing(distance, n, redraws):

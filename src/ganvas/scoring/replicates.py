@@ -127,9 +127,15 @@ def _spread(
     value: float, reference: Sequence[Contrasts | None], samples: Sequence[Contrasts | None], how: str
 ) -> Spread:
     common, own = _known(reference), _known(samples)
-    variances = [math.fsum(part.variance for part in parts) for parts in (common, own)]
-    counts = [max((part.n for part in parts), default=0) for parts in (common, own)]
-    return Spread(value, *variances, freedom_of(common + own), how, *counts)
+    return Spread(
+        value,
+        math.fsum(part.variance for part in common),
+        math.fsum(part.variance for part in own),
+        freedom_of(common + own),
+        how,
+        max((part.n for part in common), default=0),
+        max((part.n for part in own), default=0),
+    )
 
 
 def _paired(by: Sequence[str]) -> str:
