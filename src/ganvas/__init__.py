@@ -1,8 +1,9 @@
 """ganvas: experiment-tracked research on GANs, WGANs and VAEs.
 
-The Python API does what the commands do, by the same overrides: :func:`train`, :func:`score`, :func:`sample`,
-:func:`load`, :func:`report`. The rooms of parts stand beside them, as ``ganvas.objectives.Hinge``; they need neither
-Hydra nor MLflow. Importing ``ganvas`` alone takes no time: each heavy part comes when it is first used.
+The Python API does what the commands do, by the same overrides: :func:`train`, :func:`score`, :func:`compare`,
+:func:`sample`, :func:`load`, :func:`report`. The rooms of parts stand beside them, as ``ganvas.objectives.Hinge``;
+they need neither Hydra nor MLflow. Importing ``ganvas`` alone takes no time: each heavy part comes when it is first
+used.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ganvas import models as models
     from ganvas import networks as networks
     from ganvas import objectives as objectives
+    from ganvas.api import compare as compare
     from ganvas.api import load as load
     from ganvas.api import report as report
     from ganvas.api import sample as sample
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from ganvas.api import train as train
 
 __version__ = "0.1.0"
-_CALLS = ("load", "report", "sample", "score", "train")
+_CALLS = ("compare", "load", "report", "sample", "score", "train")
 _ROOMS = ("data", "extractors", "latents", "metrics", "models", "networks", "objectives")
 __all__ = [*_CALLS, *_ROOMS]  # noqa: PLE0604
 

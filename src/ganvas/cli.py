@@ -22,7 +22,9 @@ USAGE = """usage: ganvas COMMAND ...
 
   train [OVERRIDE ...] [-m]   train, log and score one model; with -m one for each combination (a sweep);
                               with --dry-run show the parts, the speed and the duration, and train nothing
-  score SOURCE [OVERRIDE ...] score a run, a checkpoint, or images (folder, .npz, .npy) against a reference
+  score SOURCE [SOURCE ...] [--table] [OVERRIDE ...]
+                              score a run, a checkpoint, or images (folder, .npz, .npy) against a reference; of several
+                              say which is better; with --table write a leaderboard
   sample SOURCE [-n N] [--seed S] [--classes C,C,...] [--out DIR] [--kind grid|interpolation|traversal|
                               directions|reconstruction|invert|inpaint|denoise|superres|walk|training]
                               draw examples of a trained model: an array, which score can read, and a picture
@@ -102,7 +104,14 @@ def _rerun_overrides(arguments: list[str]) -> list[str]:
 
 def _score_overrides(arguments: list[str]) -> list[str]:
     """Mark the keys of a data set by `++`, which tells Hydra to add them: conf/score.yaml does not contain them."""
-    return [f"++{x}" if x.startswith("data.") else x for x in _source_override(arguments)]
+    arguments = ["table=true" if a == "--table" else a for a in arguments]
+    sources = [a for a in arguments if _is_source(a)]
+    if len(sources) < 2:
+        written = _source_override([*sources, *(a for a in arguments if a not in sources)])
+    else:
+        listed = ",".join(quoted(source.replace("${", "\\${")) for source in sources)  # a name, not an interpolation
+        written = [f"sources=[{listed}]", *(a for a in arguments if a not in sources)]
+    return [f"++{x}" if x.startswith("data.") else x for x in written]
 
 
 def _studies_override(arguments: list[str]) -> list[str]:
@@ -116,9 +125,12 @@ def _studies_override(arguments: list[str]) -> list[str]:
 def _source_override(arguments: list[str]) -> list[str]:
     """Write the first argument as the override ``source``, quoted for any path, unless it is an option or override."""
     source, *rest = arguments or [""]
-    if not source or source.startswith("-") or ("=" in source and not os.path.exists(source)):
-        return arguments
-    return [f"source={quoted(source)}", *rest]
+    return [f"source={quoted(source)}", *rest] if _is_source(source) else arguments
+
+
+def _is_source(argument: str) -> bool:
+    """Whether an argument is a SOURCE, and no option or override; a path may hold the sign =."""
+    return bool(argument) and not argument.startswith("-") and ("=" not in argument or os.path.exists(argument))
 
 
 def _paper_overrides(arguments: list[str]) -> list[str]:

@@ -51,6 +51,6 @@ def reader(tmp_path, template):
 
 def small_calls(patch):
     """Make the trainings and scores of Python programs small."""
-    for name, small in (("train", TRAIN), ("score", SCORE)):
+    for name, small in (("train", TRAIN), ("score", SCORE), ("compare", SCORE)):
         call = getattr(ganvas, name)
         patch.setattr(ganvas, name, lambda *given, call=call, small=small, **named: call(*given, *small, **named))

@@ -4,7 +4,22 @@ Positional arguments are overrides as on the command line; keyword arguments are
 command prints an error and exits with 2, its function raises it, for example :class:`~ganvas.config.ConfigError`.
 """
 
-from ganvas.api.calls import load, report, sample, score, train
+from ganvas.api.calls import compare, load, report, sample, score, train
+from ganvas.api.compared import Compared
 from ganvas.api.results import Grid, Loaded, Report, Result, Samples, Scores
 
-__all__ = ["Grid", "Loaded", "Report", "Result", "Samples", "Scores", "load", "report", "sample", "score", "train"]
+__all__ = [
+    "Compared",
+    "Grid",
+    "Loaded",
+    "Report",
+    "Result",
+    "Samples",
+    "Scores",
+    "compare",
+    "load",
+    "report",
+    "sample",
+    "score",
+    "train",
+]

@@ -1,4 +1,4 @@
-"""The commands as functions: ``train``, ``score``, ``sample``, ``load``, ``report``."""
+"""The commands as functions: ``train``, ``score``, ``compare``, ``sample``, ``load``, ``report``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ganvas.api.compared import Compared
 from ganvas.api.composing import calling
 from ganvas.api.results import Loaded, Report, Result, Samples, Scores, load_model
 
@@ -80,10 +81,50 @@ def score(
 
     named = {"reference": reference, "extractor": extractor, "metrics": metrics, **values}
     given = _with_source(source, {name: value for name, value in named.items() if value is not None})
-    given |= {f"data.{name}": value for name, value in given.pop("data", {}).items()}
-    given = {_added(name): value for name, value in given.items()}
-    with calling("score", [_added(override) for override in overrides], given, config_dir) as call:
+    with calling("score", [_added(override) for override in overrides], _of_data(given), config_dir) as call:
         return Scores(scored(call.config, call.output, Console(quiet=quiet)))
+
+
+def compare(
+    sources: PathLike | Sequence[PathLike | Result],
+    *overrides: str,
+    reference: PathLike | None = None,
+    extractor: str | None = None,
+    metrics: Sequence[str] | None = None,
+    table: bool = False,
+    config_dir: PathLike | None = None,
+    quiet: bool = True,
+    **values: Any,
+) -> Compared:
+    """Score several sources against one reference and judge their differences, as ``ganvas score A B`` does.
+
+    Args:
+        sources: two or more sources, as :func:`score` takes them; or one folder with runs, checkpoints or arrays.
+        *overrides: as on the command line, for example ``"groups=8"``.
+        reference: data set, folder, or file of images or moments; None takes the data each model was trained on.
+        extractor: name of the feature extractor; None takes that of the model or of the data set.
+        metrics: metric names; None takes the standard metrics. The first orders the leaderboard.
+        table: True writes the leaderboard, also of two sources; of more, and of a folder, it is always written.
+        config_dir: folder with your own configs, as ``--config-dir``.
+        quiet: True prints no table.
+        **values: further overrides by key; ``data={"path": "photos"}`` sets keys of the reference data set.
+
+    Raises:
+        ConfigError: two sources have different protocols, or one of two cannot be scored as requested.
+        DataError: images of one of two sources cannot be read.
+        StoreError: the MLflow store did not accept the scores.
+    """
+    from ganvas.commands.score import score as scored
+
+    folder = isinstance(sources, str | os.PathLike)
+    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    names = [one.id if isinstance(one, Result) else os.fspath(one) for one in several]
+    trust = [*(name for one in several if isinstance(one, Result) for name in one.trust), *values.pop("trust", ())]
+    named = {"reference": reference, "extractor": extractor, "metrics": metrics, **values}
+    given = {"sources": names, "table": table or folder, "trust": list(dict.fromkeys(trust))}
+    given |= {name: value for name, value in named.items() if value is not None}
+    with calling("score", [_added(override) for override in overrides], _of_data(given), config_dir) as call:
+        return Compared(scored(call.config, call.output, Console(quiet=quiet)))
 
 
 def sample(
@@ -162,6 +203,12 @@ def _with_source(source: PathLike | Result | None, values: Mapping[str, Any]) ->
         return {"source": os.fspath(source), **values}
     trust = [*source.trust, *values.get("trust", ())]
     return {"source": source.id, **values, **({"trust": trust} if trust else {})}
+
+
+def _of_data(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the keys of the reference data set as they are added on the command line."""
+    data = {f"data.{name}": value for name, value in given.get("data", {}).items()}
+    return {_added(name): value for name, value in {**given, **data}.items() if name != "data"}
 
 
 def _added(override: str) -> str:

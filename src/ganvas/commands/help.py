@@ -37,14 +37,20 @@ one run for each combination of values, as in model=gan,wgan_gp seed=1,2,3.
 examples:
   ganvas train model=wgan_gp network=dcgan seed=3 budget.images=200_000
   ganvas train -m model=gan,wgan_gp optimizer.lr=1e-4,1e-3 seed=1,2 study=first""",
-    "score": """usage: ganvas score SOURCE [KEY=VALUE ...]
+    "score": """usage: ganvas score SOURCE [SOURCE ...] [--table] [KEY=VALUE ...]
 
 Scores a run (its id), a checkpoint, or images (folder, .npz, .npy) against a
 reference, with floor (real images) and ceiling (noise) beside each score.
+Of two sources it also judges each difference, of more it writes a leaderboard.
+
+  --table   write leaderboard.html and .csv: of two or more sources, or of the
+            runs and checkpoints in one folder
 
 examples:
   ganvas score RUN_ID metrics=[fd,prdc,memorisation]
-  ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,kid]""",
+  ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,kid]
+  ganvas score RUN_ID outputs/.../last.ckpt metrics=[fd]
+  ganvas score outputs/sweep --table""",
     "sample": """usage: ganvas sample SOURCE [-n N] [--seed S] [--classes C,C,...]
                      [--kind KIND] [--out DIR] [KEY=VALUE ...]
 

@@ -1,4 +1,4 @@
-"""``ganvas score``: score a run, a checkpoint or images against a reference."""
+"""``ganvas score``: score a run, a checkpoint or images against a reference; several are compared."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from ganvas.commands.carried import carried
+from ganvas.commands.scored import Scored
 from ganvas.config import CONFIG_PATH, ConfigError, closest, require_counts
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.scored import Fit
@@ -22,6 +23,7 @@ from ganvas.extractors.base import Extractor
 from ganvas.metrics.registry import GROUPS, metrics
 from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.fitting import asked_fit, fit_of_reference
+from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked
 from ganvas.scoring.recording import log_found
 from ganvas.scoring.references import Reference, find_reference
@@ -42,7 +44,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
-    """Measure, print, write and log the scores of one source.
+    """Measure, print, write and log the scores of one source, or of several, which are compared.
 
     Args:
         cfg: the config, composed from ``conf/score.yaml``.
@@ -51,6 +53,30 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
 
     Returns:
         The content of ``result.json``.
+
+    Raises:
+        ConfigError: a source cannot be scored as requested, or two sources cannot be compared.
+        DataError: images cannot be read.
+        StoreError: the run's MLflow store did not accept the scores.
+    """
+    if cfg.sources or cfg.table:
+        from ganvas.commands.several import score_several  # it brings MLflow, matplotlib and pandas
+
+        return score_several(cfg, output, console, scored)
+    found = scored(cfg, output, console)
+    if found.title:
+        print_scores(found.title, found.found, console)
+    return found.result
+
+
+def scored(cfg: DictConfig, output: Path, console: Console, compared: bool = False) -> Scored:
+    """Measure, write and log the scores of one source.
+
+    Args:
+        cfg: the config, composed from ``conf/score.yaml``.
+        output: folder for ``result.json``, pictures and arrays.
+        console: shows the progress.
+        compared: whether to compute what the comparison with another source needs.
 
     Raises:
         ConfigError: the source cannot be scored as requested.
@@ -71,19 +97,20 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         reference = find_reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
         extractors = _extractors(cfg, subject, reference, device)
         if subject is None:
-            return export_only(cfg, reference, _the_one(cfg, extractors), output)
+            return Scored("", export_only(cfg, reference, _the_one(cfg, extractors), output), Found(), {})
         if cfg.export_reference:
             export_reference(cfg, reference, _the_one(cfg, extractors))
         cache = Store(Path(cfg.paths.cache).expanduser())
         with stages_shown(subject.name, console):
-            found = Measurements(subject, reference, extractors, asked, cache).of(names)
-    print_scores(f"{subject.name} against {reference.name} ({reference.split})", found, console)
+            measurements = Measurements(subject, reference, extractors, asked, cache)
+            found = measurements.of(names)
+            replicates = measurements.replicates(found, cfg.groups) if compared else {}
     result = {"source": cfg.source, "reference": reference.name, **found.as_dict(), "output": str(output.absolute())}
     path = output / "result.json"
     write_json(path, result)
     if isinstance(subject, ModelSubject) and subject.run_id is not None:
         log_found(subject.run_id, found, subject.images_seen, path)
-    return result
+    return Scored(f"{subject.name} against {reference.name} ({reference.split})", result, found, replicates)
 
 
 def _asked(cfg: DictConfig, output: Path) -> Asked:

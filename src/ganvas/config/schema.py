@@ -159,6 +159,9 @@ class ScoreCommand:
     """Root of ``ganvas score``."""
 
     source: str | None = None
+    sources: list[str] = field(default_factory=list)
+    table: bool = False
+    groups: int = MISSING
     trust: list[str] = field(default_factory=list)
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)

@@ -86,6 +86,7 @@ class Measured:
         pictures: ``uint8 (3, h, w)``, to write to ``<name>.png``.
         notes: warnings for the reader of the scores, one sentence each.
         details: further results for ``result.json``, values that JSON can hold.
+        terms: of a score that is a mean over images of the reference, by its name: the value of each, in their order.
     """
 
     scores: Mapping[str, Score]
@@ -97,6 +98,7 @@ class Measured:
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     notes: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Material(ABC):

@@ -20,7 +20,8 @@ def _classification(material: Material) -> Measured:
     model = material.classifier("classification")
     right = torch.cat([_right(model, batch).cpu() for batch in material.held_out(None, BATCH)])
     facts = {"n": len(right), "transform": dict(material.transform())}
-    return Measured({"accuracy": share(right, f"{material.split} images")}, conditions=facts)
+    accuracy = share(right, f"{material.split} images")
+    return Measured({"accuracy": accuracy}, conditions=facts, terms={"accuracy": right.double()})
 
 
 def _right(model: Classifies, batch: Batch) -> Bool[Tensor, " n"]:

@@ -26,10 +26,11 @@ def _code_bits(material: Material) -> Measured:
             f"metrics: code_bits is infinite: {impossible} of {len(nats)} held-out examples have a code that its place "
             "never had in training; leave code_bits out, or train model=code_prior on this run"
         )
-    mean = mean_error(nats / (math.log(2) * math.prod(material.shape)))
+    bits = nats / (math.log(2) * math.prod(material.shape))
+    mean = mean_error(bits)
     score = Score(mean.mean, mean.standard_error, f"{mean.n} {material.split} images")
     facts = {"n": mean.n, "transform": dict(material.transform()), "coding": model.coding()}
-    return Measured({"bits_per_dimension": score}, conditions=facts)
+    return Measured({"bits_per_dimension": score}, conditions=facts, terms={"bits_per_dimension": bits})
 
 
 METRIC = Metric(

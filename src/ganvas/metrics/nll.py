@@ -144,7 +144,12 @@ def _nll(material: Material) -> Measured:
     arrays = {"elbo": bounds.elbo.numpy(), "importance": bounds.importance.numpy(), "k": np.array(bounds.k)}
     over = f"{mean.n} {material.split} images, k={bounds.k}"
     facts = {"n": mean.n, "seed": material.seed, "transform": dict(material.transform()), "space": model.evidence_space}
-    return Measured({"nll": Score(mean.mean, mean.standard_error, over)}, conditions=facts, arrays={"nll": arrays})
+    return Measured(
+        {"nll": Score(mean.mean, mean.standard_error, over)},
+        conditions=facts,
+        arrays={"nll": arrays},
+        terms={"nll": -bounds.importance},
+    )
 
 
 METRIC = Metric(

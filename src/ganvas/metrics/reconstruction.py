@@ -46,8 +46,10 @@ def measured(
         quality(unit_range(model.reconstruct(batch)), unit_range(batch.x)).double().cpu()
         for batch in material.held_out(n, BATCH)
     ]
-    mean = mean_error(torch.cat(values))
+    every = torch.cat(values)
+    mean = mean_error(every)
     return Measured(
         {metric: Score(mean.mean, mean.standard_error, f"{mean.n} {material.split} images")},
         conditions={"n": mean.n, "transform": dict(material.transform()), **(facts or {})},
+        terms={metric: every},
     )

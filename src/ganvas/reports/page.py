@@ -145,6 +145,12 @@ def render(facts: Facts, sections: Sequence[Section]) -> str:
         facts: facts for the head of the page.
         sections: one section for each protocol, at least one.
     """
+    known = {"enough": ENOUGH, "links": links, "explained": EXPLAINED}
+    return templates().get_template("report.html.jinja").render(facts=facts, sections=sections, **known)
+
+
+def templates() -> Environment:
+    """Templates of pages, with the filters that write numbers."""
     environment = Environment(
         loader=PackageLoader("ganvas.reports", ""),
         autoescape=True,
@@ -153,8 +159,7 @@ def render(facts: Facts, sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "p": p_value, "duration": duration, "uri": data_uri, "short": short}
-    known = {"enough": ENOUGH, "links": links, "explained": EXPLAINED}
-    return environment.get_template("report.html.jinja").render(facts=facts, sections=sections, **known)
+    return environment
 
 
 def number(value: float | None) -> str:

@@ -94,6 +94,8 @@ def protocol_line(protocol: Protocol) -> str:
         return f"{weights}, {recorded['reference']}/{stated['split']}; {rest}"
     real = "" if stated.get("n_real") is None else f"{stated['n_real']:,} "
     drawn = f"{stated['n_fake']:,} generated images ({weights}, seed {recorded['sample_seed']})"
+    if stated["weights"] == "images":
+        drawn = f"{stated['n_fake']:,} images from files"
     library = stated.get("library", "")
     return (
         f"{drawn} against {real}real ones of {recorded['reference']}/{stated['split']}; extractor "

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from torch import Tensor
+
 from ganvas.health.finding import Finding
 from ganvas.health.findings import by_name
 from ganvas.metrics.base import Score
@@ -28,6 +30,7 @@ class Found:
         notes: warnings for the reader of the scores, one sentence each.
         files: written pictures and arrays.
         details: further results by metric, for ``result.json``.
+        terms: values of the single images, of each score that is a mean over images of the reference.
     """
 
     scores: dict[str, Score] = field(default_factory=dict)
@@ -39,6 +42,7 @@ class Found:
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+    terms: dict[str, Tensor] = field(default_factory=dict)
 
     def __add__(self, other: Found) -> Found:
         """Combine two results; of equal findings one is kept."""

@@ -32,6 +32,7 @@ from ganvas.scoring.material import Gathered
 from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.protocol import Protocol, feature_protocol, library_versions, warnings_for
 from ganvas.scoring.references import Reference
+from ganvas.scoring.replicates import Replicates, replicates_of
 from ganvas.scoring.subjects import Subject
 from ganvas.storage.store import Store
 
@@ -117,6 +118,15 @@ class Measurement:
             )
         return names
 
+    def replicates(self, found: Found, groups: int) -> dict[str, Replicates]:
+        """Score halves of the images, for the errors of differences; see :func:`replicates_of`.
+
+        Args:
+            found: result of :meth:`of`.
+            groups: number of groups that halves consist of, a power of two.
+        """
+        return replicates_of(self._material, found, groups)
+
     # Computation of scores.
 
     def _from_features(self, names: Sequence[str]) -> Found:
@@ -182,6 +192,7 @@ class Measurement:
             notes=(*measured.notes, *self._too_few(metric, measured)),
             files=tuple(self._files(metric, measured)),
             details={self._place(metric) + metric.name: dict(measured.details)} if measured.details else {},
+            terms={key(kind, name): terms for name, terms in measured.terms.items()},
         )
 
     def _too_few(self, metric: Metric, measured: Measured) -> tuple[str, ...]:

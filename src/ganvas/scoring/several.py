@@ -21,6 +21,7 @@ from ganvas.scoring.material import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.references import Reference
+from ganvas.scoring.replicates import Replicates
 from ganvas.scoring.subjects import Subject
 from ganvas.storage.store import Store
 
@@ -67,6 +68,7 @@ class Measurements:
     ) -> None:
         self._extractors = tuple(extractors)
         self._subject, self._reference, self._asked, self._cache = subject, reference, asked, cache
+        self._made: list[Measurement] = []
 
     def of(self, names: Sequence[str] | None = None) -> Found:
         """Compute the requested metrics on each extractor that can; see :meth:`Measurement.of`.
@@ -87,11 +89,22 @@ class Measurements:
         """Compute the scores at the end of a training on each extractor."""
         return _together([one.of_trained() for one in self._each(self._extractors)])
 
+    def replicates(self, found: Found, groups: int) -> dict[str, Replicates]:
+        """Score halves of the images on each extractor; see :meth:`Measurement.replicates`.
+
+        Args:
+            found: result of the last call of :meth:`of`.
+            groups: number of groups that halves consist of, a power of two.
+        """
+        return {key: made for one in self._made for key, made in one.replicates(found, groups).items()}
+
     def _each(self, extractors: Sequence[Extractor]) -> list[Measurement]:
         """Make the measurements on these extractors, or one without an extractor."""
         one_pass = OnePass(extractors, self._cache, self._asked.how) if len(extractors) > 1 else None
         each: Sequence[Extractor | None] = extractors or (None,)
-        return [Measurement(self._subject, self._reference, e, self._asked, self._cache, one_pass) for e in each]
+        made = [Measurement(self._subject, self._reference, e, self._asked, self._cache, one_pass) for e in each]
+        self._made = made
+        return made
 
     def _shared_out(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Choose the metrics of each extractor, by its name; those of no extractor are the first one's."""
