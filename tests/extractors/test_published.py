@@ -31,8 +31,8 @@ def internet(monkeypatch, tmp_path):
 
     def record(url, timeout):
         sent["asked"].append(url)
-        others = {"type": "file", "path": "README.md", "oid": "1"}
-        return io.BytesIO(json.dumps([others, {"path": "model.safetensors", "lfs": {"oid": sent["stated"]}}]).encode())
+        others = [{"path": "README.md", "oid": "1"}, {"path": "pytorch_model.bin", "lfs": {"oid": "2" * 64}}]
+        return io.BytesIO(json.dumps([*others, {"path": "model.safetensors", "lfs": {"oid": sent["stated"]}}]).encode())
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     monkeypatch.setattr(published.urllib.request, "urlopen", record)

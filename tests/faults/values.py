@@ -43,7 +43,7 @@ BROKEN = [
 _WHOLE_ABOVE_0 = (
     "batch_size budget.images log.every grid.every grid.rows grid.columns checkpoint.every score.every score.n "
     "score.n_during prior.dim model.n_critic constraint.every objective.samples prior.components data.size "
-    "data.channels data.train model.critic.pack data.density.modes n columns shown ema_halflife"
+    "data.channels data.train model.critic.pack data.density.modes n columns shown ema_halflife on_disk processes"
 )
 LEAST = {key: 1 for key in _WHOLE_ABOVE_0.split()} | {
     key: 0

@@ -6,8 +6,11 @@ from omegaconf import OmegaConf
 
 from ganvas.config import ConfigError
 from ganvas.extractors.base import ColourExtractor
+from ganvas.extractors.images import Images
+from ganvas.health.finding import Finding
 from ganvas.metrics.base import SAMPLES, Measured, Metric, Score
 from ganvas.metrics.registry import registered, settings_of
+from ganvas.scoring.found import Found
 from ganvas.scoring.material import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference
@@ -45,14 +48,27 @@ class Thumbnail(ColourExtractor):
         return torch.nn.functional.adaptive_avg_pool2d(images[:, 0].float(), 4).flatten(1), None
 
 
+class Read(Images):
+    """Images that count how often they are read."""
+
+    def __init__(self, images):
+        self.shape, self._images = images.shape, images
+
+    def __len__(self):
+        return len(self._images)
+
+    def batches(self, start, stop, size):
+        Counted.drawn += 1
+        yield from self._images.batches(start, stop, size)
+
+
 class Counted(Samples):
     """Samples that count how often they are drawn."""
 
     drawn = 0
 
     def images(self, n, seed):
-        Counted.drawn += 1
-        return super().images(n, seed)
+        return Read(super().images(n, seed))
 
 
 class CountedQuarters(Quarters):
@@ -112,6 +128,16 @@ def test_scores_and_protocols_are_those_of_each_extractor_alone(cached, tmp_path
         assert files[0] == files[1] | files[2] and files[1].isdisjoint(files[2])
 
 
+def test_features_in_files_are_those_of_each_extractor_alone(tmp_path):
+    few = {"on_disk": 10, "calibration": False}
+    both = together(["kid"], cache=Store(tmp_path / "both"), **few)
+    parts = [alone(e, ["kid"], cache=Store(tmp_path / e.name), **few) for e in pair()]
+    assert both.scores == parts[0].scores | parts[1].scores
+    assert both.fingerprints() == parts[0].fingerprints() | parts[1].fingerprints()
+    assert both.scores != together(["kid"], calibration=False).scores  # float16 is another protocol
+    assert len(list((tmp_path / "both").glob("*.features"))) == 2
+
+
 def test_samples_are_drawn_and_references_are_read_once(tmp_path):
     together(cache=Store(tmp_path / "both"))
     both = Counted.drawn, CountedQuarters.read
@@ -130,7 +156,9 @@ def test_an_extractor_whose_reference_is_cached_does_not_look_at_it_again(tmp_pa
 def test_a_metric_is_computed_where_it_can_be():
     with registered(BRIGHTNESS):
         found = together(["is", "kid", "brightness", "label_accuracy"], calibration=False)
+        Counted.drawn = 0
         assert together(["brightness"], calibration=False).scores.keys() == {"score/pixels/brightness"}
+        assert Counted.drawn == 1  # it is measured once, not once for each extractor
     assert list(found.scores) == [
         "score/quarters/is",
         "score/quarters/kid",
@@ -163,12 +191,17 @@ def test_files_of_an_extractor_are_in_a_folder_of_its_own(tmp_path):
     assert len(found.files) == len(set(found.files))
 
 
-def test_a_finding_is_that_of_the_first_extractor_and_a_note_is_said_once():
-    other = BrightestQuarter()
-    other.name = "again"
-    found, one = together(extractors=[BrightestQuarter(), other]), alone(BrightestQuarter())
-    assert len(one.findings) > 0 and found.findings == one.findings
-    assert len(set(found.notes)) == len(found.notes)
+def test_a_finding_is_that_of_the_first_extractor_and_a_note_is_said_once(monkeypatch):
+    found = {
+        "quarters": Found(findings=(Finding("classes", 1.0, "ok", "all"),), notes=("few", "copies")),
+        "thumbnail": Found(
+            findings=(Finding("classes", 0.5, "warn", "half"), Finding("other", 1.0, "ok", "yes")), notes=("few",)
+        ),
+    }
+    monkeypatch.setattr(Measurement, "of", lambda self, names: found[self._extractor.name])
+    both = together()
+    assert [(finding.name, finding.reason) for finding in both.findings] == [("classes", "all"), ("other", "yes")]
+    assert both.notes == ("few", "copies")
 
 
 def test_extractors_are_built_from_one_node_or_from_several(tmp_path):

@@ -50,7 +50,7 @@ examples:
   ganvas score RUN_ID metrics=[fd,prdc,memorisation]
   ganvas score samples/ reference=photos/ extractor=inception metrics=[fid,kid]
   ganvas score RUN_ID outputs/.../last.ckpt metrics=[fd]
-  ganvas score outputs/sweep --table""",
+  ganvas score outputs/STUDY --table""",
     "sample": """usage: ganvas sample SOURCE [-n N] [--seed S] [--classes C,C,...]
                      [--kind KIND] [--out DIR] [KEY=VALUE ...]
 
