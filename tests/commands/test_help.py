@@ -30,7 +30,7 @@ def test_help_names_every_metric_group_choice_and_key():
         assert all(f"\n  {key}:" in help_of(command) for key in keys), command
 
 
-_OF_METRICS = ("schedules", "settings", "memorisation", "parzen", "factors", "reconstruction", "ppl")
+_OF_METRICS = ("schedules", "settings", "memorisation", "parzen", "factors", "reconstruction", "ppl", "seen")
 
 
 def test_help_imports_nothing_heavy():

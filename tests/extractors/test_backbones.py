@@ -348,10 +348,11 @@ def test_a_resnet_is_read_from_its_published_layout(published, shallow, tmp_path
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     x = torch.stack([by_hand(image, 224, 224, False, Image.Resampling.BILINEAR, mean, std) for image in images()])
     with torch.inference_mode():
-        hand = stages(shallow.eval(), x)
+        hand = stages(shallow.eval().double(), x.double())
     found, logits = extractor(images())
     assert logits is None and (extractor.name, found.shape) == (word, (2, 2048))
-    torch.testing.assert_close(found, hand, atol=1e-3, rtol=1e-3)
+    # Small features are sums of large terms, so that float32 is exact to a share of the largest feature only.
+    assert (found - hand).abs().max() < 1e-4 * hand.abs().max()
     torch.save(state, path)
     assert build(node(word, weights=str(path))).weights_hash == extractor.weights_hash
     for broken in ({**state, "layer5.bias": torch.ones(1)}, {k: x for k, x in state.items() if k != "bn1.bias"}, {}):

@@ -85,10 +85,10 @@ def test_a_run_ends_with_scores_and_everything_in_the_store(model, trained):
 
 @pytest.fixture
 def extractions(monkeypatch):
-    from ganvas.scoring import cache, material
+    from ganvas.scoring import cache, one_pass
 
-    calls, extracted = [], material.extracted
-    for module in (cache, material):  # features of the reference, and of the samples
+    calls, extracted = [], one_pass.extracted
+    for module in (cache, one_pass):  # features of the reference, and of the samples
         monkeypatch.setattr(module, "extracted", lambda *a: calls.append(1) or extracted(*a))
     return calls
 

@@ -41,6 +41,7 @@ EXTRAS: Final = {
     "huggingface_hub": ("hub", "ganvas export --push"),
     "tensorboard": ("tensorboard", "tracking.also=[tensorboard]"),
     "wandb": ("wandb", "tracking.also=[wandb]"),
+    "timm": ("extractors", "extractor=mae, convnext, swin, data2vec, clip_large, and DINOv2 in its sizes"),
     "h5py": ("shapes3d", "data=shapes3d"),
     "psycopg": ("postgres", "sweeps of several machines on PostgreSQL"),
     "pymysql": ("mysql", "sweeps of several machines on MySQL"),

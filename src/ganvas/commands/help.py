@@ -13,7 +13,7 @@ from typing import Final
 METRICS: Final = (
     "fd fid sfid is kid precision recall density coverage prdc fd_infinity fd_shrunk is_infinity kid_polynomial "
     "kid_gaussian cmmd mind swd vendi ms_ssim ppl elbo nll active_units parzen memorisation modes stacked_modes "
-    "label_accuracy intra_fd cas mig dci sap factor_vae_score psnr ssim lpips rfd code_bits classification rarity "
+    "label_accuracy intra_fd cas mig dci sap factor_vae_score psnr ssim lpips rfd code_bits classification seen rarity "
     "p_precision p_recall alpha_precision beta_recall topp_precision topp_recall topp_f1 topp_r c_t mifid fld"
 ).split()
 """Names that ``metrics=[...]`` takes. The registry imports torch, so a test compares this list with it."""
