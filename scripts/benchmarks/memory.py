@@ -1,8 +1,8 @@
 """Memory of a training above its data, weights, gradients and optimiser; and of a folder of 200,000 images.
 
-A training runs in a process of its own, which reports the largest resident memory that it had (``ru_maxrss``). From it
-are subtracted the images in memory (bytes of the uint8 tensors), and what the training keeps of each weight: four
-numbers of one that is trained (itself, its gradient and two moments), one of an average.
+A training runs in a process of its own, which reports the largest resident memory that it had. From it are subtracted
+the images in memory (bytes of the uint8 tensors), and what the training keeps of each weight: four numbers of one that
+is trained (itself, its gradient and two moments), one of an average.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ import numpy as np
 from hydra import compose, initialize_config_module
 from PIL import Image
 
-from benchmarks.rows import Found, Options, Skipped, alone
+from benchmarks.rows import PEAK, Found, Options, Skipped, alone
 from ganvas.config import build
 from ganvas.models import Model
 
 GB = 1e9
 FOLDER_IMAGES, DIFFERENT = 200_000, 500
-MEASURED = """
-import json, resource, sys
+MEASURED = (
+    PEAK
+    + """
+import json, sys
 from ganvas.cli import main
 code = main(["train", *json.loads(sys.argv[1])])
-print(json.dumps({"code": code, "kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+print(json.dumps({"code": code, "bytes": peak()}))
 """
+)
 COMMON = ["tracking.system_metrics=false", "score.every=null", "paths.output=out"]
 
 
@@ -65,7 +68,7 @@ def _peak(line: list[str], options: Options) -> float:
     found = json.loads(done.stdout.splitlines()[-1])
     if found["code"]:
         raise Skipped(f"the training ended with {found['code']}: {done.stderr[-300:]}")
-    return 1024.0 * found["kb"]
+    return float(found["bytes"])
 
 
 def _fill(place: Path) -> None:

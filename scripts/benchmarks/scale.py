@@ -2,7 +2,7 @@
 
 The images are the training digits of ``mnist5k`` again and again, each time with other Gaussian pixel noise. A score
 runs in a process of its own, which reports its seconds after the imports, and the largest resident memory above that of
-the imports (``ru_maxrss``; pages of mapped files that are in memory count). Above 100,000 images features are in files.
+the imports (pages of mapped files that are in memory count). Above 100,000 images features are in files.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.rows import Found, Options, Part, Row, Skipped
+from benchmarks.rows import PEAK, Found, Options, Part, Row, Skipped
 from ganvas.data.sources.mnist5k import Mnist5k
 
 COUNTS = (1_000, 10_000, 50_000, 200_000)
 NOISE = 40.0
 CHUNK = 5_000
-MEASURED = """
-import json, resource, sys, time
+MEASURED = (
+    PEAK
+    + """
+import json, sys, time
 from ganvas.cli import main
 import ganvas.commands.score, ganvas.extractors.mnist, torch_fidelity
-peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start, begun, used = peak(), time.perf_counter(), time.process_time()
 code = main(["score", *json.loads(sys.argv[1])])
 print(json.dumps({
     "code": code, "seconds": time.perf_counter() - begun, "cpu": time.process_time() - used, "bytes": peak() - start
 }))
 """
+)
 
 
 def measure(options: Options) -> dict[str, Found]:
