@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from damages import blurred, compressed, noisy
 from torch import Tensor
 
+from damages import blurred, compressed, noisy
 from ganvas.data.source import TensorExamples
 from ganvas.extractors.cifar10 import Cifar10Extractor
 from ganvas.extractors.features import Features, extract
