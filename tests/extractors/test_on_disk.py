@@ -41,6 +41,7 @@ def test_features_on_disk_are_those_in_memory_rounded_to_float16(digits, mnist_e
     assert not same.on_disk and torch.equal(same.values, expected.values)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_bits_of_one(digits, mnist_extractor, tmp_path):
     images = selected(digits[0][:45])
     one, two = (

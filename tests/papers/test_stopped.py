@@ -61,6 +61,7 @@ def runs(role):
     return mlflow.search_runs(search_all_experiments=True, filter_string=f"tags.`ganvas.role` = '{role}'")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_it_goes_on_where_it_was(begun, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -87,6 +87,7 @@ def test_samples_drawn_in_parts_are_those_drawn_at_once(monkeypatch):
     assert torch.equal(scored.some(index, 1300, 3, 128), to_uint8(whole)[index])
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_samples_of_one():
     scored, kept = subject(source=Bands()), []
     extractor = CustomExtractor("mine", "ganvas.extractors.RandomFeatures", 8, 3, [0.5] * 3, [0.5] * 3)
