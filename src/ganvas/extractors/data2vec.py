@@ -18,9 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.extractors.checksum import state_sha256
 from ganvas.extractors.picture import HALF, PictureExtractor, Preparation, require_free
-from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
+from ganvas.extractors.published import Published, read_state, weights_file
 from ganvas.extractors.timm_backbone import require_timm
 
 NETWORKS: Final = {"data2vec-vision-base": "beit_base_patch16_224", "data2vec-vision-large": "beit_large_patch16_224"}
@@ -84,9 +83,7 @@ class Data2vecExtractor(PictureExtractor):
                 norm_layer=partial(nn.LayerNorm, eps=_EPSILON),
             )
         path = weights_file(Published.on_hub(f"facebook/{model}", FILE), weights)
-        load_strictly(self.network, renamed(read_state(path)), path, model)
-        self.network.requires_grad_(False).eval()
-        self.weights_hash = state_sha256(self.network)
+        self.take_weights(renamed(read_state(path)), path, model)
         self.num_features = self.network.head_hidden_size
         self.preprocessing = f"{model} token; {self.preparation.describe()}"
 

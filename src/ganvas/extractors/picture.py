@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -24,7 +25,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as pictures
 
 from ganvas.extractors.base import ColourExtractor, Extracted
+from ganvas.extractors.checksum import state_sha256
 from ganvas.extractors.fidelity import FAMILIES
+from ganvas.extractors.published import load_strictly
 
 FILTERS: Final = ("bicubic", "bilinear")
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -119,6 +122,12 @@ class PictureExtractor(ColourExtractor, ABC):
     num_classes = None
     network: Any
     preparation: Preparation
+
+    def take_weights(self, state: Mapping[str, Any], path: Path, what: str) -> None:
+        """Give the network its published weights, freeze it, and hash them; arguments as of :func:`load_strictly`."""
+        load_strictly(self.network, state, path, what)
+        self.network.requires_grad_(False).eval()
+        self.weights_hash = state_sha256(self.network)
 
     @abstractmethod
     def features(self, x: Float[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:

@@ -23,9 +23,8 @@ import torchvision
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.extractors.checksum import state_sha256
 from ganvas.extractors.picture import IMAGENET, PictureExtractor, Preparation, require_free
-from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
+from ganvas.extractors.published import Published, read_state, weights_file
 
 _FILES: Final = "https://dl.fbaipublicfiles.com"
 _SIMCLR: Final = "simclr_rn50_1000ep_simclr_8node_resnet_16_07_20.afe428c7"
@@ -100,9 +99,7 @@ class ResNet50Extractor(PictureExtractor):
             self.network = torchvision.models.resnet50(weights=None)
         self.network.fc = nn.Identity()
         path = weights_file(LAYOUTS[model].published, weights)
-        load_strictly(self.network, LAYOUTS[model].state(read_state(path)), path, f"{model}'s ResNet-50")
-        self.network.requires_grad_(False).eval()
-        self.weights_hash = state_sha256(self.network)
+        self.take_weights(LAYOUTS[model].state(read_state(path)), path, f"{model}'s ResNet-50")
         self.preprocessing = f"{model} resnet50 mean over places; {self.preparation.describe()}"
 
     def features(self, x: Float[Tensor, "n 3 224 224"]) -> Float[Tensor, "n 2048"]:

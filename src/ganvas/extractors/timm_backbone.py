@@ -26,9 +26,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganvas.extractors.checksum import state_sha256
 from ganvas.extractors.picture import PictureExtractor, Preparation, require_free
-from ganvas.extractors.published import Published, load_strictly, read_state, weights_file
+from ganvas.extractors.published import Published, read_state, weights_file
 
 FILE: Final = "model.safetensors"
 _POSITIONS: Final = "pos_embed"
@@ -94,9 +93,7 @@ class TimmExtractor(PictureExtractor):
         self.preparation = Preparation(resize, size, stretch, recorded.interpolation, recorded.mean, recorded.std)
         self.network = _network(timm, model, pooling, {"img_size": size} if recorded.fixed_input_size else {})
         path = weights_file(Published.on_hub(recorded.hf_hub_id, FILE), weights)
-        load_strictly(self.network, _layout(self.network, read_state(path), position_offset), path, model)
-        self.network.requires_grad_(False).eval()
-        self.weights_hash = state_sha256(self.network)
+        self.take_weights(_layout(self.network, read_state(path), position_offset), path, model)
         self.num_features = self.network.head_hidden_size
         self.preprocessing = f"{model} {pooling}; {self.preparation.describe()}"
 
