@@ -18,15 +18,16 @@ from ganvas.papers.program import Desk
 from ganvas.papers.training import compose_preset, run_preset
 
 DENSITIES = ("ring", "grid")
-SEEDS = 5
+SEEDS = {"cpu": 2, "full": 5}
 PACKS = {"gan": 1, "pacgan": 2}
 """Points that the discriminator sees at once, by model."""
-BATCH, UPDATES = 100, 400_000
+BATCH = 100
+UPDATES = {"cpu": 20_000, "full": 400_000}
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:
     """Run the program; see :data:`ganvas.papers.program.Program`."""
-    return {"smoke": _smoke, "full": _full}[scale](desk)
+    return {"smoke": _smoke, "cpu": _cpu, "full": _full}[scale](desk)
 
 
 def _smoke(desk: Desk) -> dict[str, Measured]:
@@ -40,14 +41,31 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
     return found
 
 
+def _cpu(desk: Desk) -> dict[str, Measured]:
+    return {f"{name}_cpu": measured for name, measured in _ring(_trained(desk, ("ring",), "cpu")).items()}
+
+
 def _full(desk: Desk) -> dict[str, Measured]:
+    return _ring(_trained(desk, DENSITIES, "full"))
+
+
+def _ring(modes: dict[str, list[float]]) -> dict[str, Measured]:
+    pairs = zip(modes["ring pacgan"], modes["ring gan"], strict=True)
+    return {
+        "ring_modes_pacgan": Measured(modes["ring pacgan"]),
+        "ring_pacgan_minus_gan": Measured([pac - gan for pac, gan in pairs]),
+    }
+
+
+def _trained(desk: Desk, densities: tuple[str, ...], scale: str) -> dict[str, list[float]]:
+    """Train both models on each density with each seed; returns the modes covered, by density and model."""
     modes: dict[str, list[float]] = {}
     shown = {}
-    for name in DENSITIES:
+    for name in densities:
         for model in PACKS:
-            for seed in desk.seeds(SEEDS):
+            for seed in desk.seeds(SEEDS[scale]):
                 label = f"{name} {model}"
-                trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, _line(model, UPDATES))
+                trained = run_preset(desk, f"pacgan_table1_{name}", label, seed, _line(model, UPDATES[scale]))
                 shown[label] = planar_samples(trained)
                 found = coverage_of(trained, shown[label])
                 modes.setdefault(label, []).append(float(found.covered))
@@ -55,11 +73,7 @@ def _full(desk: Desk) -> dict[str, Measured]:
                 desk.report[f"reverse_kl/{name}/{model}/{seed}"] = found.reverse_kl
                 desk.report[f"modes/{name}/{model}/{seed}"] = float(found.covered)
     desk.figure("samples", scattered(shown, len(shown)))
-    pairs = zip(modes["ring pacgan"], modes["ring gan"], strict=True)
-    return {
-        "ring_modes_pacgan": Measured(modes["ring pacgan"]),
-        "ring_pacgan_minus_gan": Measured([pac - gan for pac, gan in pairs]),
-    }
+    return modes
 
 
 def _line(model: str, updates: int) -> list[str]:
