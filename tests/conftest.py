@@ -32,6 +32,39 @@ def configs_are_read_once():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def protocols_ask_for_what_every_python_sees():
+    """From Python 3.12 on, ``isinstance`` with a protocol sees no submodule, parameter or buffer of a module.
+
+    Before, it saw them, so that a check passed here and failed there.
+    """
+    from inspect import getattr_static
+    from typing import Protocol
+
+    meta = type(Protocol)
+    asked = meta.__instancecheck__
+
+    def is_seen(instance, name):
+        try:
+            getattr_static(instance, name)
+        except AttributeError:
+            return False
+        return True
+
+    def agreed(cls, instance):
+        found = asked(cls, instance)
+        if found and cls.__dict__.get("_is_protocol") and cls.__module__.startswith("ganvas"):
+            members = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+            members |= {name for base in cls.__mro__ for name, value in vars(base).items() if type(value) is property}
+            hidden = [name for name in members if not is_seen(instance, name)]
+            assert not hidden, f"{cls.__name__}: Python 3.12 does not see {hidden} of {type(instance).__name__}"
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meta, "__instancecheck__", agreed)
+        yield
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
     """Creating the tables takes seconds: once a session."""

@@ -84,7 +84,9 @@ class Styles(nn.Module):
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(2.0))
-        self.register_buffer("w_mean", torch.arange(4.0))
+
+    def mean_style(self):
+        return torch.arange(4.0)
 
     def style(self, z, y=None):
         return z.square() * self.scale + (0 if y is None else y[:, None])
@@ -161,7 +163,9 @@ class Layered(nn.Module):
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(0.1))
-        self.register_buffer("w_mean", torch.full((LATENT,), 0.2))
+
+    def mean_style(self):
+        return torch.full((LATENT,), 0.2)
 
     def style(self, z, y=None):
         return z * self.scale

@@ -328,4 +328,5 @@ def truncated_styles(generator: Styled, w: Float[Tensor, "n ..."], psi: float) -
         w: styles.
         psi: :math:`\psi`, 1 changes nothing.
     """
-    return generator.w_mean + psi * (w - generator.w_mean)
+    mean = generator.mean_style()
+    return mean + psi * (w - mean)

@@ -96,6 +96,10 @@ class Styles(nn.Module, ABC):
             self.w_mean.lerp_(w.detach().mean(dim=0).to(self.w_mean.dtype), 1 - MEMORY)
         return w
 
+    def mean_style(self) -> Float[Tensor, " w"]:
+        """Return the mean of the styles, which training follows."""
+        return self.w_mean
+
     def synthesise(self, w: Float[Tensor, "n ..."]) -> Float[Tensor, "n c h w"]:
         """Generate images from styles.
 

@@ -38,8 +38,10 @@ class _StyledGenerator(_Generator):
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__(shape)
         self.mapping = nn.Linear(LATENTS, LATENTS)
-        self.register_buffer("w_mean", torch.zeros(LATENTS))
         self.styles = 1
+
+    def mean_style(self) -> Tensor:
+        return torch.zeros(LATENTS)
 
     def style(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.mapping(z)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from ganvas.types.modules import SeesModules
+
 
 @runtime_checkable
 class DrawsLatents(Protocol):
@@ -159,7 +161,7 @@ class Tempered(Protocol):
 
 
 @runtime_checkable
-class NamesPosterior(Protocol):
+class NamesPosterior(Protocol, metaclass=SeesModules):
     """An encoder whose posteriors are of a family of choice; those of another encoder lie anywhere."""
 
     posterior: PosteriorFamily

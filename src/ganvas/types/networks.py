@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganvas.types.batches import Shape
 from ganvas.types.latents import Posterior
+from ganvas.types.modules import SeesModules
 
 
 @final
@@ -45,10 +46,12 @@ class Generator(Protocol):
 class Styled(Protocol):
     """A generator that maps latents to styles, and styles to examples."""
 
-    w_mean: Tensor
-    """Mean of the styles, a buffer."""
     styles: int
     """Number of layers that take a style."""
+
+    def mean_style(self) -> Tensor:
+        """Return the mean of the styles."""
+        ...
 
     def style(self, z: Float[Tensor, "n d"], y: Int64[Tensor, " n"] | None = None) -> Tensor:
         """Map latents, and classes if the generator is conditional, to styles."""
@@ -88,7 +91,7 @@ class Recognises(Reads, Protocol):
 
 
 @runtime_checkable
-class Featured(Reads, Protocol):
+class Featured(Reads, Protocol, metaclass=SeesModules):
     """A critic whose scores are a linear layer of its features."""
 
     @property

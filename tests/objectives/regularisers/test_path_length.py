@@ -24,6 +24,11 @@ class Linear(nn.Module):
 class Styled(Linear):
     """The same of styles w = 2 z, one for each of two layers, which are added."""
 
+    styles = 2
+
+    def mean_style(self):
+        return torch.zeros(2)
+
     def style(self, z, y=None):
         return torch.stack([2 * z, 2 * z], 1)
 
