@@ -1,10 +1,10 @@
-r"""Time of a training step of ganvas against a plain PyTorch loop, and against what the processor allows.
+r"""Time of a training step of ganvas against a plain PyTorch loop, and against what the device allows.
 
 Both sides have the same batches, the same networks and the same number of threads. Our side runs inside Lightning's
 trainer with the callbacks of a real run that act on every batch (NaN watch, logging every ``log.every`` images,
 averaged weights). The plain loop has torch's default Adam in float32 and draws fresh fakes for each network. Each side
 has a process of its own, since ganvas changes how the C library keeps memory. Blocks of steps alternate, one process at
-a time.
+a time. Rows of a GPU are added where there is one.
 
 .. math:: \text{share of the roofline} = \frac{F / P + B / W}{t},
 
@@ -23,7 +23,7 @@ from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -34,10 +34,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.rows import Found, Options, Part, alone
+from benchmarks.rows import Found, Options, Part, Skipped, alone
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
+from ganvas.run.callbacks.cuda_graphs import graphs_of
 from ganvas.run.callbacks.log_terms import LogTerms
 from ganvas.run.callbacks.non_finite import StopWhenNotFinite
 from ganvas.run.gpus import answer_from_memory
@@ -53,6 +54,8 @@ ADAM_BYTES = 28
 COLOUR = Path(tempfile.gettempdir()) / "ganvas-benchmark-32.npz"
 """Images of noise, 3 x 32 x 32: their content does not matter to the time."""
 Step = Callable[[Tensor], None]
+Device = Literal["cpu", "cuda"]
+Maker = Callable[[DictConfig, Device], Step]
 
 
 class Stopwatch(pl.Callback):
@@ -67,10 +70,17 @@ class Stopwatch(pl.Callback):
         """Lightning's hook."""
         self.done += 1
         if self.done == WARM_UP:
-            self.start = time.perf_counter()
+            self.start = now()
         if self.done == WARM_UP + self.steps:
-            self.seconds = time.perf_counter() - self.start
+            self.seconds = now() - self.start
             trainer.should_stop = True
+
+
+def now() -> float:
+    """Read the clock, after a GPU has done what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
@@ -80,58 +90,59 @@ def ours(cfg: DictConfig, data: DataModule, steps: int) -> float:
     watch = Stopwatch(steps)
     watchers: list[pl.Callback] = [StopWhenNotFinite(cfg.log.every), LogTerms(SilentRun(), cfg.log.every), watch]
     trainer = make_trainer(cfg, Path())
-    trainer.callbacks.extend(watchers)  # type: ignore[attr-defined]
+    trainer.callbacks.extend([*watchers, *graphs_of(cfg, trainer, model)])  # type: ignore[attr-defined]
     trainer.fit(model, data)
     return 1000 * watch.seconds / steps
 
 
-def gan_step(cfg: DictConfig, hinge: bool = False) -> Step:
+def gan_step(cfg: DictConfig, device: Device, hinge: bool = False) -> Step:
     """Make the step of a GAN: one update of each network by the non-saturating loss, or by the hinge loss."""
-    model: Model = build(cfg.model)  # builds the networks with what the constraint adds to them
+    model = build(cfg.model).to(device)  # builds the networks with what the constraint adds to them
     generator, critic, prior = model.trained("generator"), model.trained("critic"), build(cfg.prior)
     generator_adam, critic_adam = _adam(cfg, generator), _adam(cfg, critic)
 
     def step(real: Tensor) -> None:
         with torch.no_grad():
-            fake = generator(prior.sample(len(real)))
+            fake = generator(prior.sample(len(real), device=device))
         critic_adam.zero_grad()
         a, b = critic(real), critic(fake)
         (relu(1 - a).mean() + relu(1 + b).mean() if hinge else softplus(-a).mean() + softplus(b).mean()).backward()
         critic_adam.step()
         generator_adam.zero_grad()
-        judged = critic(generator(prior.sample(len(real))))
+        judged = critic(generator(prior.sample(len(real), device=device)))
         (-judged.mean() if hinge else softplus(-judged).mean()).backward()
         generator_adam.step()
 
     return step
 
 
-def wgan_gp_step(cfg: DictConfig) -> Step:
+def wgan_gp_step(cfg: DictConfig, device: Device) -> Step:
     """Make the step of a WGAN-GP: one update of the critic, and every ``n_critic``-th time one of the generator."""
-    generator, critic, prior = build(cfg.network.generator), build(cfg.network.critic), build(cfg.prior)
+    generator, critic = build(cfg.network.generator).to(device), build(cfg.network.critic).to(device)
+    prior = build(cfg.prior)
     generator_adam, critic_adam = _adam(cfg, generator), _adam(cfg, critic)
     turns = count(1)
 
     def step(real: Tensor) -> None:
         with torch.no_grad():
-            fake = generator(prior.sample(len(real)))
+            fake = generator(prior.sample(len(real), device=device))
         critic_adam.zero_grad()
-        x = torch.lerp(real, fake, torch.rand(len(real), 1, 1, 1)).requires_grad_()
+        x = torch.lerp(real, fake, torch.rand(len(real), 1, 1, 1, device=device)).requires_grad_()
         (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
         penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
         (critic(fake).mean() - critic(real).mean() + penalty).backward()
         critic_adam.step()
         if next(turns) % cfg.model.n_critic == 0:
             generator_adam.zero_grad()
-            (-critic(generator(prior.sample(len(real)))).mean()).backward()
+            (-critic(generator(prior.sample(len(real), device=device))).mean()).backward()
             generator_adam.step()
 
     return step
 
 
-def vae_step(cfg: DictConfig, k: int = 1) -> Step:
+def vae_step(cfg: DictConfig, device: Device, k: int = 1) -> Step:
     """Make the step of a VAE: one update by the ELBO of binary pixels, or by the bound of k weighted draws."""
-    encoder, decoder = build(cfg.network.encoder), build(cfg.network.decoder)
+    encoder, decoder = build(cfg.network.encoder).to(device), build(cfg.network.decoder).to(device)
     adam = _adam(cfg, encoder, decoder)
 
     def elbo(x: Tensor, q: torch.distributions.Normal) -> Tensor:
@@ -140,7 +151,7 @@ def vae_step(cfg: DictConfig, k: int = 1) -> Step:
         return (binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum") + kl) / len(x)
 
     def bound(x: Tensor, q: torch.distributions.Normal) -> Tensor:
-        noise = torch.randn(k, *q.loc.shape)
+        noise = torch.randn(k, *q.loc.shape, device=device)
         z = q.loc + q.scale * noise
         logits = decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         target = ((x + 1) / 2).expand_as(logits)
@@ -163,20 +174,20 @@ def _adam(cfg: DictConfig, *networks: torch.nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=cfg.optimizer.lr, betas=betas)
 
 
-def plain(cfg: DictConfig, data: DataModule, steps: int, make: Callable[[DictConfig], Step]) -> float:
+def plain(cfg: DictConfig, data: DataModule, steps: int, make: Maker, device: Device) -> float:
     """Measure the milliseconds of one step of the plain loop."""
     torch.manual_seed(0)
-    step, batches = make(cfg), _stream(data)
+    step, batches = make(cfg, device), _stream(data, device)
     for _ in range(WARM_UP):
         step(next(batches))
-    start = time.perf_counter()
+    start = now()
     for _ in range(steps):
         step(next(batches))
-    return 1000 * (time.perf_counter() - start) / steps
+    return 1000 * (now() - start) / steps
 
 
-def _stream(data: DataModule) -> Iterator[Tensor]:
-    return (batch.x for batch in data.train_dataloader())
+def _stream(data: DataModule, device: Device) -> Iterator[Tensor]:
+    return (batch.x.to(device) for batch in data.train_dataloader())
 
 
 class Case(NamedTuple):
@@ -189,7 +200,7 @@ class Case(NamedTuple):
     """
 
     line: list[str]
-    make: Callable[[DictConfig], Step]
+    make: Maker
     dense: bool
 
 
@@ -207,44 +218,48 @@ CASES: dict[str, Case] = {
 }
 
 
-def block(side: str, name: str, overrides: Sequence[str], threads: int, milliseconds: float | None) -> float:
+def block(
+    side: str, name: str, overrides: Sequence[str], device: Device, threads: int, milliseconds: float | None
+) -> float:
     """Measure the milliseconds of one step of one side, in the calling process.
 
     Args:
         side: ``ours`` or ``plain``.
         name: a key of :data:`CASES`.
         overrides: further overrides of the config.
+        device: where the networks are.
         threads: threads of torch.
         milliseconds: about the time of a step; None for the first block, which finds it out.
     """
     torch.set_num_threads(threads)
     answer_from_memory()  # on both sides: a plain loop has no Lightning, which would make its Adam slower
-    case = CASES[name]
-    with initialize_config_module("ganvas.conf", version_base="1.3"):
-        cfg = compose("train", [*case.line, *overrides])
-    data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+    cfg, data = _parts(name, overrides, device)
     steps = 20 if milliseconds is None else max(20, round(1000 * SECONDS / milliseconds))
     if side == "ours":
         keep_freed_memory()
         return ours(cfg, data, steps)
-    return plain(cfg, data, steps, case.make)
+    return plain(cfg, data, steps, CASES[name].make, device)
 
 
-def work_of(name: str, threads: int) -> tuple[float, float]:
+def _parts(name: str, overrides: Sequence[str], device: Device) -> tuple[DictConfig, DataModule]:
+    accelerator = f"trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}"
+    with initialize_config_module("ganvas.conf", version_base="1.3"):
+        cfg = compose("train", [*CASES[name].line, accelerator, *overrides])
+    return cfg, DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+
+
+def work_of(name: str, device: Device, threads: int) -> tuple[float, float]:
     """Count a step's floating-point operations, and the milliseconds that they and Adam's bytes take at the least."""
     torch.set_num_threads(threads)
-    case = CASES[name]
-    with initialize_config_module("ganvas.conf", version_base="1.3"):
-        cfg = compose("train", case.line)
-    data = DataModule(build(cfg.data), build(cfg.transform), cfg.batch_size, cfg.seed, cfg.workers)
+    cfg, data = _parts(name, (), device)
     turns = cfg.model.get("n_critic", 1)
-    step, batches = case.make(cfg), _stream(data)
+    step, batches = CASES[name].make(cfg, device), _stream(data, device)
     with FlopCounterMode(display=False) as counter:
         for _ in range(turns):
             step(next(batches))
     flop = counter.get_total_flops() / turns
     moved = ADAM_BYTES * sum(p.numel() for part in _updated(cfg, turns) for p in part.parameters())
-    return flop, 1000 * (flop / _speed() + moved / _bandwidth())
+    return flop, 1000 * (flop / _speed(device) + moved / _bandwidth(device))
 
 
 def _updated(cfg: DictConfig, turns: int) -> Iterator[torch.nn.Module]:
@@ -254,27 +269,31 @@ def _updated(cfg: DictConfig, turns: int) -> Iterator[torch.nn.Module]:
     return (model.trained(name) for name in sorted(names))
 
 
-def _speed() -> float:
-    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
-    return 2 * 2048**3 / _fastest(lambda: a @ b)
+def _speed(device: Device) -> float:
+    n = 8192 if device == "cuda" else 2048  # large enough to fill the device
+    a, b = torch.rand(n, n, device=device), torch.rand(n, n, device=device)
+    return 2 * n**3 / _fastest(lambda: a @ b)
 
 
-def _bandwidth() -> float:
-    source, target = torch.rand(2**25), torch.empty(2**25)
-    return 2 * 4 * 2**25 / _fastest(lambda: target.copy_(source))
+def _bandwidth(device: Device) -> float:
+    n = 2**29 if device == "cuda" else 2**25  # many times what a cache holds
+    source, target = torch.rand(n, device=device), torch.empty(n, device=device)
+    return 2 * 4 * n / _fastest(lambda: target.copy_(source))
 
 
 def _fastest(work: Callable[[], Any]) -> float:
     seconds = []
     for _ in range(8):
-        start = time.perf_counter()
+        start = now()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(now() - start)
     return statistics.median(seconds[2:])
 
 
-def measure(name: str, overrides: Sequence[str], options: Options) -> Found:
+def measure(name: str, overrides: Sequence[str], device: Device, options: Options) -> Found:
     """Measure the ratios of neighbouring blocks of both sides."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Skipped("no GPU on this machine")
     if not COLOUR.exists():
         np.savez(COLOUR, images=np.random.default_rng(0).integers(0, 256, (5000, 32, 32, 3), dtype=np.uint8))
     sides = ("ours", "plain")
@@ -283,11 +302,11 @@ def measure(name: str, overrides: Sequence[str], options: Options) -> Found:
     pools = {side: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for side in sides}
 
     def run(side: str, milliseconds: float | None) -> float:
-        return pools[side].submit(block, side, name, lines[side], options.threads, milliseconds).result()
+        return pools[side].submit(block, side, name, lines[side], device, options.threads, milliseconds).result()
 
     about = {side: run(side, None) for side in sides}
     pairs = [[run(side, about[side]) for side in sides] for _ in range(options.rounds)]
-    _, floor = pools["plain"].submit(work_of, name, options.threads).result()
+    _, floor = pools["plain"].submit(work_of, name, device, options.threads).result()
     for pool in pools.values():
         pool.shutdown()
     our_time, plain_time = (statistics.median(times) for times in zip(*pairs, strict=True))
@@ -295,12 +314,20 @@ def measure(name: str, overrides: Sequence[str], options: Options) -> Found:
     return Found([a / b for a, b in pairs], "x", note if overrides else f"{note}; roofline {floor / our_time:.2f}")
 
 
+HALF = ("trainer.precision=bf16-mixed",)
+GRAPHS = ("cuda_graphs=true",)
+ON_GPU = {"": (), "_bf16": HALF, "_graphs": GRAPHS, "_graphs_bf16": GRAPHS + HALF}
+
+
 def _parts_of_the_benchmark() -> Iterator[Part]:
+    loop = "plain float32 loop"
     for name in CASES:
-        yield alone(f"step_{name}", "plain float32 loop", 0.80, partial(measure, name, ()))
+        yield alone(f"step_{name}", loop, 0.80, partial(measure, name, (), "cpu"))
     for name, case in CASES.items():
-        target, half = 0.40 if case.dense else 0.55, ("trainer.precision=bf16-mixed",)
-        yield alone(f"step_{name}_bf16", "plain float32 loop", target, partial(measure, name, half))
+        yield alone(f"step_{name}_bf16", loop, 0.40 if case.dense else 0.55, partial(measure, name, HALF, "cpu"))
+    for name in CASES:
+        for kind, overrides in ON_GPU.items():
+            yield alone(f"step_{name}_gpu{kind}", f"{loop} on the GPU", None, partial(measure, name, overrides, "cuda"))
 
 
 PARTS = tuple(_parts_of_the_benchmark())
