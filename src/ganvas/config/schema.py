@@ -102,6 +102,7 @@ class Train:
     gradient_clip: float | None = None
     accumulate: int = MISSING
     deterministic: bool = False
+    cuda_graphs: bool = False
     marginal_bias: str | None = None
     budget: Budget = field(default_factory=Budget)
     log: Every = field(default_factory=Every)

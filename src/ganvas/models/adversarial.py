@@ -13,6 +13,7 @@ were generated before the generator's update.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from ganvas.models.private import PrivateGradients, private_part
 from ganvas.models.schedules import Schedule
 from ganvas.models.unrolling import Weights, check_unrolling, unrolled
 from ganvas.objectives import Adversarial as AdversarialObjective
-from ganvas.objectives import Auxiliary, Constraint, Judge, NoAuxiliary, Regulariser, Scene, Unregularised
+from ganvas.objectives import Auxiliary, Constraint, Judge, NoAuxiliary, Regulariser, Scene, Unregularised, every
 from ganvas.types import Batch, Critic, Generator, Judged, Prior, Shape
 
 
@@ -158,6 +159,17 @@ class Adversarial(Model):
     def shape(self) -> Shape:
         """Shape of one example."""
         return self.generator.shape
+
+    @property
+    def period(self) -> int:
+        """Number of steps after which the generator's turns and the lazy terms of both losses repeat."""
+        turns = self.n_critic * every(self.regulariser)
+        return math.lcm(turns, *(every(part) for part in self.constraint.flat()))
+
+    @property
+    def irregular(self) -> str:
+        """A promise of privacy, whose noise has a generator of its own."""
+        return "" if self._private is None else "constraint=dp_sgd has a gradient for each example"
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
         """Make the generator's optimiser and the critic's, in this order."""

@@ -88,7 +88,7 @@ class Model(Samples, ABC):
         self.classes = common_classes(parts)
         if self.classes is not None:
             self.register_buffer("label_marginal", torch.full((self.classes,), 1.0 / self.classes))
-        self._kept_norms: dict[str, Tensor] = {}
+        self.kept_norms: dict[str, Tensor] = {}  # of latest gradients that are not there any more, by player
 
     @property
     def prior(self) -> LatentDistribution:
@@ -121,6 +121,16 @@ class Model(Samples, ABC):
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Update on one batch, and return the named loss terms, detached."""
+
+    @property
+    def period(self) -> int:
+        """Number of steps after which they repeat: which players are updated, and which terms their losses have."""
+        return 1
+
+    @property
+    def irregular(self) -> str:
+        """What a step decides by its batch or draws outside of the device's generator; empty for steps that repeat."""
+        return ""
 
     @abstractmethod
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -199,7 +209,7 @@ class Model(Samples, ABC):
             # Under 16-mixed the gradients still carry the loss scale: we scale the bound instead of unscaling them.
             bound = self.gradient_clip * self._loss_scale()
             norm = nn.utils.clip_grad_norm_(_parameters(optimizer), bound)
-            self._kept_norms[player] = norm / self._loss_scale()
+            self.kept_norms[player] = norm / self._loss_scale()
         if before_step is not None:
             before_step()
         optimizer.step()
@@ -215,7 +225,7 @@ class Model(Samples, ABC):
 
         The norms are computed from the gradients that the update left, and only when this method is called.
         """
-        norms = dict(self._kept_norms)
+        norms = dict(self.kept_norms)
         for player, optimizer in zip(self.players, self.trainer.optimizers, strict=True):
             norm = None if player in norms else _gradient_norm(optimizer)
             if norm is not None:
@@ -230,7 +240,7 @@ class Model(Samples, ABC):
         """
         norm = _gradient_norm(self._optimizer(player)) if self.gradient_clip is None else None
         if norm is not None:  # a clipped gradient's norm is kept already
-            self._kept_norms[player] = norm
+            self.kept_norms[player] = norm
 
     def evidence(self, train: Batch, held_out: Batch | None, history: History) -> tuple[Evidence, ...]:
         """Show evidence of the model's health; random state, gradients and modes stay as they were.

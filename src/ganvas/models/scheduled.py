@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, final
 
-from ganvas.models.schedules import Schedule
+from ganvas.models.schedules import Constant, Schedule
 from ganvas.nested import leaves
 
 
@@ -48,6 +48,10 @@ class Scheduled:
                 shown = ", ".join(n for word in words for n in sorted(known[word]))
                 raise ScheduleError(f"schedules.{name}: the model has no such number to move; it has {shown}")
             _check_shape(name, schedule, numbers[name])
+
+    def moving(self) -> tuple[str, ...]:
+        """Return the names of the numbers that change in the training."""
+        return tuple(name for name, schedule in self._by_name.items() if not isinstance(schedule, Constant))
 
     def moved(self, word: str, base: Any, images_seen: int) -> Any:
         """Copy a part with its scheduled numbers set; return the part itself if none of them has a schedule.

@@ -109,6 +109,17 @@ class Variational(Model, ABC):
     def moments(self, batch: Batch) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
         """Compute mean and standard deviation of the posterior, with the averaged weights if there are any."""
 
+    @property
+    def period(self) -> int:
+        """Number of steps after which the turns of the adversary repeat."""
+        return self.adversary.period
+
+    @property
+    def irregular(self) -> str:
+        """A bound above which an update is left out, or an adversary that begins late."""
+        skips = "model.gradient_skip decides at each update whether it is made"
+        return self.adversary.irregular if self.gradient_skip is None else skips
+
     @final
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
         """Make one optimiser for all learned parameters of the autoencoder, and those of the adversary."""

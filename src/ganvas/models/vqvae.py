@@ -100,6 +100,16 @@ class VQVAE(Coded):
         """The terms of the autoencoder, and those of the adversary."""
         return ("reconstruction", "perplexity", *self.adversary.headline)
 
+    @property
+    def period(self) -> int:
+        """Number of steps after which the turns of the adversary repeat."""
+        return self.adversary.period
+
+    @property
+    def irregular(self) -> str:
+        """An adversary that begins late."""
+        return self.adversary.irregular
+
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
         """Make one optimiser for all learned parameters of the autoencoder, and those of the adversary."""
         make, own = self._optimizer_factory, own_parameters(self, self.adversary)

@@ -54,6 +54,7 @@ from ganvas.objectives.constraints.unconstrained import Unconstrained
 from ganvas.objectives.constraints.weight_clipping import WeightClipping
 from ganvas.objectives.draws import Draws, FromDraws
 from ganvas.objectives.judge import Judge, network_of
+from ganvas.objectives.lazy import every
 from ganvas.objectives.likelihoods.base import Likelihood
 from ganvas.objectives.likelihoods.bernoulli import Bernoulli
 from ganvas.objectives.likelihoods.discretised_logistic import DiscretisedLogistic
@@ -76,6 +77,7 @@ PENALTY_STATE = frozenset({*lecam.AVERAGES, lecam.COUNT, path_length.MEAN})
 
 __all__ = [
     "PENALTY_STATE",
+    "every",
     "Unregularised",
     "MultiScaleSSIM",
     "PathLength",

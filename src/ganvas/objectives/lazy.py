@@ -39,3 +39,12 @@ class Lazy:
             update: number of the player's update, from 0.
         """
         return None if update % self.every else self.weight * self.every
+
+
+def every(part: object) -> int:
+    """Return the number of updates after which a part of a loss repeats; 1 for one that is not lazy.
+
+    Args:
+        part: a constraint, a regulariser.
+    """
+    return part.every if isinstance(part, Lazy) else 1

@@ -20,6 +20,7 @@ _ABSENT: Final[Mapping[str, Any]] = {
     "augment": {"_target_": "ganvas.augment.Unaugmented"},
     "auxiliary": {"_target_": "ganvas.objectives.NoAuxiliary"},
     "callbacks": {},
+    "cuda_graphs": False,
     "deterministic": False,
     "ema": {"sigmas": []},
     "freeze": [],

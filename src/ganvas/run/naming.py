@@ -18,7 +18,7 @@ _PARTS: Final = ("objective", "constraint", "likelihood", "prior", "posterior", 
 _MADE_BY: Final = ("transform", "extractor", "augment", "sampler", "experiment")
 _PLACES: Final = frozenset("checkpoint grid hydra log paths resume study tracking trust workers".split())
 """First parts of the keys that change no score."""
-_MEANS: Final = frozenset("deterministic extractor init_parts sampler score trainer".split())
+_MEANS: Final = frozenset("cuda_graphs deterministic extractor init_parts sampler score trainer".split())
 """First parts of the keys that say how a run is made and measured: parameters only if the command line sets them."""
 
 

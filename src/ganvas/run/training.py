@@ -18,6 +18,7 @@ from ganvas.config import ConfigError, build, check
 from ganvas.display import stages_shown
 from ganvas.models import Model
 from ganvas.run.assembly import Parts, assemble, watch
+from ganvas.run.callbacks.cuda_graphs import graphs_of
 from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.compatibility import final_sampling
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
@@ -79,6 +80,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     parts = assemble(cfg)
     trainer, own = make_trainer(cfg, job.output), own_callbacks(cfg)
     let_players_take_turns(trainer, parts.model)
+    graphs = graphs_of(cfg, trainer, parts.model)
     now = _content(parts)
     if resumed is not None:
         _go_on(resumed, now, parts)
@@ -87,7 +89,7 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     # Inside the run, so that the run's reason names the operation.
     with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
         watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
-        trainer.callbacks.extend([*watchers.callbacks, *own])  # type: ignore[attr-defined]
+        trainer.callbacks.extend([*watchers.callbacks, *graphs, *own])  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):
             run.tags({RESUMED_FROM_TAG: resumed.run_id})
         trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)

@@ -137,6 +137,16 @@ class Adversary(ABC):
     """Whether the autoencoder still descends its own objective, so that a bound on the evidence stays one."""
 
     @property
+    def period(self) -> int:
+        """Number of turns after which they repeat, see :attr:`ganvas.models.Model.period`."""
+        return 1
+
+    @property
+    def irregular(self) -> str:
+        """What a turn decides by itself, see :attr:`ganvas.models.Model.irregular`."""
+        return ""
+
+    @property
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
         """The networks by name."""

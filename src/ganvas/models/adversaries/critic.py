@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ganvas.models.accumulation import Shares, sum_of
 from ganvas.models.adversaries.base import Adversary, Autoencoder, Compared, Differences
 from ganvas.models.looking import recent_loss
 from ganvas.models.parts import require_part
-from ganvas.objectives import DPSGD, Constraint, Divergence, Judge, Terms
+from ganvas.objectives import DPSGD, Constraint, Divergence, Judge, Terms, every
 from ganvas.objectives import Adversarial as AdversarialObjective
 from ganvas.types import Judged
 
@@ -44,6 +45,11 @@ class CriticAdversary(Adversary):
         require_part("critic", self.critic, "shape")
         _check_game(self.objective, self.constraint)
         self.constraint.prepare(self.critic)
+
+    @property
+    def period(self) -> int:
+        """Number of turns after which the lazy terms of the critic's loss repeat."""
+        return math.lcm(*(every(part) for part in self.constraint.flat()))
 
     @property
     def parts(self) -> dict[str, nn.Module]:

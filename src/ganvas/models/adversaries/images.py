@@ -57,6 +57,11 @@ class ImageAdversary(CriticAdversary):
         require(self.weight > 0, "weight", self.weight, "a positive number", "Use 0.1; model=vq_vae has no critic.")
         require(self.start >= 0, "start", self.start, "a number of images, at least 0", "Use 0 for no delay.")
 
+    @property
+    def irregular(self) -> str:
+        """A delay of the critic."""
+        return f"the adversary begins after {self.start:,} images" if self.start else ""
+
     def check(self, latent_dim: int | None, shape: Shape, decoder: Any) -> None:
         """Check that the critic takes the decoder's images, and that the decoder names its last layer."""
         require_images(self.critic, shape)
