@@ -34,7 +34,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.rows import Found, Options, Part, Skipped, alone
+from benchmarks.rows import Found, Options, Part, Row, Skipped
 from ganvas.config import build
 from ganvas.data.datamodule import DataModule
 from ganvas.models import Model
@@ -46,15 +46,15 @@ from ganvas.run.memory import keep_freed_memory
 from ganvas.run.training import make_trainer
 from ganvas.tracking.run import SilentRun
 
+Device = Literal["cpu", "cuda"]
 WARM_UP = 40
-SECONDS = 4.0
+SECONDS: dict[Device, float] = {"cpu": 4.0, "cuda": 1.0}
 """Length of a block."""
 ADAM_BYTES = 28
 """Bytes that Adam moves for a weight: it reads weight, gradient and two moments, and writes all but the gradient."""
 COLOUR = Path(tempfile.gettempdir()) / "ganvas-benchmark-32.npz"
 """Images of noise, 3 x 32 x 32: their content does not matter to the time."""
 Step = Callable[[Tensor], None]
-Device = Literal["cpu", "cuda"]
 Maker = Callable[[DictConfig, Device], Step]
 
 
@@ -234,7 +234,7 @@ def block(
     torch.set_num_threads(threads)
     answer_from_memory()  # on both sides: a plain loop has no Lightning, which would make its Adam slower
     cfg, data = _parts(name, overrides, device)
-    steps = 20 if milliseconds is None else max(20, round(1000 * SECONDS / milliseconds))
+    steps = 20 if milliseconds is None else max(20, round(1000 * SECONDS[device] / milliseconds))
     if side == "ours":
         keep_freed_memory()
         return ours(cfg, data, steps)
@@ -290,44 +290,58 @@ def _fastest(work: Callable[[], Any]) -> float:
     return statistics.median(seconds[2:])
 
 
-def measure(name: str, overrides: Sequence[str], device: Device, options: Options) -> Found:
-    """Measure the ratios of neighbouring blocks of both sides."""
+def measure(name: str, kinds: dict[str, Sequence[str]], device: Device, options: Options) -> dict[str, Found]:
+    """Measure the ratios of neighbouring blocks: each of our kinds against the plain loop, which stays float32.
+
+    Args:
+        name: a key of :data:`CASES`.
+        kinds: overrides of our side, by the row's name.
+        device: where the networks are.
+        options: rounds and threads.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise Skipped("no GPU on this machine")
     if not COLOUR.exists():
         np.savez(COLOUR, images=np.random.default_rng(0).integers(0, 256, (5000, 32, 32, 3), dtype=np.uint8))
-    sides = ("ours", "plain")
-    # The plain loop is the same in every precision of ours: float32.
-    lines = {"ours": overrides, "plain": ()}
-    pools = {side: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for side in sides}
+    lines = {"plain": (), **kinds}
+    pools = {side: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for side in ("ours", "plain")}
 
-    def run(side: str, milliseconds: float | None) -> float:
-        return pools[side].submit(block, side, name, lines[side], device, options.threads, milliseconds).result()
+    def run(kind: str, milliseconds: float | None) -> float:
+        side = "plain" if kind == "plain" else "ours"
+        return pools[side].submit(block, side, name, lines[kind], device, options.threads, milliseconds).result()
 
-    about = {side: run(side, None) for side in sides}
-    pairs = [[run(side, about[side]) for side in sides] for _ in range(options.rounds)]
+    about = {kind: run(kind, None) for kind in lines}
+    times = [{kind: run(kind, about[kind]) for kind in lines} for _ in range(options.rounds)]
     _, floor = pools["plain"].submit(work_of, name, device, options.threads).result()
     for pool in pools.values():
         pool.shutdown()
-    our_time, plain_time = (statistics.median(times) for times in zip(*pairs, strict=True))
-    note = f"{our_time:.2f} against {plain_time:.2f} ms"
-    return Found([a / b for a, b in pairs], "x", note if overrides else f"{note}; roofline {floor / our_time:.2f}")
+    middle = {kind: statistics.median(each[kind] for each in times) for kind in lines}
+    found = {}
+    for kind in kinds:
+        share = "" if HALF[0] in kinds[kind] else f"; roofline {floor / middle[kind]:.2f}"  # which is float32's
+        note = f"{middle[kind]:.2f} against {middle['plain']:.2f} ms{share}"
+        found[kind] = Found([each[kind] / each["plain"] for each in times], "x", note)
+    return found
 
 
 HALF = ("trainer.precision=bf16-mixed",)
 GRAPHS = ("cuda_graphs=true",)
-ON_GPU = {"": (), "_bf16": HALF, "_graphs": GRAPHS, "_graphs_bf16": GRAPHS + HALF}
+ON_GPU: dict[str, Sequence[str]] = {"": (), "_bf16": HALF, "_graphs": GRAPHS, "_graphs_bf16": GRAPHS + HALF}
+
+
+def _part(name: str, device: Device, kinds: dict[str, Sequence[str]], targets: Sequence[float | None]) -> Part:
+    part = f"step_{name}" if device == "cpu" else f"step_{name}_gpu"
+    against = "plain float32 loop" + (" on the GPU" if device == "cuda" else "")
+    rows = {f"{part}{kind}": line for kind, line in kinds.items()}
+    shown = tuple(Row(row, against, target) for row, target in zip(rows, targets, strict=True))
+    return Part(part, shown, partial(measure, name, rows, device))
 
 
 def _parts_of_the_benchmark() -> Iterator[Part]:
-    loop = "plain float32 loop"
-    for name in CASES:
-        yield alone(f"step_{name}", loop, 0.80, partial(measure, name, (), "cpu"))
     for name, case in CASES.items():
-        yield alone(f"step_{name}_bf16", loop, 0.40 if case.dense else 0.55, partial(measure, name, HALF, "cpu"))
+        yield _part(name, "cpu", {"": (), "_bf16": HALF}, (0.80, 0.40 if case.dense else 0.55))
     for name in CASES:
-        for kind, overrides in ON_GPU.items():
-            yield alone(f"step_{name}_gpu{kind}", f"{loop} on the GPU", None, partial(measure, name, overrides, "cuda"))
+        yield _part(name, "cuda", ON_GPU, (None,) * len(ON_GPU))
 
 
 PARTS = tuple(_parts_of_the_benchmark())

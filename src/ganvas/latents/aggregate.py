@@ -30,12 +30,13 @@ class BatchWeights(ABC):
     """Abstract: the weights by which a batch stands for the whole training set."""
 
     @abstractmethod
-    def __call__(self, n: int, n_train: int) -> Float[Tensor, "n n"]:
+    def __call__(self, n: int, n_train: int, device: torch.device | str = "cpu") -> Float[Tensor, "n n"]:
         """Compute :math:`W`, whose row i belongs to draws of the posterior of image i.
 
         Args:
             n: images in the batch, at least 1.
             n_train: N, images in the training set, at least n.
+            device: device of the weights.
         """
 
 
@@ -50,9 +51,9 @@ class WeightedSampling(BatchWeights):
     Reference: Chen et al. 2018, appendix C.1
     """
 
-    def __call__(self, n: int, n_train: int) -> Float[Tensor, "n n"]:
+    def __call__(self, n: int, n_train: int, device: torch.device | str = "cpu") -> Float[Tensor, "n n"]:
         """Compute the weights; all are equal."""
-        return torch.full((n, n), 1.0 / (n * n_train))
+        return torch.full((n, n), 1.0 / (n * n_train), device=device)
 
 
 @final
@@ -68,13 +69,13 @@ class StratifiedSampling(BatchWeights):
     Reference: Chen et al. 2018, appendix C.2; the weights of the authors' program are not on its diagonal
     """
 
-    def __call__(self, n: int, n_train: int) -> Float[Tensor, "n n"]:
+    def __call__(self, n: int, n_train: int, device: torch.device | str = "cpu") -> Float[Tensor, "n n"]:
         """Compute the weights; every row sums to 1."""
         others = max(n - 1, 1)
-        weights = torch.full((n, n), 1.0 / others)
-        image = torch.arange(n)
-        weights[image, (image + 1) % n] = (n_train - others) / (n_train * others)
-        weights[image, image] = 1.0 / n_train if n > 1 else 1.0
+        weights = torch.full((n, n), 1.0 / others, device=device)
+        for neighbours in (weights.diagonal(1), weights[-1, :1]):
+            neighbours.fill_((n_train - others) / (n_train * others))
+        weights.diagonal().fill_(1.0 / n_train if n > 1 else 1.0)
         return weights
 
 

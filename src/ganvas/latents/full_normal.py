@@ -49,5 +49,5 @@ class FullNormal:
         mean, log_variance, below = parameters.tensor_split([dim, 2 * dim], dim=-1)
         row, column = torch.tril_indices(dim, dim, offset=-1, device=parameters.device)
         factor = torch.diag_embed((0.5 * log_variance).exp())
-        factor = factor.index_put((torch.arange(len(factor))[:, None], row, column), below)
+        factor = factor.index_put((torch.arange(len(factor), device=row.device)[:, None], row, column), below)
         return MultivariateNormal(mean, scale_tril=factor, validate_args=False)

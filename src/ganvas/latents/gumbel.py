@@ -121,7 +121,7 @@ class GumbelPosterior:
 
 
 def _log(count: int, like: Tensor) -> Tensor:
-    return torch.tensor(count, dtype=like.dtype, device=like.device).log()
+    return like.new_full((), count).log()
 
 
 @final

@@ -54,6 +54,17 @@ class GaussianMixture:
             )
 
     @cached_property
+    def _placed(self) -> dict[torch.device, Tensor]:
+        return {}
+
+    def _means_on(self, device: torch.device | str) -> Float[Tensor, "components d"]:
+        """The means on a device, where they are copied once: a copy for each draw would keep a GPU waiting."""
+        place = torch.device(device)
+        if place not in self._placed:
+            self._placed[place] = self.means.to(place)
+        return self._placed[place]
+
+    @cached_property
     def means(self) -> Float[Tensor, "components d"]:
         """Means of the components, ``(K, dim)``."""
         means = torch.zeros(self.components, self.dim)
@@ -79,7 +90,7 @@ class GaussianMixture:
         """
         component = torch.randint(self.components, (n,), device=device, generator=generator)
         noise = torch.randn(n, self.dim, device=device, generator=generator, dtype=torch.float32)
-        return self.means.to(device)[component] + self.sigma * noise
+        return self._means_on(device)[component] + self.sigma * noise
 
     def log_prob(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
         """Compute the log density, nats.
@@ -87,7 +98,7 @@ class GaussianMixture:
         Args:
             z: latents, with any leading dimensions.
         """
-        distance = ((z[..., None, :] - self.means.to(z)) / self.sigma).square().sum(-1)
+        distance = ((z[..., None, :] - self._means_on(z.device).to(z.dtype)) / self.sigma).square().sum(-1)
         constant = self.dim * log(self.sigma * (2 * pi) ** 0.5) + log(self.components)
         return torch.logsumexp(-0.5 * distance, dim=-1) - constant
 

@@ -74,7 +74,7 @@ class AggregatePosterior:
         """
         count = len(self.posterior.mean)
         each = self.posterior.log_prob(z[..., None, :].expand(*z.shape[:-1], count, -1))
-        return torch.logsumexp(each, dim=-1) - torch.tensor(count).log().to(each)
+        return torch.logsumexp(each, dim=-1) - each.new_full((), count).log()
 
     def kl(self, posterior: Posterior) -> None:
         """Return None, because no closed form is known."""

@@ -45,12 +45,12 @@ def require_filters(network: nn.Module, argument: str) -> None:
 
 def overlap(network: nn.Module) -> Float[Tensor, ""]:
     """Compute the sum of squared inner products of different filters, over all layers, in at least ``float32``."""
-    total = torch.zeros(())
+    total: Tensor | float = 0.0
     for rows in _filters(network):
         with torch.autocast(rows.device.type, enabled=False):
             gram = widen(rows) @ widen(rows).mT
-        total = total.to(gram.device) + (gram - gram.diagonal().diag_embed()).square().sum()
-    return total
+        total = total + (gram - gram.diagonal().diag_embed()).square().sum()
+    return torch.as_tensor(total)
 
 
 def _filters(network: nn.Module) -> Iterator[Float[Tensor, "filters d"]]:

@@ -60,7 +60,8 @@ class BetaTC(Bound):
         """
         normal = require_normal(draws.posterior, "the total correlation needs the density of each coordinate")
         n = draws.z.shape[1]
-        weights = self.weights(n, max(n, draws.n_train))  # a model that was loaded does not know its training set
+        n_train = max(n, draws.n_train)  # a model that was loaded does not know its training set
+        weights = self.weights(n, n_train, draws.z.device)
         log_qz, log_marginals = aggregate_log_densities(draws.z, normal, weights)
         information = (draws.log_qz_x - log_qz).mean()
         correlation = (log_qz - log_marginals).mean()

@@ -119,14 +119,8 @@ class _Steps:
     def _record(self, batch: Batch) -> _Recording:
         held, graph = batch.to(self._model.device, copy=True), torch.cuda.CUDAGraph()
         terms, gradients = dict(self._model.terms), dict(self._gradients())
-        try:
-            with _recordable(self._optimizers), torch.cuda.graph(graph, pool=self._pool):
-                found = self._step(held)
-        except RuntimeError as error:
-            line = (str(error.__context__ or error).strip().splitlines() or ["no message"])[0]
-            raise ConfigError(
-                f"cuda_graphs=true: a step of this training cannot be recorded ({line}); write cuda_graphs=false"
-            ) from error
+        with _refused(self._model.device), _recordable(self._optimizers), torch.cuda.graph(graph, pool=self._pool):
+            found = self._step(held)
         self._pool = graph.pool()
         return _Recording(
             graph,
@@ -171,6 +165,27 @@ class _Recording:
         for weight, gradient in self.gradients:
             weight.grad = gradient
         return {**model.terms, **self.terms}
+
+
+@contextmanager
+def _refused(device: torch.device) -> Iterator[None]:
+    """Turn what shows inside the block that a step cannot be recorded into an error that says so.
+
+    Raises:
+        ConfigError: the step waits for the GPU, copies from the processor, or draws numbers there.
+    """
+    generator, drawn = torch.cuda.default_generators[device.index or 0], torch.get_rng_state()
+    before = generator.clone_state()
+    reason = ""
+    try:
+        yield
+    except RuntimeError as error:
+        generator.graphsafe_set_state(before)  # the broken recording holds the other one
+        reason = (str(error.__context__ or error).strip().splitlines() or ["no message"])[0]
+    if not reason and not torch.equal(drawn, torch.get_rng_state()):
+        reason = "it draws random numbers on the processor"
+    if reason:
+        raise ConfigError(f"cuda_graphs=true: a step cannot be recorded: {reason}; write cuda_graphs=false")
 
 
 @contextmanager
