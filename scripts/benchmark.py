@@ -24,6 +24,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.rows import Found, Options, Part, Row, Skipped
 from ganvas.scoring.protocol import library_versions
 
@@ -52,7 +54,13 @@ def measured(name: str, options: Options) -> dict[str, Any]:
     )
     said = [line.removeprefix(MARK) for line in done.stdout.splitlines() if line.startswith(MARK)]
     found = json.loads(said[-1]) if said else {"failed": done.stderr.strip().splitlines()[-1:] or ["no output"]}
-    return {**found, "date": str(date.today()), "load": round(load, 2), **options._asdict()}
+    return {**found, "date": str(date.today()), "load": round(load, 2), **options._asdict(), "machine": machine()}
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine, whose rows may stand beside those of another one."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"platform": platform.platform(), "cores": os.cpu_count(), "gpu": gpu, "versions": library_versions()}
 
 
 def here(part: Part, options: Options) -> None:
@@ -107,7 +115,6 @@ def main() -> None:
         print("\n".join(known)) if given.list else here(known[given.parts[0]], options)
         return
     record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    record["machine"] = {"platform": platform.platform(), "cores": os.cpu_count(), "versions": library_versions()}
     for name in given.parts or known:
         record[name] = measured(name, options)
         print(f"{name}: {json.dumps(record[name])}", flush=True)
