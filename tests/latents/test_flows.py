@@ -1,11 +1,14 @@
 """Flows against autograd's Jacobian, numerical integration, and their own inverses."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.autograd.functional import jacobian
 from torch.distributions import Independent, Normal
 
 from ganvas.latents import FlowPrior, InverseAutoregressive, MaskedAutoregressive, PlanarFlow
+from ganvas.latents.autoregressive import GatedMap, WhiteningMap
 from ganvas.latents.flow import MOMENT_DRAWS
 from ganvas.latents.made import MADE
 
@@ -125,6 +128,33 @@ def test_masks_let_an_output_see_all_earlier_inputs_and_no_other(dim, context):
         assert torch.equal(seen != 0, torch.ones(dim, dim).tril(-1).bool())
     if h is not None:
         assert (jacobian(lambda h: net(torch.randn(1, dim), h)[0], h)[0, :, 0] != 0).all()
+
+
+@pytest.mark.parametrize("kind", [partial(GatedMap, gate=1.0), WhiteningMap])
+@pytest.mark.parametrize(
+    ("dim", "context", "hidden"), [(1, 0, [3]), (1, 2, [5]), (4, 0, [7]), (4, 3, [12, 5]), (6, 2, [9, 4, 7])]
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_inverse_is_that_of_d_passes_of_the_whole_network(kind, dim, context, hidden, backwards):
+    torch.manual_seed(0)
+    flow = kind(dim, context, hidden, backwards).double()
+    for weight in flow.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    y, h = torch.randn(3, 5, dim).double(), torch.randn(5, context).double() if context else None
+    x = torch.zeros_like(y)
+    for _ in range(dim):  # coordinate i is right after i + 1 passes
+        log_scale, shift = flow.coefficients(*flow.network(x.flip(-1) if backwards else x, h))
+        x = ((y.flip(-1) if backwards else y) - shift) * (-log_scale).exp()
+        x = x.flip(-1) if backwards else x
+    found, log_det = flow.solve(y, h)
+    torch.testing.assert_close(found, x)
+    torch.testing.assert_close(log_det, log_scale.sum(-1))
+    weights = list(flow.parameters())
+    sides = (torch.autograd.grad(z.square().sum(), weights, allow_unused=True) for z in (found, x))
+    for a, b in zip(*sides, strict=True):
+        torch.testing.assert_close(
+            torch.zeros(()) if a is None else a, torch.zeros(()) if b is None else b, check_dtype=False
+        )
 
 
 def test_a_flow_prior_begins_as_the_standard_normal_and_has_the_density_of_its_draws():

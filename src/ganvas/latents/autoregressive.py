@@ -7,12 +7,12 @@ context h from the encoder:
     \log \Big| \det \frac{\partial y}{\partial x} \Big| = \sum_i s_i.
 
 All :math:`y` are computed at once by a masked network (:mod:`ganvas.latents.made`). The inverse finds one coordinate
-after the other: d passes of the network. The order of the coordinates is reversed from map to map.
+after the other: d small products in the place of a large one. The order of the coordinates is reversed from map to map.
 
 - IAF draws by the map, with a gate :math:`\sigma`: :math:`y_i = \sigma_i x_i + (1 - \sigma_i) m_i`. The density of
-  points other than its draws takes d passes for each map.
-- MAF draws by the inverse of the map :math:`y_i = (x_i - \mu_i) e^{-\alpha_i}`: d passes for each map. So a posterior
-  of this family trains slowly; it is here to be compared.
+  points other than its draws needs the inverse.
+- MAF draws by the inverse of the map :math:`y_i = (x_i - \mu_i) e^{-\alpha_i}`. So a posterior of this family trains
+  slowly; it is here to be compared.
 
 References: Kingma et al. 2016, equations 10 to 15 and algorithm 1, https://arxiv.org/abs/1606.04934; Papamakarios et
 al. 2017, equations 3 to 5, https://arxiv.org/abs/1705.07057 (without batch normalisation, which couples examples).
@@ -35,7 +35,7 @@ from ganvas.latents.made import MADE
 from ganvas.latents.posteriors import diagonal_normal
 from ganvas.types import widen
 
-Coefficients = tuple[Float[Tensor, "*k d"], Float[Tensor, "*k d"]]
+Coefficients = tuple[Float[Tensor, " *k"], Float[Tensor, " *k"]]
 """Log-scale and shift of each coordinate."""
 
 
@@ -55,25 +55,26 @@ class AutoregressiveMap(nn.Module):
         self.backwards = backwards
 
     @abstractmethod
-    def coefficients(self, x: Float[Tensor, "*k d"], context: Float[Tensor, "n c"] | None) -> Coefficients:
-        """Compute log-scales and shifts, those of a coordinate from the earlier ones."""
+    def coefficients(self, a: Float[Tensor, " *k"], b: Float[Tensor, " *k"]) -> Coefficients:
+        """Compute log-scales and shifts of coordinates from the two outputs of the network for each of them."""
 
     def forward(self, x: Float[Tensor, "*k d"], context: Float[Tensor, "n c"] | None) -> Mapped:
         """Map latents at once."""
         x = self._ordered(x)
-        log_scale, shift = self.coefficients(x, context)
+        log_scale, shift = self.coefficients(*self.network(x, context))
         return self._ordered(log_scale.exp() * x + shift), log_scale.sum(-1)
 
     def solve(self, y: Float[Tensor, "*k d"], context: Float[Tensor, "n c"] | None) -> Mapped:
         """Map latents back, one coordinate after the other; the log-determinant is that of :meth:`forward`."""
-        y = self._ordered(y)
-        found, log_det = y[..., :0], y.new_zeros(())
-        for i in range(y.shape[-1]):
-            known = torch.cat([found, torch.zeros_like(y[..., i:])], dim=-1)
-            log_scale, shift = (c[..., i] for c in self.coefficients(known, context))
-            found = torch.cat([found, ((y[..., i] - shift) * (-log_scale).exp())[..., None]], dim=-1)
-            log_det = log_det + log_scale
-        return self._ordered(found), log_det
+        found: list[Tensor] = []
+        log_det = y.new_zeros(())
+        with torch.autocast(y.device.type, enabled=False):
+            turns = self.network.turns(y, context)
+            for wanted in self._ordered(y).unbind(-1):
+                log_scale, shift = self.coefficients(*(turns.send(found[-1]) if found else next(turns)))
+                found.append((wanted - shift) * (-log_scale).exp())
+                log_det = log_det + log_scale
+        return self._ordered(torch.stack(found, -1)), log_det
 
     def _ordered(self, z: Tensor) -> Tensor:
         return z.flip(-1) if self.backwards else z
@@ -95,10 +96,9 @@ class GatedMap(AutoregressiveMap):
         super().__init__(dim, context, hidden, backwards)
         self.gate = gate
 
-    def coefficients(self, x: Float[Tensor, "*k d"], context: Float[Tensor, "n c"] | None) -> Coefficients:
-        """Compute log-scales and shifts from gate and mean."""
-        m, s = self.network(x, context)
-        return logsigmoid(s + self.gate), torch.sigmoid(-s - self.gate) * m
+    def coefficients(self, a: Float[Tensor, " *k"], b: Float[Tensor, " *k"]) -> Coefficients:
+        """Compute log-scales and shifts from mean and gate."""
+        return logsigmoid(b + self.gate), torch.sigmoid(-b - self.gate) * a
 
 
 @final
@@ -116,10 +116,9 @@ class WhiteningMap(AutoregressiveMap):
         super().__init__(dim, context, hidden, backwards)
         nn.init.zeros_(self.network.output.weight)
 
-    def coefficients(self, x: Float[Tensor, "*k d"], context: Float[Tensor, "n c"] | None) -> Coefficients:
+    def coefficients(self, a: Float[Tensor, " *k"], b: Float[Tensor, " *k"]) -> Coefficients:
         """Compute log-scales and shifts from mean and log-deviation."""
-        mean, alpha = self.network(x, context)
-        return -alpha, -mean * (-alpha).exp()
+        return -b, -a * (-b).exp()
 
 
 @final

@@ -152,7 +152,10 @@ def test_an_optimiser_that_counts_in_python_is_refused():
 
 
 def test_the_model_has_its_own_step_again_after_the_training_and_after_an_exception():
-    for end in (lambda c, m: c.on_train_end(trainer(), m), lambda c, m: c.on_exception(trainer(), m, KeyboardInterrupt())):
+    for end in (
+        lambda c, m: c.on_train_end(trainer(), m),
+        lambda c, m: c.on_exception(trainer(), m, KeyboardInterrupt()),
+    ):
         gan = model("model=gan")
         callback = CudaGraphs(trainer(), gan)
         callback.on_train_start(trainer(), gan)
