@@ -10,8 +10,9 @@ from ganvas.extractors.images import Selected
 from ganvas.extractors.ms_ssim import EXPONENTS
 from ganvas.metrics.ms_ssim import METRIC, pairs_of, similarity
 from ganvas.metrics.registry import settings_of
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.classes import Classed
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import Subject
 

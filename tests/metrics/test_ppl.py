@@ -8,7 +8,8 @@ from torch_fidelity.utils import batch_interp, sample_random
 from ganvas.extractors.perceptual import Perceptual
 from ganvas.metrics.ppl import METRIC, _decoder, resized, step_lengths, trimmed
 from ganvas.metrics.registry import settings_of
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import ImagesSubject
 from ganvas.testing import model_metrics

@@ -15,7 +15,7 @@ from ganvas.health.findings import findings_on
 from ganvas.metrics.frechet import Moments, moments_distance
 from ganvas.metrics.registry import settings_of
 from ganvas.metrics.seen import PredictedClasses, distance_at, influence_on_distance
-from ganvas.scoring.material import Asked
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import ImagesSubject

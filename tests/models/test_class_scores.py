@@ -8,7 +8,7 @@ from ganvas.data.datamodule import DataModule
 from ganvas.data.transforms import Identity
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import settings_of
-from ganvas.scoring.material import Asked
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference, own_reference
 from ganvas.scoring.subjects import ModelSubject

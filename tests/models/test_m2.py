@@ -20,7 +20,8 @@ from ganvas.models import M2
 from ganvas.models.schedules import Constant
 from ganvas.networks import LabelledDecoder, LabelledEncoder, Recognising, init, mlp
 from ganvas.objectives import Gaussian, SemiSupervised
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import Reference, own_reference
 from ganvas.scoring.subjects import ImagesSubject, ModelSubject
 from ganvas.types import Batch, BoundsEvidence, Classifies, Encodes, Reconstructs

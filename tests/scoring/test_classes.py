@@ -11,8 +11,8 @@ from ganvas.data.source import TensorExamples
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import settings_of
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.classes import Classed, classes_of_files, common_labels
-from ganvas.scoring.material import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import ImagesSubject

@@ -10,7 +10,8 @@ from ganvas.extractors.base import Extractor
 from ganvas.metrics.mig import mig
 from ganvas.metrics.registry import lower_is_better, settings_of
 from ganvas.models.sampling import Sampling
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import own_reference
 from ganvas.scoring.subjects import ModelSubject

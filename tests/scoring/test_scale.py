@@ -13,7 +13,8 @@ from ganvas.cli import main
 from ganvas.data.source import TensorExamples
 from ganvas.extractors import CustomExtractor
 from ganvas.models import sampling
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference, own_reference
 from ganvas.scoring.subjects import ImagesSubject

@@ -6,7 +6,7 @@ import pytest
 
 from ganvas.metrics import FEATURES, SAMPLES, Measured, Metric, Score, SensibleN, feature_metric
 from ganvas.metrics.registry import registered, settings_of
-from ganvas.scoring.material import Asked
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference
 from ganvas.testing.class_metrics import BrightestQuarter, N, Quarters, Samples, classes

@@ -10,8 +10,8 @@ from ganvas.extractors.images import Images
 from ganvas.health.finding import Finding
 from ganvas.metrics.base import SAMPLES, Measured, Metric, Score
 from ganvas.metrics.registry import registered, settings_of
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.found import Found
-from ganvas.scoring.material import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.references import Reference
 from ganvas.scoring.several import Measurements, build_extractors

@@ -28,7 +28,8 @@ from ganvas.metrics.registry import settings_of
 from ganvas.papers.judgement import Measured
 from ganvas.papers.program import Desk
 from ganvas.papers.training import Trained, compose_preset, run_preset
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import own_reference
 
 PRESET = "beta_tc"

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
 from ganvas.data.source import Examples, Source
-from ganvas.display import counted
 from ganvas.extractors.base import Extractor
 from ganvas.extractors.features import Features
-from ganvas.extractors.on_disk import Extraction
-from ganvas.metrics.base import CLASSES, CODES, FACTORS, GENERATOR, MODEL, RECONSTRUCTIONS, Material, Metric, Settings
+from ganvas.metrics.base import Metric
 from ganvas.metrics.comparison import Statistics
 from ganvas.metrics.factors import Codes
 from ganvas.metrics.labels import Labels, Unsuited
-from ganvas.models import Model
+from ganvas.scoring.asked import BATCH, Asked
 from ganvas.scoring.cache import HALF, Part
 from ganvas.scoring.classes import common_labels
+from ganvas.scoring.from_model import FromModel
 from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.references import Reference
 from ganvas.scoring.statistics_file import load_statistics
@@ -32,59 +28,12 @@ from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.scoring.worst import as_many, worst_images
 from ganvas.storage.store import Store
 from ganvas.types import (
-    Batch,
-    BoundsEvidence,
-    Classifies,
-    CodesExamples,
-    DrawsClasses,
     Encodes,
-    HasFirstStage,
-    Reconstructs,
 )
-
-BATCH = 250
-"""Default number of images in one forward pass of the extractor."""
-CEILINGS = ("noise", "one_mode")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Options of a measurement.
-
-    Args:
-        settings: settings of all metrics.
-        n: number of samples drawn from a model; images from files are all scored.
-        seed: seed of the samples.
-        batch_size: images in one forward pass of the extractor.
-        calibration: whether floor and ceiling of the scores from features are measured.
-        ceiling: ``noise``, or ``one_mode``: real images of one class.
-        output: folder for pictures and arrays; None writes none.
-        on_disk: features of more images than this are kept in files, in float16; None keeps all in memory.
-        processes: number of processes that share the images of a set.
-    """
-
-    settings: Settings
-    n: int
-    seed: int
-    batch_size: int = BATCH
-    calibration: bool = False
-    ceiling: str = "noise"
-    output: Path | None = None
-    on_disk: int | None = None
-    processes: int = 1
-
-    @property
-    def how(self) -> Extraction:
-        """How features are extracted."""
-        return Extraction(self.batch_size, self.on_disk, self.processes)
-
-    def __post_init__(self) -> None:
-        if self.ceiling not in CEILINGS:
-            raise ValueError(f"ceiling={self.ceiling}: expected {' or '.join(CEILINGS)}")
 
 
 @final
-class Gathered(Material):
+class Gathered(FromModel):
     """Material of one subject and one reference.
 
     Args:
@@ -214,138 +163,10 @@ class Gathered(Material):
         """See :meth:`Material.worst`."""
         return self._shared._worst
 
-    def bound_model(self, metric: str) -> BoundsEvidence:
-        """See :meth:`Material.bound_model`."""
-        model = self.bounds_evidence()
-        if model is None:
-            raise ValueError(
-                f"metrics: {metric} needs a VAE with a bound on the evidence, and {self.subject} is none; "
-                f"leave {metric} out"
-            )
-        self._require_own_data(metric)
-        return model
-
-    def coded_model(self, metric: str) -> CodesExamples:
-        """See :meth:`Material.coded_model`."""
-        model = self._model()
-        if not isinstance(model, CodesExamples):
-            raise ValueError(
-                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; "
-                f"leave {metric} out"
-            )
-        self._require_own_data(metric)
-        return model
-
-    def encoder(self, metric: str) -> Encodes:
-        """Return the model; ValueError, with the metric's name, if it does not encode, or its data state no factors."""
-        subject = self._subject
-        model = subject.model if isinstance(subject, ModelSubject) else None
-        if not isinstance(model, Encodes):
-            raise ValueError(
-                f"metrics: {metric} needs a model that encodes, and {self.subject} does not; leave {metric} out"
-            )
-        self._require_own_data(metric)
-        assert isinstance(subject, ModelSubject)
-        if (source := subject.data.source).factors is None:
-            raise ValueError(
-                f"metrics: {metric} needs data whose factors are known, and those of {source.name} are not; train on "
-                f"data=sprites, dsprites or shapes3d, or leave {metric} out"
-            )
-        return model
-
     def codes(self, metric: str) -> Codes:
         """See :meth:`Material.codes`; they are computed once."""
         self.encoder(metric)
         return self._shared._codes
-
-    def reconstructor(self, metric: str) -> Reconstructs:
-        """See :meth:`Material.reconstructor`."""
-        model = self._subject.model if isinstance(self._subject, ModelSubject) else None
-        if not isinstance(model, Reconstructs):
-            raise ValueError(
-                f"metrics: {metric} needs a model that reconstructs, and {self.subject} does not; leave {metric} out"
-            )
-        self._require_images(metric)
-        self._require_own_data(metric)
-        return model
-
-    def generator(self, metric: str) -> DrawsClasses:
-        """See :meth:`Material.generator`; latents are drawn and decoded by the options of sampling."""
-        if not isinstance(self._subject, ModelSubject):
-            raise ValueError(
-                f"metrics: {metric} needs a model that decodes latents, and {self.subject} holds images; leave "
-                f"{metric} out"
-            )
-        self._require_images(metric)
-        return self._subject
-
-    def classifier(self, metric: str) -> Classifies:
-        """See :meth:`Material.classifier`."""
-        model = self._model()
-        if not isinstance(model, Classifies):
-            raise ValueError(
-                f"metrics: {metric} needs a model that names classes (m2), and {self.subject} does not; leave {metric} "
-                "out"
-            )
-        self._require_own_data(metric)
-        return model
-
-    def require(self, metric: Metric) -> None:
-        """Raise ValueError if a metric of a model does not apply; nothing is computed."""
-        check = {
-            MODEL: self.bound_model,
-            CODES: self.coded_model,
-            FACTORS: self.encoder,
-            RECONSTRUCTIONS: self.reconstructor,
-            CLASSES: self.classifier,
-            GENERATOR: self.generator,
-        }.get(metric.needs)
-        if check is not None:
-            check(metric.name)
-
-    def _require_images(self, metric: str) -> None:
-        if len(self.shape) != 3:
-            raise ValueError(
-                f"metrics: {metric} compares images, and {self.subject} makes points of shape {self.shape}; leave "
-                f"{metric} out"
-            )
-
-    def _require_own_data(self, metric: str) -> None:
-        if not self._reference.own:
-            raise ValueError(
-                f"metrics: {metric} is measured on the model's own data; leave reference={self.reference} out"
-            )
-
-    def held_out(self, n: int | None, batch_size: int) -> Iterator[Batch]:
-        """See :meth:`Material.held_out`."""
-        subject = self._subject
-        assert isinstance(subject, ModelSubject)
-        n = len(subject.data.examples(self.split)) if n is None else n
-        for batch in counted("held-out images judged", subject.data.held_out(self.split, n, batch_size), n):
-            yield batch.to(subject.model.device)
-
-    def transform(self) -> Mapping[str, Any]:
-        """See :meth:`Material.transform`."""
-        subject = self._subject
-        assert isinstance(subject, ModelSubject)
-        return subject.data.transform.describe()
-
-    def bounds_evidence(self) -> BoundsEvidence | None:
-        """The model if it bounds the evidence, else None."""
-        model = self._model()
-        return model if isinstance(model, BoundsEvidence) else None
-
-    def learns_codes(self) -> bool:
-        """Whether the model is a prior over the codes of a first stage, and nothing else."""
-        model = self._model()
-        return isinstance(model, CodesExamples) and isinstance(model, HasFirstStage)
-
-    def names_classes(self) -> bool:
-        """Whether the model names classes."""
-        return isinstance(self._model(), Classifies)
-
-    def _model(self) -> Model | None:
-        return self._subject.model if isinstance(self._subject, ModelSubject) else None
 
     # Images and their features, from the cache if it has them.
 

@@ -24,10 +24,10 @@ from ganvas.metrics.base import OF_MODEL, Measured, Metric
 from ganvas.metrics.comparison import Statistics, fingerprint_of
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import GROUPS, OF_CLASSES, check_metrics, expand, key, metrics, scores, standard_metrics
+from ganvas.scoring.asked import Asked as Asked
 from ganvas.scoring.cache import Part, know_radii
 from ganvas.scoring.calibration import Row, calibrate
 from ganvas.scoring.found import Found
-from ganvas.scoring.material import Asked as Asked
 from ganvas.scoring.material import Gathered
 from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.protocol import Protocol, feature_protocol, library_versions, warnings_for

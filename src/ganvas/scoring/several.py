@@ -16,8 +16,8 @@ import torch
 from ganvas.config import ConfigError, build_as, nodes_of
 from ganvas.extractors.base import Extractor
 from ganvas.metrics.registry import computable, metrics
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.found import Found
-from ganvas.scoring.material import Asked
 from ganvas.scoring.measurement import Measurement
 from ganvas.scoring.one_pass import OnePass
 from ganvas.scoring.references import Reference

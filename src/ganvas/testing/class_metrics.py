@@ -16,8 +16,9 @@ from ganvas.extractors.images import Images, Selected
 from ganvas.metrics.base import LABELS, Measured, Metric, Settings
 from ganvas.metrics.labels import Unsuited
 from ganvas.metrics.registry import settings_of
+from ganvas.scoring.asked import Asked
 from ganvas.scoring.classes import Classed
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import Reference
 from ganvas.scoring.subjects import Subject
 

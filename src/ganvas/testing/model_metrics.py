@@ -28,7 +28,8 @@ from ganvas.models import Model
 from ganvas.models.schedules import Constant
 from ganvas.networks import mlp
 from ganvas.objectives import ELBO, Gaussian
-from ganvas.scoring.material import Asked, Gathered
+from ganvas.scoring.asked import Asked
+from ganvas.scoring.material import Gathered
 from ganvas.scoring.references import Reference, own_reference
 from ganvas.scoring.subjects import ImagesSubject, ModelSubject
 from ganvas.testing.class_metrics import BrightestQuarter
