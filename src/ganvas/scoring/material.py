@@ -27,9 +27,7 @@ from ganvas.scoring.statistics_file import load_statistics
 from ganvas.scoring.subjects import ModelSubject, Subject
 from ganvas.scoring.worst import as_many, worst_images
 from ganvas.storage.store import Store
-from ganvas.types import (
-    Encodes,
-)
+from ganvas.types import Encodes
 
 
 @final
