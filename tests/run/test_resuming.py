@@ -170,6 +170,19 @@ def test_what_moves_no_number_may_be_given_and_so_may_what_the_checkpoint_has(ha
     assert run_of("more").data.tags["ganvas.study"] == "s"
 
 
+def test_a_training_by_cuda_graphs_goes_on_without_them_where_there_is_no_gpu(half, monkeypatch, capsys):
+    monkeypatch.chdir(half)
+    checkpoint = read(Path("half/last.ckpt"))
+    config = checkpoint["config"].replace("cuda_graphs: false", "cuda_graphs: true")
+    assert config != checkpoint["config"]
+    write(Path("graphs.ckpt"), checkpoint | {"config": config})
+    line = ["resume=graphs.ckpt", "budget.images=300", "trainer.accelerator=cpu"]
+    assert train(*line, output="no") == 2
+    assert "cuda_graphs=true: graphs are launched on NVIDIA's GPUs" in capsys.readouterr().err
+    assert train(*line, "cuda_graphs=false", output="on") == 0
+    assert not recorded("on").cuda_graphs
+
+
 @pytest.mark.slow
 def test_intervals_follow_a_new_budget_unless_they_were_given():
     assert train(*FAST, "checkpoint.every=64", "grid.every=${share:0.5}") == 0

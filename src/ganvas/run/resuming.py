@@ -2,8 +2,8 @@
 
 ``FREE`` lists the keys that may be given. Every other given value, and the data, must be those of the checkpoint.
 Intervals that are a share of the budget follow a new budget. A new budget is refused if anything else, such as a
-schedule, follows the budget. The accelerator may be given, because ``auto`` depends on the machine anyway. The number
-of devices, the strategy and the precision may not, because each process draws its own noise; nor may
+schedule, follows the budget. The accelerator may be given, because ``auto`` depends on the machine anyway, and with it
+``cuda_graphs``, which only a GPU has. The number of devices, the strategy and the precision may not, because each process draws its own noise; nor may
 ``deterministic``, which chooses other algorithms.
 
 The resumed training continues its MLflow run. If that run is FINISHED or not in this store, a new run begins, and its
@@ -42,7 +42,7 @@ AUTO: Final = "auto"
 """``resume=auto`` goes on from a checkpoint in the output folder if there is one, else starts."""
 FREE: Final = (
     *("budget", "paths", "study", "tracking", "workers", "log", "grid", "checkpoint", "resume"),
-    *("trainer.accelerator", "data.path", "data.root", "sweep", "trust"),
+    *("trainer.accelerator", "cuda_graphs", "data.path", "data.root", "sweep", "trust"),
 )
 """Keys that may be given, each with all keys below it. Data may have moved: their fingerprints are compared."""
 INTERVALS: Final = ("log.every", "grid.every", "checkpoint.every", "ema.every", "score.every")
