@@ -3,8 +3,8 @@
 ``FREE`` lists the keys that may be given. Every other given value, and the data, must be those of the checkpoint.
 Intervals that are a share of the budget follow a new budget. A new budget is refused if anything else, such as a
 schedule, follows the budget. The accelerator may be given, because ``auto`` depends on the machine anyway, and with it
-``cuda_graphs``, which only a GPU has. The number of devices, the strategy and the precision may not, because each process draws its own noise; nor may
-``deterministic``, which chooses other algorithms.
+``cuda_graphs``, which only a GPU has. The number of devices, the strategy and the precision may not, because each
+process draws its own noise; nor may ``deterministic``, which chooses other algorithms.
 
 The resumed training continues its MLflow run. If that run is FINISHED or not in this store, a new run begins, and its
 tag ``ganvas.resumed_from`` names the old run. ``resume=auto`` of a training that has ended begins nothing.

@@ -114,6 +114,7 @@ class Turns(torch.nn.Module):
         if self.updates % 2:
             self.b.grad = -batch.x.sum().view(1)
             found["b"] = -batch.x.sum()
+            self.kept_norms["b"] = batch.x.norm()
         self.kept_norms["a"] = batch.x.norm()
         return {**self.terms, **found}
 
@@ -130,7 +131,7 @@ def test_each_kind_of_step_is_recorded_once_after_the_warm_up(monkeypatch):
     for k in range(12):
         x = torch.full((2, 1), float(k))
         turns.terms = steps(Batch(x, None, torch.arange(2)))
-        seen.append((turns.terms, turns.a.grad, turns.b.grad, turns.kept_norms["a"]))
+        seen.append((turns.terms, turns.a.grad, turns.b.grad, turns.kept_norms["a"], turns.kept_norms.get("b")))
         turns.updates += 1
     assert turns.called == 2 * cuda_graphs.WARM_UP + 2 and pools == [None, "pool"]
     held = [recording.held.x for recording in steps._recorded.values()]
@@ -140,6 +141,8 @@ def test_each_kind_of_step_is_recorded_once_after_the_warm_up(monkeypatch):
     assert last_even[0]["a"] is even[0]["a"] and last_even[0]["b"] is odd[0]["b"] and last_odd[0]["a"] is odd[0]["a"]
     assert last_even[1] is even[1] and last_odd[1] is odd[1] and even[1] is not odd[1]
     assert last_even[3] is even[3] and last_odd[3] is odd[3]
+    assert last_even[4] is last_odd[4] is odd[4]  # an update of ``a`` alone leaves the norm of ``b``, as its gradient
+    assert last_even[2] is odd[2]
     assert "capturable" in adam.defaults and not adam.param_groups[0]["capturable"]
 
 

@@ -118,15 +118,16 @@ class _Steps:
 
     def _record(self, batch: Batch) -> _Recording:
         held, graph = batch.to(self._model.device, copy=True), torch.cuda.CUDAGraph()
-        terms, gradients = dict(self._model.terms), dict(self._gradients())
-        with _refused(self._model.device), _recordable(self._optimizers), torch.cuda.graph(graph, pool=self._pool):
+        model = self._model
+        terms, norms, gradients = dict(model.terms), dict(model.kept_norms), dict(self._gradients())
+        with _refused(model.device), _recordable(self._optimizers), torch.cuda.graph(graph, pool=self._pool):
             found = self._step(held)
         self._pool = graph.pool()
         return _Recording(
             graph,
             held,
             {name: term for name, term in found.items() if term is not terms.get(name)},
-            dict(self._model.kept_norms),
+            {name: norm for name, norm in model.kept_norms.items() if norm is not norms.get(name)},
             [(weight, g) for weight, g in self._gradients() if g is not gradients.get(weight)],
         )
 
