@@ -447,3 +447,19 @@ def test_a_text_that_is_no_run_is_bad_input(store, capsys):
 )
 def test_the_value_of_an_option_is_no_study_and_no_paper(line, shown, store, capsys):
     assert main(line.split()) == 0 and capsys.readouterr().out.startswith(shown)
+
+
+@pytest.mark.parametrize("line", [["report", "study", "open=???"], ["score", "nowhere", "batch_size=???"]])
+def test_a_value_that_is_left_open_is_refused_before_anything_is_written(line, capsys):
+    assert main(line) == 2
+    key = line[-1].partition("=")[0]
+    assert capsys.readouterr().err == f"ganvas: no value for {key}; write {key}=VALUE\n"
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize(("key", "command"), [("init_from", ["train", *TINY]), ("resume", ["train", *TINY])])
+def test_a_folder_without_a_checkpoint_is_named_with_its_key(key, command, capsys):
+    Path("empty").mkdir()
+    assert main([*command, f"{key}=empty"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"ganvas: {key}=empty: no last.ckpt in this folder; give the output folder of a training\n"

@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganvas.config import ConfigError, require_resolvable
+from ganvas.config import ConfigError, require_resolvable, require_values
 from ganvas.errors import tell
 from ganvas.storage.atomic import LOCK
 
@@ -51,6 +51,7 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         try:
             if "model" not in cfg:  # a training checks its parts first, and says more about them
                 require_resolvable(cfg)  # before anything is written, also where a command would not read the value
+                require_values(cfg)
             return task(cfg)
         except BaseException as error:
             _forget_empty_folder()

@@ -9,6 +9,7 @@ from ganvas.config.build import (
     first_line,
     require_counts,
     require_resolvable,
+    require_values,
 )
 from ganvas.config.compose import CONFIG_PATH, choices, compose, register, report_folder
 from ganvas.config.given import followed, following_budget, given_keys
@@ -39,6 +40,7 @@ __all__ = [
     "report_folder",
     "require_counts",
     "require_resolvable",
+    "require_values",
     "spelled_out",
 ]
 

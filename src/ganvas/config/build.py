@@ -95,6 +95,15 @@ def check(cfg: DictConfig) -> None:
             raise ConfigError(f"network.{part}={cfg.network[part]}: expected {wanted}")
     require_resolvable(cfg)
     _require_whole_numbers_of_torch(cfg)
+    require_values(cfg)
+
+
+def require_values(cfg: DictConfig) -> None:
+    """Refuse keys whose value is left open, as by ``key=???``.
+
+    Raises:
+        ConfigError: names all of them.
+    """
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise ConfigError(f"no value for {', '.join(missing)}; write {missing[0]}=VALUE")

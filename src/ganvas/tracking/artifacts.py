@@ -28,11 +28,15 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
         key: the argument that gave it, for the message.
 
     Raises:
-        CheckpointError: ``source`` is neither a path nor a run with a checkpoint.
+        CheckpointError: ``source`` is neither a path nor a run with a checkpoint, or a folder without one.
     """
     path = Path(source)
+    if path.is_dir() and not is_exported(path):
+        if not (path / LAST).exists():
+            raise CheckpointError(f"{key}={source}: no {LAST} in this folder; give the output folder of a training")
+        return path / LAST
     if path.exists():
-        return path / LAST if path.is_dir() and not is_exported(path) else path
+        return path
     run_id, _, name = source.partition("/")
     try:
         return _download(run_id, name or LAST)
@@ -59,7 +63,7 @@ def checkpoint_to_resume(source: str) -> Path:
     path = Path(source)
     if path.is_dir():
         if (found := newest(path)) is None:
-            raise CheckpointError(f"{source}: no {LAST} in this folder; give the output folder of a training")
+            raise CheckpointError(f"resume={source}: no {LAST} in this folder; give the output folder of a training")
         return found
     return (None if path.exists() else _left_by(source)) or checkpoint_path(source, "resume")
 
