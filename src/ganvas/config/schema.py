@@ -290,9 +290,10 @@ class ReportCommand:
 
 
 @dataclass
-class ReproducePaths(Paths):
-    """Folders of a training, and the folder for results of papers."""
+class ReproducePaths(OutputPaths):
+    """Folders of the data and of the run, and the folder for results of papers."""
 
+    data: str = MISSING
     results: str = MISSING
 
 
