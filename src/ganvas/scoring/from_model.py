@@ -37,10 +37,7 @@ class FromModel(Material, ABC):
         """See :meth:`Material.bound_model`."""
         model = self.bounds_evidence()
         if model is None:
-            raise ValueError(
-                f"metrics: {metric} needs a VAE with a bound on the evidence, and {self.subject} is none; "
-                f"leave {metric} out"
-            )
+            raise self._unable(metric, "a VAE with a bound on the evidence", "is none")
         self._require_own_data(metric)
         return model
 
@@ -48,21 +45,15 @@ class FromModel(Material, ABC):
         """See :meth:`Material.coded_model`."""
         model = self._model()
         if not isinstance(model, CodesExamples):
-            raise ValueError(
-                f"metrics: {metric} needs a model with codes (vq_vae, code_prior), and {self.subject} is not one; "
-                f"leave {metric} out"
-            )
+            raise self._unable(metric, "a model with codes (vq_vae, code_prior)", "is not one")
         self._require_own_data(metric)
         return model
 
     def encoder(self, metric: str) -> Encodes:
         """Return the model; ValueError, with the metric's name, if it does not encode, or its data state no factors."""
-        subject = self._subject
-        model = subject.model if isinstance(subject, ModelSubject) else None
+        subject, model = self._subject, self._model()
         if not isinstance(model, Encodes):
-            raise ValueError(
-                f"metrics: {metric} needs a model that encodes, and {self.subject} does not; leave {metric} out"
-            )
+            raise self._unable(metric, "a model that encodes", "does not")
         self._require_own_data(metric)
         assert isinstance(subject, ModelSubject)
         if (source := subject.data.source).factors is None:
@@ -74,11 +65,9 @@ class FromModel(Material, ABC):
 
     def reconstructor(self, metric: str) -> Reconstructs:
         """See :meth:`Material.reconstructor`."""
-        model = self._subject.model if isinstance(self._subject, ModelSubject) else None
+        model = self._model()
         if not isinstance(model, Reconstructs):
-            raise ValueError(
-                f"metrics: {metric} needs a model that reconstructs, and {self.subject} does not; leave {metric} out"
-            )
+            raise self._unable(metric, "a model that reconstructs", "does not")
         self._require_images(metric)
         self._require_own_data(metric)
         return model
@@ -86,10 +75,7 @@ class FromModel(Material, ABC):
     def generator(self, metric: str) -> DrawsClasses:
         """See :meth:`Material.generator`; latents are drawn and decoded by the options of sampling."""
         if not isinstance(self._subject, ModelSubject):
-            raise ValueError(
-                f"metrics: {metric} needs a model that decodes latents, and {self.subject} holds images; leave "
-                f"{metric} out"
-            )
+            raise self._unable(metric, "a model that decodes latents", "holds images")
         self._require_images(metric)
         return self._subject
 
@@ -97,10 +83,7 @@ class FromModel(Material, ABC):
         """See :meth:`Material.classifier`."""
         model = self._model()
         if not isinstance(model, Classifies):
-            raise ValueError(
-                f"metrics: {metric} needs a model that names classes (m2), and {self.subject} does not; leave {metric} "
-                "out"
-            )
+            raise self._unable(metric, "a model that names classes (m2)", "does not")
         self._require_own_data(metric)
         return model
 
@@ -116,6 +99,9 @@ class FromModel(Material, ABC):
         }.get(metric.needs)
         if check is not None:
             check(metric.name)
+
+    def _unable(self, metric: str, needed: str, reason: str) -> ValueError:
+        return ValueError(f"metrics: {metric} needs {needed}, and {self.subject} {reason}; leave {metric} out")
 
     def _require_images(self, metric: str) -> None:
         if len(self.shape) != 3:

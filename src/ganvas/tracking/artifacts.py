@@ -33,7 +33,7 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
     path = Path(source)
     if path.is_dir() and not is_exported(path):
         if not (path / LAST).exists():
-            raise CheckpointError(f"{key}={source}: no {LAST} in this folder; give the output folder of a training")
+            raise _without(key, source)
         return path / LAST
     if path.exists():
         return path
@@ -50,6 +50,10 @@ def checkpoint_path(source: str, key: str = "source") -> Path:
         ) from error
 
 
+def _without(key: str, folder: str) -> CheckpointError:
+    return CheckpointError(f"{key}={folder}: no {LAST} in this folder; give the output folder of a training")
+
+
 def checkpoint_to_resume(source: str) -> Path:
     """Find the checkpoint to resume; if the ``last.ckpt`` of a folder is damaged, the one before it.
 
@@ -63,7 +67,7 @@ def checkpoint_to_resume(source: str) -> Path:
     path = Path(source)
     if path.is_dir():
         if (found := newest(path)) is None:
-            raise CheckpointError(f"resume={source}: no {LAST} in this folder; give the output folder of a training")
+            raise _without("resume", source)
         return found
     return (None if path.exists() else _left_by(source)) or checkpoint_path(source, "resume")
 

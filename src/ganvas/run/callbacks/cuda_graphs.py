@@ -117,8 +117,8 @@ class _Steps:
         return self._recorded[phase].replay(self._model, batch)
 
     def _record(self, batch: Batch) -> _Recording:
-        held, graph = batch.to(self._model.device, copy=True), torch.cuda.CUDAGraph()
         model = self._model
+        held, graph = batch.to(model.device, copy=True), torch.cuda.CUDAGraph()
         terms, norms, gradients = dict(model.terms), dict(model.kept_norms), dict(self._gradients())
         with _refused(model.device), _recordable(self._optimizers), torch.cuda.graph(graph, pool=self._pool):
             found = self._step(held)
