@@ -102,7 +102,7 @@ def measure_of(metric: str, shape: tuple[int, int]) -> Measure:
 
     def copying(seed: int) -> Mapping[str, Score]:
         cells = Cells(side(shape, 0).values, cells=3, components=64, seed=0)
-        held_out, fakes = (cells.place(x.values) for x in (side(shape, 1), fake(seed)))
+        held_out, fakes = (cells.place(x.values) for x in (side(shape, -seed), fake(seed)))
         return {metric: Score(*c_t(held_out, fakes, least=20), "images")}
 
     def copies(seed: int) -> Mapping[str, Score]:

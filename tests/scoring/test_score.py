@@ -77,7 +77,7 @@ def test_prdc_stands_for_four_each_once(settings):
     assert list(found) == [f"score/mnist/{x}" for x in ["recall", "precision", "density", "coverage", "fd_infinity"]]
     assert all(score.sd > 0 for score in found.values())
     assert found["score/mnist/precision"].sd_over == "50 generated images, real balls held"
-    assert found["score/mnist/coverage"].sd_over == "60 real images, generated ones held"
+    assert found["score/mnist/coverage"].sd_over == "50 generated images, real balls held"
 
 
 def test_neighbours_are_computed_once_for_all_four(settings, monkeypatch):

@@ -18,21 +18,29 @@ own distribution win only about every second nearest-neighbour contest, so a per
 compare it with its floor. The paper first maps features by a one-class network, which it trains on the real images; as
 in the authors' function, the features are taken as they are, here with c the real mean.
 
-The standard errors are bootstrap deviations over the counted images, with balls and neighbours of the other side fixed.
+The standard errors are over samples, and the real images are held. That of alpha-precision is a bootstrap deviation.
+A bootstrap would leave out samples that win contests of neighbours, so the variance of beta-recall is that of a
+bootstrap over real images, times the ratio of two variances of scores of half of the samples: over random halves, and
+over bootstraps of real images (compare :mod:`ganvas.metrics.design_effect`). In simulations the error was 0.9 to 1.2
+times the true deviation.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from dataclasses import dataclass
+from typing import Final, final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from ganvas.metrics.base import FEATURES, Score, feature_metric
 from ganvas.metrics.comparison import Comparison
+from ganvas.metrics.design_effect import first_halves
 from ganvas.metrics.nearest import nearest
+from ganvas.metrics.neighbours import BLOCK_BYTES, centred, squared_distances
 from ganvas.metrics.sensible import SensibleN
 from ganvas.metrics.validation import require_images
 
@@ -80,26 +88,69 @@ def integrated_beta_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"
         fake: features of generated images.
 
     Returns:
-        The score, at most 1 and about 0 if no real image is covered, and its standard error with the neighbours fixed.
+        The score, at most 1 and about 0 if no real image is covered, and its standard error over generated images.
     """
     radii = nearest(real, real, own=torch.arange(len(real)))[0]
     distance, index = nearest(real, fake, own=None)
-    covered = (distance <= radii).numpy()
-    typical = _distance(fake, fake.double().mean(0))[index.numpy()]
-    draw = np.random.RandomState(0)
-    resamples = (draw.randint(len(real), size=len(real)) for _ in range(_RESAMPLES))
-    values = _integrated(np.stack([_coverage(covered[i], typical[i]) for i in resamples]))
-    return float(_integrated(_coverage(covered, typical)[None])[0]), float(values.std(ddof=1))
+    typical = _distance(fake, fake.double().mean(0))
+    contests, draw = Contests((distance <= radii).numpy(), typical[index.numpy()]), np.random.RandomState(0)
+    found = np.array([contests.resampled(draw).score() for _ in range(_RESAMPLES)])
+    return contests.score(), float(found.std(ddof=1)) * math.sqrt(_effect(real, fake, radii, typical))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Contests:
+    """The nearest sample of each real image, in a contest with the nearest other real image.
+
+    Args:
+        covered: whether the sample is as near, ``(n,)``.
+        typical: distance of the sample to the mean of all samples, ``(n,)``.
+    """
+
+    covered: np.ndarray
+    typical: np.ndarray
+
+    def score(self) -> float:
+        """Integrated beta-recall."""
+        radii = np.quantile(self.typical, LEVELS)
+        shares = np.searchsorted(np.sort(self.typical[self.covered]), radii, side="right") / len(self.covered)
+        return float(_integrated(shares[None])[0])
+
+    def resampled(self, draw: np.random.RandomState) -> Contests:
+        """Draw as many real images with replacement."""
+        index = draw.randint(len(self.covered), size=len(self.covered))
+        return Contests(self.covered[index], self.typical[index])
+
+
+def _effect(real: Tensor, fake: Tensor, radii: Tensor, typical: np.ndarray) -> float:
+    """Variance of beta-recall over random halves of the samples, divided by that over bootstraps of real images."""
+    distance, index = _nearest_few(real, fake)
+    halves, draw = first_halves(0, len(fake)).bool(), np.random.RandomState(0)
+    over_samples, over_images = 0.0, 0.0
+    for first in halves.T:
+        scores = []
+        for half in (first, ~first):
+            inside = half[index]
+            rank = inside.byte().argmax(1, keepdim=True)
+            covered = inside.any(1) & (distance.gather(1, rank)[:, 0] <= radii)
+            of_half = Contests(covered.numpy(), typical[index.gather(1, rank)[:, 0].numpy()])
+            scores.append(of_half.score())
+            over_images += (of_half.resampled(draw).score() - scores[-1]) ** 2 / 2
+        over_samples += (scores[0] - scores[1]) ** 2 / 2
+    return over_samples / over_images if over_images else 1.0
+
+
+def _nearest_few(real: Tensor, fake: Tensor) -> tuple[Float64[Tensor, "n k"], Int64[Tensor, "n k"]]:
+    """Distances and positions of the 16 nearest samples; a half has none of them once in 65,536 times."""
+    found = []
+    for _, block in squared_distances(*centred(real, fake), BLOCK_BYTES):
+        found.append(block.topk(min(16, len(fake)), dim=1, largest=False))
+    return torch.cat([x.values for x in found]).sqrt(), torch.cat([x.indices for x in found])
 
 
 def _distance(x: Tensor, centre: Tensor) -> np.ndarray:
     return torch.cat([(part.double() - centre).norm(dim=1) for part in x.split(4096)]).numpy()
-
-
-def _coverage(covered: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Share of covered images up to each level."""
-    radii = np.quantile(typical, LEVELS)
-    return np.searchsorted(np.sort(typical[covered]), radii, side="right") / len(covered)
 
 
 def _integrated(curves: np.ndarray) -> np.ndarray:
@@ -117,7 +168,7 @@ def _beta_recall(pair: Comparison) -> Score:
     real = pair.real_features("beta_recall")
     require_images("beta_recall", 2, real=real.values, fake=pair.fake.values)
     value, error = integrated_beta_recall(real.values, pair.fake.values)
-    return Score(value, error, f"{real.n} real images, neighbours held, bootstrap")
+    return Score(value, error, f"{pair.fake.n} generated images, reference held")
 
 
 _LEAST = SensibleN(30, "the 30 levels of alpha are closer together than the shares of so few images")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
 from ganvas.metrics.mean_error import MeanError, mean_error
 from ganvas.metrics.neighbours import Membership
-from ganvas.metrics.precision_recall import share
+from ganvas.metrics.precision_recall import share, share_reached
 
 if TYPE_CHECKING:
     from ganvas.metrics.comparison import Comparison
@@ -45,9 +45,9 @@ def coverage(found: Membership) -> MeanError:
     Reference: Naeem et al. 2020, section 3, https://arxiv.org/abs/2002.09797.
 
     Returns:
-        Coverage in [0, 1], and its standard error over the real images with the generated images held fixed.
+        Coverage in [0, 1], and its standard error over the generated images with the real balls held fixed.
     """
-    return mean_error(found.real_reached.double())
+    return share_reached(found.real_reached, found.reached_effect, len(found.fake_in_real))
 
 
 _K = (Setting("dc_neighbours", 5, "k of density and coverage (the paper and prdc: 5)", least=1),)
@@ -58,7 +58,7 @@ def _density(pair: Comparison) -> Score:
 
 
 def _coverage(pair: Comparison) -> Score:
-    return share(coverage(pair.membership), "real images, generated ones held")
+    return share(coverage(pair.membership), "generated images, real balls held")
 
 
 METRICS = (

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from ganvas.metrics.design_effect import DesignEffect, counted, first_halves
 from ganvas.metrics.neighbours_on_disk import cross_on_disk, squared_radii_on_disk
 from ganvas.metrics.validation import require_images
 
@@ -38,12 +39,16 @@ class Membership:
         real_in_fake: whether the real image lies in the closed ball of a generated image (k of recall).
         real_balls: number of real images whose open balls contain the generated image (k of density).
         real_reached: whether the open ball of the real image contains a generated image (k of coverage).
+        in_fake_effect: design effect of the share of ``real_in_fake``, see :mod:`ganvas.metrics.design_effect`.
+        reached_effect: design effect of the share of ``real_reached``.
     """
 
     fake_in_real: Bool[Tensor, " m"]
     real_in_fake: Bool[Tensor, " n"]
     real_balls: Int64[Tensor, " m"]
     real_reached: Bool[Tensor, " n"]
+    in_fake_effect: float
+    reached_effect: float
 
 
 @dataclass(frozen=True)
@@ -202,11 +207,17 @@ def _cross(
     """Compare distances between the sides with the radii; numpy reduces booleans several times faster than torch."""
     closed, opened, fakes = radii
     in_real, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
-    in_fake, reached = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
+    in_fake, found = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
+    halves, in_fakes, reached = first_halves(0, len(fake)), DesignEffect(), DesignEffect()
     for start, block in squared_distances(real, fake, tolerance, BLOCK_BYTES):
         d, rows = block.numpy(), slice(start, start + len(block))
+        near, inside = d <= fakes, d < opened[rows, None]
         in_real |= (d <= closed[rows, None]).any(axis=0)
-        balls += np.count_nonzero(d < opened[rows, None], axis=0)
-        in_fake[rows] = (d <= fakes).any(axis=1)
-        reached[rows] = d.min(axis=1) < opened[rows]
-    return Membership(*(torch.from_numpy(x) for x in (in_real, in_fake, balls, reached)))
+        balls += np.count_nonzero(inside, axis=0)
+        in_fake[rows] = near.any(axis=1)
+        found[rows] = inside.any(axis=1)
+        in_fakes.add(counted(torch.from_numpy(near), halves))
+        reached.add(counted(torch.from_numpy(inside), halves))
+    flags = torch.from_numpy(in_real), torch.from_numpy(in_fake)
+    counts = torch.from_numpy(balls), torch.from_numpy(found)
+    return Membership(*flags, *counts, in_fakes.ratio(), reached.ratio())

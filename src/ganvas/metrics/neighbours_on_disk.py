@@ -16,6 +16,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ganvas.metrics.blocks import blocks
+from ganvas.metrics.design_effect import DesignEffect, counted, first_halves
 
 TILE: Final = (4096, 2048)
 """Rows and columns of a tile: 64 MiB of distances."""
@@ -86,7 +87,7 @@ def cross_on_disk(
     fake: Float[Tensor, "m d"],
     radii: tuple[Float64[Tensor, " n"], Float64[Tensor, " n"], Float64[Tensor, " m"]],
     tolerance_of: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, float, float]:
     """Compute which images lie in which balls of the other side.
 
     Args:
@@ -101,12 +102,19 @@ def cross_on_disk(
     closed, opened, fakes = radii
     (centre, square), (_, other) = mean_and_square(real), mean_and_square(fake)
     in_real, balls = torch.zeros(len(fake), dtype=torch.bool), torch.zeros(len(fake), dtype=torch.int64)
-    in_fake, least = torch.zeros(len(real), dtype=torch.bool), torch.full((len(real),), torch.inf, dtype=torch.float64)
+    in_fake, found = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
+    in_fakes, reached = DesignEffect(), DesignEffect()
     for start in range(0, len(real), TILE[0]):
         own = slice(start, min(start + TILE[0], len(real)))
+        near, inside = torch.zeros(()), torch.zeros(())
         for columns, tile in tiles(real[own], fake, centre, tolerance_of * max(square, other)):
+            halves = first_halves(columns.start, columns.stop)
             in_real[columns] |= (tile <= closed[own, None]).any(0)
-            balls[columns] += (tile < opened[own, None]).sum(0)
-            in_fake[own] |= (tile <= fakes[columns]).any(1)
-            least[own] = torch.minimum(least[own], tile.amin(1))
-    return in_real, in_fake, balls, least < opened
+            within = tile < opened[own, None]
+            balls[columns] += within.sum(0)
+            near = near + counted(tile <= fakes[columns], halves)
+            inside = inside + counted(within, halves)
+        in_fake[own], found[own] = (near.sum(0)[:, 0] > 0), (inside.sum(0)[:, 0] > 0)
+        in_fakes.add(near)
+        reached.add(inside)
+    return in_real, in_fake, balls, found, in_fakes.ratio(), reached.ratio()

@@ -6,15 +6,18 @@ r"""Precision and recall: share of generated images near real ones, and share of
 with closed balls, x real and y generated. Exchanging the sides turns one into the other. A collapsed generator has high
 precision and low recall. Both depend on k and on n.
 
-The standard errors hold the balls fixed. We compared them with the true deviation on Gaussians. In 16 and 64
-dimensions, with new generated images against one reference, they are mostly within a fifth of it, and down to 0.6 of it
-for coverage. If the reference is also drawn anew, a few hubs dominate in many dimensions: in 1,000 dimensions the true
-deviation is about twice as large.
+The standard errors are over generated images, and the real images are held; that of recall also holds the radii of
+the balls (:mod:`ganvas.metrics.design_effect`). If the reference is also drawn anew, a few hubs dominate in many
+dimensions: in 1,000 dimensions the true deviation is about twice as large.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+from jaxtyping import Bool
+from torch import Tensor
 
 from ganvas.metrics.base import FEATURES, Score, Setting, feature_metric
 from ganvas.metrics.mean_error import MeanError, mean_error
@@ -45,9 +48,21 @@ def recall(found: Membership) -> MeanError:
     Reference: Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991.
 
     Returns:
-        Recall in [0, 1], and its standard error over the real images with the generated balls held fixed.
+        Recall in [0, 1], and its standard error over the generated images with the radii of their balls held fixed.
     """
-    return mean_error(found.real_in_fake.double())
+    return share_reached(found.real_in_fake, found.in_fake_effect, len(found.fake_in_real))
+
+
+def share_reached(reached: Bool[Tensor, " n"], effect: float, n_fake: int) -> MeanError:
+    """Share of real images that samples reach, and its standard error over the samples.
+
+    Args:
+        reached: whether samples reach each real image.
+        effect: design effect of the share, see :mod:`ganvas.metrics.design_effect`.
+        n_fake: number of samples.
+    """
+    independent = mean_error(reached.double())
+    return MeanError(independent.mean, independent.standard_error * math.sqrt(effect), n_fake)
 
 
 _K = (Setting("prc_neighbours", 3, "k of precision and recall (the paper and torch-fidelity: 3)", least=1),)
@@ -63,7 +78,7 @@ def _precision(pair: Comparison) -> Score:
 
 
 def _recall(pair: Comparison) -> Score:
-    return share(recall(pair.membership), "real images, generated balls held")
+    return share(recall(pair.membership), "generated images, reference and radii held")
 
 
 METRICS = (
