@@ -12,7 +12,9 @@ with C the share that all samples reach, and expectations over the splits. The n
 samples, without a bias if the regions that samples reach are held; that the ratio is the same for all of the samples is
 an approximation. In simulations (normal distributions in 3 to 64 dimensions, 400 to 1,000 images a side) the error is
 0.9 to 1.2 times the true deviation where neither nearly all nor nearly no images are reached, and 1.5 times for the
-coverage of a perfect model in 64 dimensions; without the effect it is 0.45 to 1.
+coverage of a perfect model in 64 dimensions; without the effect it is 0.45 to 1. Recall of a GAN's digits on the
+embedded extractor (2,500 on each side, 24 redraws) has a true deviation of 0.044, this error is 0.047, and without the
+effect it is 0.010: a few samples far from the others have large balls.
 
 Reference: Kish 1965, Survey Sampling, section 8.2.
 """
