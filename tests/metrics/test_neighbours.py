@@ -160,6 +160,16 @@ def test_errors_are_those_of_redrawn_images(d, scale, shift):
         assert np.mean([x.standard_error for x in metric]) == pytest.approx(true, rel=0.25)
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_without_errors_the_four_are_the_same(half):
+    real, fake = (x.half() if half else x for x in (normal(60, 5, 0), normal(50, 5, 1)))
+    found = membership(real, fake, prc_neighbours=3, dc_neighbours=5)
+    quick = membership(real, fake, prc_neighbours=3, dc_neighbours=5, effects=False)
+    assert [x.mean for x in (recall(found), coverage(found))] == [x.mean for x in (recall(quick), coverage(quick))]
+    assert recall(found).standard_error > 0
+    assert np.isnan([recall(quick).standard_error, coverage(quick).standard_error]).all()
+
+
 @pytest.mark.parametrize("side", ["real", "fake"])
 def test_too_few_images_are_refused(side):
     sides = {"real": normal(20, 3, 0), "fake": normal(20, 3, 1)}

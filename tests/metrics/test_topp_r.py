@@ -83,7 +83,11 @@ def test_the_band_follows_its_level(settings):
 
 
 def test_blocks_change_nothing(monkeypatch):
-    real, fake, how = normal(70, 4, 0), normal(60, 4, 1), {"dimensions": 32, "alpha": 0.1, "resamples": 4, "seed": 1}
+    real, fake, how = (
+        normal(70, 4, 0),
+        normal(60, 4, 1),
+        {"dimensions": 32, "alpha": 0.1, "resamples": 4, "seed": 1, "redraws": 5},
+    )
     whole = supports(real, fake, **how)
     monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 70 * 9)
     parts = supports(real, fake, **how)

@@ -112,6 +112,7 @@ class Comparison(Remembers):
         real: features of real images, or only their moments.
         fake: features of generated images, by the same extractor.
         settings: settings of all metrics.
+        errors: whether standard errors are read. If not, those that take a share of the time are NaN.
 
     Raises:
         ValueError: the two sides have different extractors, or images with different numbers of channels.
@@ -120,6 +121,7 @@ class Comparison(Remembers):
     real: Features | Statistics
     fake: Features
     settings: Settings
+    errors: bool = True
 
     def __post_init__(self) -> None:
         real, fake = self.real, self.fake
@@ -139,7 +141,7 @@ class Comparison(Remembers):
         if not self.fake.on_disk and not (isinstance(self.real, Features) and self.real.on_disk):
             return self
         real = self.real if isinstance(self.real, Statistics) else self.real.in_memory()
-        return self.once("in memory", lambda: Comparison(real, self.fake.in_memory(), self.settings))
+        return self.once("in memory", lambda: Comparison(real, self.fake.in_memory(), self.settings, self.errors))
 
     def real_features(self, metric: str) -> Features:
         """Return the reference's features, for a metric that needs more than moments.
@@ -184,4 +186,5 @@ class Comparison(Remembers):
         ks = {"prc_neighbours": s.prc_neighbours, "dc_neighbours": s.dc_neighbours}
         least = max(ks.values())
         require_images(f"{least} nearest neighbours", least + 1, real=real.values, fake=self.fake.values)
-        return membership(real.values, self.fake.values, **ks, real_radii=radii_of(real, **ks))
+        known = radii_of(real, **ks)
+        return membership(real.values, self.fake.values, **ks, real_radii=known, effects=self.errors)

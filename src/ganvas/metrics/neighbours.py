@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from ganvas.metrics.design_effect import DesignEffect, counted, first_halves
+from ganvas.metrics.design_effect import SPLITS, DesignEffect, counted, first_halves
 from ganvas.metrics.neighbours_on_disk import cross_on_disk, squared_radii_on_disk
 from ganvas.metrics.validation import require_images
 
@@ -39,8 +39,9 @@ class Membership:
         real_in_fake: whether the real image lies in the closed ball of a generated image (k of recall).
         real_balls: number of real images whose open balls contain the generated image (k of density).
         real_reached: whether the open ball of the real image contains a generated image (k of coverage).
-        in_fake_effect: design effect of the share of ``real_in_fake``, see :mod:`ganvas.metrics.design_effect`.
-        reached_effect: design effect of the share of ``real_reached``.
+        in_fake_effect: design effect of the share of ``real_in_fake``, see :mod:`ganvas.metrics.design_effect`; NaN if
+            it is not computed.
+        reached_effect: design effect of the share of ``real_reached``, or NaN.
     """
 
     fake_in_real: Bool[Tensor, " m"]
@@ -90,6 +91,7 @@ def membership(
     prc_neighbours: int,
     dc_neighbours: int,
     real_radii: Radii | None = None,
+    effects: bool = True,
 ) -> Membership:
     r"""Compute which images lie in which balls, from the radii of both sides and the distances between the sides.
 
@@ -102,6 +104,7 @@ def membership(
         prc_neighbours: k of the closed balls of both sides, at least 1.
         dc_neighbours: k of the open balls of the real side, at least 1.
         real_radii: :func:`radii` of the real side with the same two k; None computes them.
+        effects: whether to compute the design effects, which takes a third longer.
 
     Raises:
         ValueError: there are too few images, or features are not finite.
@@ -113,11 +116,12 @@ def membership(
     for side, found in sides.items():
         _warn_of_copies(side, found.closed, prc_neighbours)
     known = sides["real"]
+    splits = SPLITS if effects else 0
     if torch.float16 in (real.dtype, fake.dtype):
         balls = (known.closed, known.opened, sides["fake"].closed)
-        return Membership(*cross_on_disk(real, fake, balls, _ROUNDING**2))
+        return Membership(*cross_on_disk(real, fake, balls, _ROUNDING**2, splits))
     a, b, tolerance = centred(real, fake)
-    return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()))
+    return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()), splits)
 
 
 def squared_radii(
@@ -202,13 +206,13 @@ def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
 
 
 def _cross(
-    real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray]
+    real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray], splits: int
 ) -> Membership:
     """Compare distances between the sides with the radii; numpy reduces booleans several times faster than torch."""
     closed, opened, fakes = radii
     in_real, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
     in_fake, found = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
-    halves, in_fakes, reached = first_halves(0, len(fake)), DesignEffect(), DesignEffect()
+    halves, in_fakes, reached = first_halves(0, len(fake), splits), DesignEffect(splits), DesignEffect(splits)
     for start, block in squared_distances(real, fake, tolerance, BLOCK_BYTES):
         d, rows = block.numpy(), slice(start, start + len(block))
         near, inside = d <= fakes, d < opened[rows, None]
@@ -216,8 +220,9 @@ def _cross(
         balls += np.count_nonzero(inside, axis=0)
         in_fake[rows] = near.any(axis=1)
         found[rows] = inside.any(axis=1)
-        in_fakes.add(counted(torch.from_numpy(near), halves))
-        reached.add(counted(torch.from_numpy(inside), halves))
+        if splits:
+            in_fakes.add(counted(torch.from_numpy(near), halves))
+            reached.add(counted(torch.from_numpy(inside), halves))
     flags = torch.from_numpy(in_real), torch.from_numpy(in_fake)
     counts = torch.from_numpy(balls), torch.from_numpy(found)
     return Membership(*flags, *counts, in_fakes.ratio(), reached.ratio())

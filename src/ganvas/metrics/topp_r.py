@@ -46,8 +46,8 @@ PER_DIMENSION: Final = 5
 """Rank of the neighbour that gives the bandwidth, for each dimension (the authors' code: 5)."""
 _PROJECTION_SEED: Final = 99
 """Seed of the random projection in the authors' code."""
-_RESAMPLES: Final = 200
-"""Number of bootstrap resamples, which decide the standard error only."""
+_REDRAWS: Final = 200
+"""Number of resamples of the generated images that standard errors follow from."""
 _NEGLIGIBLE: Final = 1e-4
 """A precision or recall up to this value gives an F1 of 0 in the authors' code."""
 _TINY: Final = float(np.finfo(np.float64).tiny)
@@ -114,6 +114,7 @@ def supports(
     alpha: float,
     resamples: int,
     seed: int,
+    redraws: int,
 ) -> Supports:
     r"""Estimate both supports, and which images lie in them.
 
@@ -128,6 +129,7 @@ def supports(
         alpha: significance level of the bands, in (0, 1).
         resamples: number of bootstrap resamples of each side.
         seed: seed of the resamples; the global random state is not used.
+        redraws: number of resamples of the generated side that standard errors follow from.
     """
     a, b = projected(real, dimensions), projected(fake, dimensions)
     centre = a.mean(0)
@@ -138,7 +140,7 @@ def supports(
     (fake_density, fake_deviations), fake_width = _own(b, draw, resamples)
     threshold = band(deviations, alpha)
     in_real = densities(b, a, width, torch.full((len(a), 1), 1 / len(a), dtype=torch.float64))[:, 0] > threshold
-    counts = _counts(len(b), np.random.RandomState(0), _RESAMPLES)
+    counts = _counts(len(b), np.random.RandomState(0), redraws)
     at_real = densities(a[density > threshold], b, fake_width, counts / len(b))
     return Supports(fake_density, fake_deviations, alpha, in_real, at_real, counts)
 
@@ -224,7 +226,8 @@ def _supports(pair: Comparison) -> Supports:
     least = least_images(min(s.topp_dimensions, fake.values.shape[1]))
     require_images("topp_r", least, fake=fake.values, real=real.values)
     how = {"alpha": s.topp_alpha, "dimensions": s.topp_dimensions, "resamples": s.topp_resamples, "seed": s.topp_seed}
-    return pair.once(("supports", *how.values()), lambda: supports(real.values, fake.values, **how))
+    redraws = _REDRAWS if pair.errors else 0
+    return pair.once(("supports", *how.values()), lambda: supports(real.values, fake.values, **how, redraws=redraws))
 
 
 def _precision(pair: Comparison) -> Score:

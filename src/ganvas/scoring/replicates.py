@@ -235,7 +235,7 @@ def _crossed(
 
 def _values(real: Features | Statistics, fake: Features, names: Sequence[str], settings: Settings) -> dict[str, float]:
     """Compute scores from features; NaN for a metric that there are too few images for."""
-    pair, found = Comparison(real, fake, settings), {}
+    pair, found = Comparison(real, fake, settings, errors=False), {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the score itself has warned
         for name in names:
