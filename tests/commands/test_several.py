@@ -14,6 +14,8 @@ from ganvas.cli import OVERRIDES, main
 from ganvas.commands.several import within
 from ganvas.config import ConfigError
 from ganvas.extractors.mnist import MnistExtractor
+from ganvas.scoring import references
+from ganvas.scoring.cache import FeatureCache
 
 FD, PRECISION = "score/mnist/fd", "score/mnist/precision"
 N = 60
@@ -48,11 +50,22 @@ def score(*arguments, output="out"):
     return code, json.loads(open(f"{output}/result.json").read()) if code == 0 else None
 
 
+def counted(monkeypatch, owner, name):
+    """Note each call of a function."""
+    calls, function = [], getattr(owner, name)
+    monkeypatch.setattr(owner, name, lambda *arguments: (calls.append(1), function(*arguments))[1])
+    return calls
+
+
 def test_two_sources_are_scored_as_alone_and_their_differences_judged(capsys, monkeypatch):
     seen, extract = [], MnistExtractor.extract
     monkeypatch.setattr(MnistExtractor, "extract", lambda self, x: (seen.append(len(x)), extract(self, x))[1])
+    built = counted(monkeypatch, MnistExtractor, "load")
+    opened = counted(monkeypatch, references, "open_images")
+    read = counted(monkeypatch, FeatureCache, "features")
     code, found = score(NOISY, GOOD, "calibration=false")
     assert code == 0 and sum(seen) == 3 * N  # the reference once
+    assert (len(built), len(opened), len(read)) == (1, 1, 1)
     said = capsys.readouterr().out
     assert "samples/noisy.npz minus samples/good.npz" in said and "paired by reference images" in said
     _, alone = score(NOISY, "calibration=false", output="alone")

@@ -25,11 +25,12 @@ from ganvas.scoring.export import export_only, export_reference
 from ganvas.scoring.fitting import asked_fit, fit_of_reference
 from ganvas.scoring.found import Found
 from ganvas.scoring.measurement import Asked
+from ganvas.scoring.opened import Opened
 from ganvas.scoring.recording import log_found
-from ganvas.scoring.references import Reference, find_reference
+from ganvas.scoring.references import Reference
 from ganvas.scoring.refitting import refitted, sampler_of
 from ganvas.scoring.settings import settings_from
-from ganvas.scoring.several import Measurements, build_extractors
+from ganvas.scoring.several import Measurements
 from ganvas.scoring.subjects import ModelSubject, Subject, device_of, open_subject, sampling_of
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
@@ -63,19 +64,20 @@ def score(cfg: DictConfig, output: Path, console: Console) -> dict[str, Any]:
         from ganvas.commands.several import score_several  # it brings MLflow, matplotlib and pandas
 
         return score_several(cfg, output, console, scored)
-    found = scored(cfg, output, console)
+    found = scored(cfg, output, console, Opened())
     if found.title:
         print_scores(found.title, found.found, console)
     return found.result
 
 
-def scored(cfg: DictConfig, output: Path, console: Console, compared: bool = False) -> Scored:
+def scored(cfg: DictConfig, output: Path, console: Console, opened: Opened, compared: bool = False) -> Scored:
     """Measure, write and log the scores of one source.
 
     Args:
         cfg: the config, composed from ``conf/score.yaml``.
         output: folder for ``result.json``, pictures and arrays.
         console: shows the progress.
+        opened: what sources of the same command have opened.
         compared: whether to compute what the comparison with another source needs.
 
     Raises:
@@ -93,9 +95,9 @@ def scored(cfg: DictConfig, output: Path, console: Console, compared: bool = Fal
         device = device_of(cfg.device)
         asked = _asked(cfg, output)
         fit = asked_fit(cfg)
-        subject = _subject(cfg, device, fit)
-        reference = find_reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
-        extractors = _extractors(cfg, subject, reference, device)
+        subject = _subject(cfg, device, fit, opened)
+        reference = opened.reference(cfg, subject, fit_of_reference(cfg.resize, fit, subject))
+        extractors = opened.extractors(_node(cfg, subject, reference), device)
         if subject is None:
             return Scored("", export_only(cfg, reference, _the_one(cfg, extractors), output), Found(), {})
         if cfg.export_reference:
@@ -128,11 +130,12 @@ def _check_names(names: list[str] | None) -> None:
         raise ConfigError("metrics=[] names no metric; leave it out for the standard metrics")
 
 
-def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject | None:
+def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None, opened: Opened) -> Subject | None:
     """Open the source; None if only the reference is exported."""
     if cfg.source is None and cfg.export_reference:
         return None
-    subject, sampler = open_subject(cfg.source, device, cfg.trust, fit, sampling_of(cfg)), sampler_of(cfg)
+    subject = open_subject(cfg.source, device, cfg.trust, fit, sampling_of(cfg), opened.data)
+    sampler = sampler_of(cfg)
     if isinstance(subject, ModelSubject):
         return refitted(subject, sampler)
     if sampler is not None:
@@ -140,24 +143,20 @@ def _subject(cfg: DictConfig, device: torch.device, fit: Fit | None) -> Subject 
     return subject
 
 
-def _extractors(
-    cfg: DictConfig, subject: Subject | None, reference: Reference, device: torch.device
-) -> tuple[Extractor, ...]:
-    """Build the requested extractors, else those of the model, else that of the reference data set.
+def _node(cfg: DictConfig, subject: Subject | None, reference: Reference) -> Any:
+    """Find the config of the requested extractors, else of those of the model, else of that of the reference data set.
 
     Images scored against images have no default extractor.
     """
     if cfg.extractor is not None:
-        node = cfg.extractor
-    elif isinstance(subject, ModelSubject) and subject.config is not None:
-        node = subject.config.extractor
-    elif reference.config is not None:
-        node = reference.config.extractor
-    else:
-        raise ConfigError(
-            f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
-        )
-    return build_extractors(node, device)
+        return cfg.extractor
+    if isinstance(subject, ModelSubject) and subject.config is not None:
+        return subject.config.extractor
+    if reference.config is not None:
+        return reference.config.extractor
+    raise ConfigError(
+        f"no extractor for {(subject or reference).name}; write extractor=inception, or mnist for 28x28 grey digits"
+    )
 
 
 def _the_one(cfg: DictConfig, extractors: tuple[Extractor, ...]) -> Extractor | None:

@@ -1,6 +1,7 @@
 """``ganvas score A B`` and ``--table``: several sources against one reference, their differences, a leaderboard.
 
-Each source is scored as alone, into a folder of its own, and leaves the scores of halves of its images
+Each source is scored as alone, into a folder of its own; extractors, data and references that sources have in common
+are opened once (:mod:`ganvas.scoring.opened`). Each leaves the scores of halves of its images
 (:mod:`ganvas.scoring.replicates`). A source that fails is named and does not stop the others; two sources without
 ``--table`` are the exception, because their difference needs both.
 """
@@ -26,6 +27,7 @@ from ganvas.reports.leaderboard import Contender, Leaderboard, leaderboard, of_o
 from ganvas.reports.page import number, p_value, short
 from ganvas.reports.studies import without_formulas
 from ganvas.scoring.halves import require_groups
+from ganvas.scoring.opened import Opened
 from ganvas.scoring.subjects import ARRAYS
 from ganvas.scoring.table import print_scores
 from ganvas.storage.atomic import write_json
@@ -35,7 +37,7 @@ from ganvas.storage.exported import WEIGHTS, is_exported
 PAGE: Final = "leaderboard.html"
 TABLE: Final = "leaderboard.csv"
 _CHECKPOINTS: Final = "*.ckpt"
-Score = Callable[[DictConfig, Path, Console, bool], Scored]
+Score = Callable[[DictConfig, Path, Console, Opened, bool], Scored]
 """Scores one source: :func:`ganvas.commands.score.scored`."""
 
 
@@ -69,12 +71,12 @@ def score_several(cfg: DictConfig, output: Path, console: Console, score: Score)
         NoneScored: no source could be scored.
     """
     names = _sources(cfg)
-    tabled = cfg.table or len(names) > 2
+    tabled, opened = cfg.table or len(names) > 2, Opened()
     done: dict[str, Scored] = {}
     failed: dict[str, tuple[str, int]] = {}
     for at, name in enumerate(names):
         try:
-            done[name] = score(_of(cfg, name), output / str(at), console, True)
+            done[name] = score(_of(cfg, name), output / str(at), console, opened, True)
         except Exception as error:
             if not tabled:
                 raise

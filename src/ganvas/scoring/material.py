@@ -191,9 +191,13 @@ class Gathered(FromModel):
 
     @cached_property
     def _real(self) -> Features | Statistics:
-        if self._reference.statistics is not None:
-            return load_statistics(self._reference.statistics, self.extractor())
-        return self.cached(self.whole(self.split, "a score from features"))
+        # The reference keeps them, for other subjects that are compared with it.
+        reference, extractor = self._reference, self.extractor()
+        if (path := reference.statistics) is not None:
+            key = ("statistics", extractor.name, extractor.weights_hash, extractor.preprocessing)
+            return reference.once(key, lambda: load_statistics(path, extractor))
+        part = self.whole(self.split, "a score from features")
+        return reference.once(part.key(extractor), lambda: self.cached(part))
 
     @cached_property
     def _worst(self) -> Features:

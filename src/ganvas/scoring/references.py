@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import final
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -12,6 +13,7 @@ from ganvas.data.source import Examples, Source, require_file
 from ganvas.data.sources.mapped import open_images
 from ganvas.data.sources.npz import npz_shape
 from ganvas.data.sources.scored import Fit, read_folder
+from ganvas.extractors.features import Remembers
 from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.scoring.statistics_file import SUFFIXES, holds_statistics
 from ganvas.scoring.subjects import ARRAYS, ModelSubject, Subject
@@ -21,7 +23,8 @@ NEED_PATH = frozenset({"dsprites", "folder", "npz", "shapes3d"})
 """Data sets that need ``data.path``."""
 
 
-class Reference:
+@final
+class Reference(Remembers):
     """The data that a subject is compared with.
 
     Args:

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, final
 
@@ -33,6 +33,7 @@ from ganvas.tracking.artifacts import checkpoint_path
 from ganvas.types import DrawsLatents, Shape, to_uint8
 
 ARRAYS = (".npz", ".npy")
+OpenData = Callable[[DictConfig], DataModule]
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -250,6 +251,7 @@ def open_subject(
     trust: Iterable[str] = (),
     fit: Fit | None = None,
     sampling: Sampling = PLAIN,
+    data: OpenData | None = None,
 ) -> Subject:
     """Open the model or the images that ``source`` names.
 
@@ -259,6 +261,7 @@ def open_subject(
         trust: see :func:`open_model`.
         fit: size to which the images of a folder are brought; None leaves them as they are.
         sampling: options by which examples of a model are drawn.
+        data: see :func:`open_model`.
 
     Raises:
         ConfigError: ``source`` is None, or an option does not act on it.
@@ -269,7 +272,7 @@ def open_subject(
     path = Path(source)
     is_array = path.suffix in ARRAYS
     if not is_array and not (path.is_dir() and not (path / LAST).exists() and not is_exported(path)):
-        return open_model(source, device, trust, sampling)
+        return open_model(source, device, trust, sampling, data)
     if given := sampling.given():
         name, value = next(iter(given.items()))
         raise ConfigError(f"{name}={value}: {source} holds images, expected a model to draw from; leave {name} out")
@@ -279,7 +282,11 @@ def open_subject(
 
 
 def open_model(
-    source: str, device: torch.device, trust: Iterable[str] = (), sampling: Sampling = PLAIN
+    source: str,
+    device: torch.device,
+    trust: Iterable[str] = (),
+    sampling: Sampling = PLAIN,
+    data: OpenData | None = None,
 ) -> ModelSubject:
     """Build the model of a checkpoint or of an exported folder; its data are opened when they are first asked for.
 
@@ -289,6 +296,7 @@ def open_model(
         trust: packages whose parts the checkpoint may name besides those of ganvas; see
             :func:`~ganvas.config.recorded_config`.
         sampling: options by which examples are drawn.
+        data: opens the training data of a config, or returns those that another model has opened; None opens them.
 
     Raises:
         CheckpointError: there is no checkpoint of ganvas, or its weights do not fit.
@@ -304,10 +312,16 @@ def open_model(
         load_average({name: model.part(name) for name in model.averaged}, checkpoint, source, sampling.ema)
     run_id = source if _RUN_ID.fullmatch(source) and not Path(source).exists() else None
     seen = checkpoint["images_seen"]
-    return ModelSubject(source, model.to(device), lambda: _data(config), seen, config, run_id, origin, sampling)
+    opens = partial(data or open_data, config)
+    return ModelSubject(source, model.to(device), opens, seen, config, run_id, origin, sampling)
 
 
-def _data(config: DictConfig) -> DataModule:
+def open_data(config: DictConfig) -> DataModule:
+    """Open the data that a model was trained on; nothing is read yet.
+
+    Args:
+        config: config of the training.
+    """
     return DataModule(
         build_as(Source, config.data), build_as(Transform, config.transform), config.batch_size, config.seed, 0
     )
