@@ -11,7 +11,7 @@ import pytest
 
 import ganvas
 from ganvas.cli import OVERRIDES, main
-from ganvas.commands.several import within
+from ganvas.commands.several import labels_of, within
 from ganvas.config import ConfigError
 from ganvas.extractors.mnist import MnistExtractor
 from ganvas.scoring import references
@@ -67,7 +67,7 @@ def test_two_sources_are_scored_as_alone_and_their_differences_judged(capsys, mo
     assert code == 0 and sum(seen) == 3 * N  # the reference once
     assert (len(built), len(opened), len(read)) == (1, 1, 1)
     said = capsys.readouterr().out
-    assert "samples/noisy.npz minus samples/good.npz" in said and "paired by reference images" in said
+    assert "noisy.npz minus good.npz" in said and "paired by reference images" in said
     _, alone = score(NOISY, "calibration=false", output="alone")
     assert found["results"][NOISY]["scores"] == alone["scores"]
     assert json.loads(open("out/0/result.json").read())["scores"] == alone["scores"]
@@ -112,6 +112,32 @@ def test_a_leaderboard_keeps_what_could_be_scored_and_names_the_rest(capsys):
     assert f"Best: {GOOD}, fd" in said and f"It is better than {NOISY}" in said and "leaderboard.html" in said
 
 
+def test_what_all_paths_have_in_common_is_not_printed(capsys):
+    code, found = score("samples", "--table", "calibration=false")
+    said, page = capsys.readouterr().out, open("out/leaderboard.html").read()
+    assert code == 0 and "Best: good.npz, fd" in said and "It is better than noisy.npz" in said
+    assert "good.npz" in page and GOOD not in page
+    with open("out/leaderboard.csv") as file:
+        written = [row["source"] for row in csv.DictReader(file)]
+    assert written == [row["source"] for row in found["leaderboard"]] == [GOOD, NOISY]
+    assert [(row["first"], row["second"]) for row in found["differences"]] == [(NOISY, GOOD)]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["/x/y/a/best.ckpt", "/x/y/b/best.ckpt"], ["a", "b"]),
+        (["r/1/s/best.ckpt", "r/2/s/best.ckpt", "r/1/t/best.ckpt"], ["1/s", "2/s", "1/t"]),
+        (["a/b", "a/b/c"], ["b", "b/c"]),
+        (["x/best.ckpt", "best.ckpt"], ["x/best.ckpt", "best.ckpt"]),
+        (["/", "/a"], ["/", "/a"]),
+    ],
+)
+def test_labels(names, labels):
+    assert labels_of(names) == dict(zip(names, labels, strict=True))
+
+
 def test_exit_codes(capsys):
     assert score("nowhere.npz", "missing.npz", "--table")[0] == 2
     assert "all 2 sources failed, the first, nowhere.npz, with:" in capsys.readouterr().err
@@ -152,7 +178,7 @@ def test_the_python_api_compares():
     found = ganvas.compare("samples", **how, **{"paths.cache": "cache"})
     assert list(found) == [GOOD, NOISY] and found.page.is_file() and not found.failed
     assert found[GOOD][FD].value == pytest.approx(found.leaderboard["value"][0])
-    assert list(found.differences["verdict"]) == ["worse"] and found.conclusion[0].startswith(f"Best: {GOOD}")
+    assert list(found.differences["verdict"]) == ["worse"] and found.conclusion[0].startswith("Best: good.npz")
     assert "<table" in found._repr_html_()
     pair = ganvas.compare([NOISY, GOOD], **how, **{"paths.cache": "cache"})
     assert pair.page is None and pair.leaderboard.empty and len(pair.differences) == 1

@@ -1,6 +1,6 @@
 """What the sources of one command share: one object for equal requests, another one for any other request."""
 
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from ganvas.config import ConfigError, compose
 from ganvas.data.sources.scored import Fit
+from ganvas.models import Model
 from ganvas.scoring.opened import Opened
 from ganvas.scoring.subjects import ModelSubject
 
@@ -71,7 +72,7 @@ def subject(opened, **data):
             **{"batch_size": 10, "seed": len(opened._kept)},
         }
     )
-    model = SimpleNamespace(require=lambda sampling: None, shape=(1, 28, 28), weights="raw")
+    model = Mock(spec=Model, shape=(1, 28, 28), weights="raw")
     return ModelSubject("run", model, lambda: opened.data(config), 0, config)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +24,7 @@ from ganvas.config import ConfigError
 from ganvas.errors import explain
 from ganvas.metrics.registry import lower_is_better
 from ganvas.reports.contrast import Contrast, contrasts
-from ganvas.reports.leaderboard import Contender, Leaderboard, leaderboard, of_one_protocol, render, table_of
+from ganvas.reports.leaderboard import Contender, Leaderboard, leaderboard, of_one_protocol, render
 from ganvas.reports.page import number, p_value, short
 from ganvas.reports.studies import without_formulas
 from ganvas.scoring.halves import require_groups
@@ -37,6 +38,8 @@ from ganvas.storage.exported import WEIGHTS, is_exported
 PAGE: Final = "leaderboard.html"
 TABLE: Final = "leaderboard.csv"
 _CHECKPOINTS: Final = "*.ckpt"
+_TABLES, _SOURCES = ("leaderboard", "differences"), ("source", "first", "second")
+"""Tables of ``result.json`` that name sources, and their columns with the names."""
 Score = Callable[[DictConfig, Path, Console, Opened, bool], Scored]
 """Scores one source: :func:`ganvas.commands.score.scored`."""
 
@@ -83,14 +86,19 @@ def score_several(cfg: DictConfig, output: Path, console: Console, score: Score)
             failed[name] = explain(error, "score")
             console.print(f"{name}: {failed[name][0]}", soft_wrap=True, markup=False, highlight=False)
     _require_one(failed, len(names))
-    contenders = [Contender(name, one.found, one.replicates) for name, one in done.items()]
+    labels = labels_of(names)
+    contenders = [Contender(labels[name], one.found, one.replicates) for name, one in done.items()]
     reference = next(iter(done.values())).result["reference"]
     said = {name: message for name, (message, _) in failed.items()}
-    made = _leaderboard(contenders, said, output, reference, console) if tabled else _pair(contenders, done, console)
+    if tabled:
+        told = {labels[name]: message for name, message in said.items()}
+        made = _leaderboard(contenders, told, output, reference, console, labels)
+    else:
+        made = _pair(contenders, done, console)
     result = {
         "sources": names,
         "reference": reference,
-        **made,
+        **{key: _named(rows, labels) if key in _TABLES else rows for key, rows in made.items()},
         "failed": said,
         "results": {name: one.result for name, one in done.items()},
         "output": str(output.absolute()),
@@ -136,6 +144,26 @@ def within(folder: Path) -> list[str]:
     models = {path.parent for path in folder.rglob(WEIGHTS) if is_exported(path.parent)}
     below = sorted(runs | models)
     return [str(path) for path in below or sorted(p for p in folder.iterdir() if p.suffix in ARRAYS)]
+
+
+def labels_of(names: Sequence[str]) -> dict[str, str]:
+    """Find a short label of each source: its path without the first and the last parts that all have in common.
+
+    Args:
+        names: different names of sources.
+    """
+    split = [Path(name).parts for name in names]
+    least = min(map(len, split)) - 1  # a part is left of each
+    first = next((i for i in range(least) if len({parts[i] for parts in split}) > 1), least)
+    last = next((i for i in range(least - first) if len({parts[-1 - i] for parts in split}) > 1), least - first)
+    labels = [str(Path(*parts[first : len(parts) - last])) for parts in split]
+    return dict(zip(names, labels if len(set(labels)) == len(names) else names, strict=True))
+
+
+def _named(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Put the sources as they were given in the place of their labels."""
+    given = {label: name for name, label in labels.items()}
+    return [{key: given[value] if key in _SOURCES else value for key, value in row.items()} for row in rows]
 
 
 def _of(cfg: DictConfig, name: str) -> DictConfig:
@@ -202,7 +230,12 @@ def _how(judged: Sequence[Contrast]) -> str:
 
 
 def _leaderboard(
-    contenders: Sequence[Contender], failed: Mapping[str, str], output: Path, reference: str, console: Console
+    contenders: Sequence[Contender],
+    failed: Mapping[str, str],
+    output: Path,
+    reference: str,
+    console: Console,
+    labels: Mapping[str, str],
 ) -> dict[str, Any]:
     """Make, write and print the leaderboard."""
     try:
@@ -212,7 +245,7 @@ def _leaderboard(
     made = datetime.now().strftime("%Y-%m-%d %H:%M")
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(render(board, reference, made, __version__), encoding="utf-8")
-    without_formulas(table_of(board)).to_csv(output / TABLE, index=False)
+    without_formulas(pd.DataFrame(_named(board.rows(), labels))).to_csv(output / TABLE, index=False)
     _print_board(board, f"against {reference}", console)
     console.print(f"Leaderboard: {(output / PAGE).absolute()}", soft_wrap=True, markup=False, highlight=False)
     return {

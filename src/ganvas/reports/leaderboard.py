@@ -15,7 +15,6 @@ from itertools import combinations
 from math import inf, isnan
 from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from ganvas.metrics.registry import lower_is_better
@@ -34,7 +33,7 @@ class Contender:
     """A source with its scores.
 
     Args:
-        name: the source as it was given.
+        name: a label of the source.
         found: its scores with their protocols.
         replicates: its scores of halves of the images, by key.
     """
@@ -232,11 +231,6 @@ def render(board: Leaderboard, reference: str, made: str, version: str) -> str:
     """
     page = templates().get_template("leaderboard.html.jinja")
     return page.render(board=board, reference=reference, made=made, version=version)
-
-
-def table_of(board: Leaderboard) -> pd.DataFrame:
-    """Make the table as a data frame."""
-    return pd.DataFrame(board.rows())
 
 
 def _picture(board: Leaderboard) -> Picture:
