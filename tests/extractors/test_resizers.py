@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from cleanfid.resize import build_resizer
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
+from ganvas.extractors.resize import tf1_resize
 from ganvas.extractors.resizers import RESIZERS, SIZE, resizer_called
 
 SHAPES = [(2, 3, 9, 14), (1, 3, 320, 310)]
@@ -38,6 +40,14 @@ def bilinear(x, place):
 def test_tensorflow_starts_at_the_corner(shape):
     expected = (bilinear(images(shape), lambda i, scale: i * scale) - 128) / 128
     np.testing.assert_allclose(RESIZERS["tensorflow"](images(shape)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 1, 28, 28), (1, 3, 1, 299)])
+@pytest.mark.parametrize("size", [299, 64])
+def test_the_grid_of_tensorflow_is_torch_fidelitys_to_the_bit(shape, size):
+    x = images(shape).float()
+    theirs = interpolate_bilinear_2d_like_tensorflow1x(x, size=(size, size), align_corners=False)
+    assert torch.equal(tf1_resize(x, size), theirs)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
