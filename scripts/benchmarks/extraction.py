@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,15 +27,20 @@ IMAGES, BATCH = 64, 32
 NAME, LAYERS = "inception-v3-compat", ["2048", "logits_unbiased"]
 
 
-def measure(options: Options) -> Found:
-    """Measure the ratios of our extraction to theirs."""
+def measure(precision: str, options: Options) -> Found:
+    """Measure the ratios of our extraction to theirs.
+
+    Args:
+        precision: ``extractor.precision`` of ours.
+        options: rounds and threads.
+    """
     torch.set_num_threads(options.threads)
     images = torch.randint(0, 256, (IMAGES, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "random.pth"
         _write_random(weights)
         theirs = FeatureExtractorInceptionV3(NAME, LAYERS, feature_extractor_weights_path=str(weights))
-        ours = InceptionExtractor(weights=str(weights))
+        ours = InceptionExtractor(str(weights), precision=precision)
         sides = (lambda: extract(ours, images, BATCH), lambda: [theirs(part) for part in images.split(BATCH)])
         with torch.no_grad():
             pairs = [[_seconds(side) for side in sides] for _ in range(options.rounds + 1)][1:]
@@ -57,4 +63,7 @@ def _write_random(path: Path) -> None:
         torch.save(FeatureExtractorInceptionV3(NAME, LAYERS).state_dict(), path)
 
 
-PARTS = (alone("inception_features", "torch-fidelity's extractor", 1 / 2.5, measure),)
+PARTS = (
+    alone("inception_features", "torch-fidelity's extractor", None, partial(measure, "float32")),
+    alone("inception_fast", "torch-fidelity's extractor", 1 / 2.5, partial(measure, "bfloat16")),
+)

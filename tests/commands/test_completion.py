@@ -23,7 +23,10 @@ from ganvas.commands.completion import BASH, complete
         ("ganvas train optimizer.b", ["optimizer.betas."]),
         ("ganvas train model=wgan_gp model.n_c", ["model.n_critic="]),
         ("ganvas train -m model=gan,vae optimizer.l", ["optimizer.lr="]),
-        ("ganvas score x extractor=inc", ["extractor=inception", "extractor=inception_spatial"]),
+        (
+            "ganvas score x extractor=inc",
+            ["extractor=inception", "extractor=inception_fast", "extractor=inception_spatial"],
+        ),
         ("ganvas sample x restore.st", ["restore.starts=", "restore.steps="]),
         ("ganvas reproduce iwae", ["iwae_table1 "]),
         ("ganvas sample ./sam", []),

@@ -29,7 +29,8 @@ class Extractor(nn.Module, ABC):
     Attributes:
         name: second part of the score's key, as in ``score/<name>/fd``.
         weights_hash: SHA-256 of the weights.
-        preprocessing: description of every step from the ``uint8`` image to the network's input.
+        preprocessing: description of every step from the ``uint8`` image to the network's input, and of what else
+            the features depend on beside the weights.
         num_features: d, the length of one feature vector.
         num_classes: k, or None if there are no logits.
         revision: part of the cache's keys; increase it with every code change that changes a feature.

@@ -18,6 +18,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, Featu
 
 from ganvas.extractors.base import ColourExtractor, Extracted
 from ganvas.extractors.checksum import WeightsError, sha256, verify
+from ganvas.extractors.inception_fast import DESCRIPTION, make_fast
 from ganvas.extractors.resizers import RESIZERS, resizer_called
 
 WEIGHTS_SHA256: Final = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -133,22 +134,32 @@ class InceptionExtractor(ColourExtractor):
         weights: path of a local state dict; None downloads the 2015 weights once. Weights other than those of 2015 are
             accepted with a warning; their scores have a different weights hash and so a different fingerprint.
         resizer: name of a resizer in :mod:`ganvas.extractors.resizers`; it is part of a score's protocol.
+        precision: ``float32`` runs torch-fidelity's network as it is; ``bfloat16`` is
+            :mod:`ganvas.extractors.inception_fast`, and is part of a score's protocol.
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the pinned one.
-        ValueError: there is no such resizer, or ``weights`` is not a state dict of this network.
+        ValueError: there is no such resizer or precision, or ``weights`` is not a state dict of this network.
     """
 
     name = "inception"
     num_features = 2048
     num_classes = 1008
 
-    # Configs recorded before there were resizers lack the argument, and mean TensorFlow's.
-    def __init__(self, weights: str | None, resizer: str = "tensorflow") -> None:
+    # Configs recorded before there were these arguments lack them, and mean the defaults.
+    def __init__(self, weights: str | None, resizer: str = "tensorflow", precision: str = "float32") -> None:
         super().__init__()
+        if precision not in ("float32", "bfloat16"):
+            raise ValueError(
+                f"precision: expected float32 (torch-fidelity's network as it is) or bfloat16 (faster on processors, "
+                f"scores of their own), got '{precision}'; choose one of them"
+            )
         self.resize = resizer_called(resizer)
         self.preprocessing = self.resize.preprocessing
         self.model, self.weights_hash = opened(weights, ("2048", "logits_unbiased"))
+        if precision == "bfloat16":
+            make_fast(self.model, _LAYERS)
+            self.preprocessing = f"{self.preprocessing}; {DESCRIPTION}"
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""
