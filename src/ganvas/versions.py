@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 from typing import Final
 
@@ -20,6 +21,7 @@ PACKAGES: Final = (
 """As they are installed."""
 
 
+@cache  # each look-up reads the metadata of a package from the disk
 def installed(package: str) -> str | None:
     """Look up the version of a package; None if it is not installed.
 
