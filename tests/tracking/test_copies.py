@@ -140,7 +140,9 @@ def test_copies_are_closed_when_the_record_has_ended(store, monkeypatch):
     job = Job(store / "out", {"model": "gan", "data": "mnist5k", "network": "mlp"}, ["seed=3"])
     data = create_autospec(DataModule, instance=True)
     data.fingerprints.return_value = {}
-    with start_run(compose_("tracking.system_metrics=false", "tracking.also=[late]"), job, data, (store, 64)) as run:
+    with start_run(
+        compose_("tracking.system_metrics=false", "tracking.also=[late]"), job, data, (store, 64), ""
+    ) as run:
         pass
     _, original, (name, params), cost, closed = late.calls
     named = MlflowClient(tracking_uri()).get_run(run.id).info.run_name

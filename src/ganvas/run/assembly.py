@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import torch
 from jaxtyping import Int64
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from torch import Tensor
 
@@ -131,7 +131,7 @@ class Watchers:
     no_selection: str
 
 
-def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str, Any]) -> Watchers:
+def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, recipe: str, origin: Mapping[str, Any]) -> Watchers:
     """Make the callbacks; their order matters, because a NaN must be found before anything is written.
 
     Args:
@@ -139,6 +139,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         job: the request.
         run: receives what the callbacks log.
         parts: the parts of the training.
+        recipe: the resolved config as YAML, which the checkpoints keep.
         origin: facts that the checkpoints keep, see :func:`ganvas.run.resuming.origin_of`.
     """
     progress = ProgressLine(cfg.budget.images, job.name, about=f"data {parts.data.described()}")
@@ -155,7 +156,7 @@ def watch(cfg: DictConfig, job: Job, run: Run, parts: Parts, origin: Mapping[str
         SampleGrids(run, cfg.grid.every, cfg.grid.rows, cfg.grid.columns, GRID_SEED, shown, job.output),
         progress,
         PersistLog(run),
-        KeepConfig(OmegaConf.to_yaml(cfg, resolve=True), origin),
+        KeepConfig(recipe, origin),
         WholeSteps(),
         health,
         *_scoring(cfg, run, parts, progress, selection),

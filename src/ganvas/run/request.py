@@ -6,7 +6,7 @@ Two configs ask for the same training if their hashes are equal; a hash leaves o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,9 @@ class Job:
 
 
 @contextmanager
-def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, int] | None) -> Iterator[Run]:
+def start_run(
+    cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, int] | None, recipe: str
+) -> Iterator[Run]:
     """Open an MLflow run for the length of the block and log everything known before training.
 
     Every process but the first gets a silent run.
@@ -79,11 +81,13 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         job: the request.
         data: its data sets are logged by their fingerprints.
         resumed: folder of the checkpoint that the training goes on from, and images that it has seen; None starts.
+        recipe: the resolved config as YAML.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield SilentRun()
         return
-    tags = _tags(cfg, job)
+    git = git_state(Path.cwd())
+    tags = _tags(cfg, job, git)
     system = cfg.tracking.system_metrics
     run_id = cfg.tracking.run_id
     if not cfg.tracking.offline:
@@ -109,9 +113,9 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
         # The copies are closed after the record: an upload takes its time, and may fail.
         run = copies.enter_context(_copied(mlflow_run, name, cfg, job, resumed))
         run.params(params(cfg, job.choices, job.overrides))
-        run.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        run.text("config.yaml", recipe)
         run.text("provenance.json", json.dumps({"versions": versions(), "machine": machine()}, indent=2))
-        if diff := git_state(Path.cwd()).get("diff"):
+        if diff := git.get("diff"):
             run.text("git.diff", diff)
         for split, fingerprint in data.fingerprints().items():
             source, n = data.source, len(data.examples(split))
@@ -121,8 +125,7 @@ def start_run(cfg: DictConfig, job: Job, data: DataModule, resumed: tuple[Path, 
             yield run
 
 
-def _tags(cfg: DictConfig, job: Job) -> dict[str, Any]:
-    git = git_state(Path.cwd())
+def _tags(cfg: DictConfig, job: Job, git: Mapping[str, Any]) -> dict[str, Any]:
     of_job, of_configuration = hashes(cfg)
     return {
         **{f"ganvas.{group}": job.choices[group] for group in GROUPS},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -85,10 +85,11 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
     if resumed is not None:
         _go_on(resumed, now, parts)
     before = None if resumed is None else (resumed.path.parent, resumed.images_seen)
+    recipe = OmegaConf.to_yaml(cfg, resolve=True)
     status("opening the store")
     # Inside the run, so that the run's reason names the operation.
-    with start_run(cfg, job, parts.data, before) as run, naming_the_operation(bool(cfg.deterministic)):
-        watchers = watch(cfg, job, run, parts, {**origin, "run_id": run.id, "data": now})
+    with start_run(cfg, job, parts.data, before, recipe) as run, naming_the_operation(bool(cfg.deterministic)):
+        watchers = watch(cfg, job, run, parts, recipe, {**origin, "run_id": run.id, "data": now})
         trainer.callbacks.extend([*watchers.callbacks, *graphs, *own])  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):
             run.tags({RESUMED_FROM_TAG: resumed.run_id})
