@@ -125,7 +125,7 @@ class Torchmetrics(Resize):
 class Edm2(Resize):
     """PyTorch's bicubic resize with antialias, whose overshoots below 0 and above 255 are kept.
 
-    Reference: ``DINOv2Detector`` in ``calculate_metrics.py``, https://github.com/NVlabs/edm2 at 4bf8162, with its
+    Reference: ``DINOv2Detector`` in ``calculate_metrics.py``, https://github.com/NVlabs/edm2 at 32ecad3, with its
     default ``resize_mode='torch'``.
     """
 
