@@ -37,7 +37,7 @@ _LAYERS: Final[Mapping[str, Callable[[Any, Float[Tensor, "n 3 h w"]], Tensor]]] 
 """By the name of the features, how torch-fidelity computes them from prepared images."""
 
 
-def _network(model: str, layer: str, weights: str | None) -> nn.Module:
+def _network(model: str, layer: str, weights: str | None) -> Any:
     """Build torch-fidelity's network without consuming the global random state by its initialisation."""
     family = model.split("-", 1)[0]
     path = None if weights is None else str(_LOCAL[family](Path(weights).expanduser()))
@@ -104,7 +104,7 @@ class FidelityExtractor(ColourExtractor):
         if layer not in layers:
             raise ValueError(f"layer: '{model}' offers {', '.join(layers)}, got '{layer}'; choose one of these")
         self.name, self.layer, self.resize = model.split("-", 1)[0], layer, resize_called(resizer)
-        self.model: Any = _network(model, layer, weights).requires_grad_(False).eval()
+        self.model = _network(model, layer, weights).requires_grad_(False).eval()
         self.weights_hash = state_sha256(self.model)
         self.size: int = getattr(self.model, "resolution", None) or self.model.INPUT_IMAGE_SIZE
         how = self.resize.how.format(self.size)
