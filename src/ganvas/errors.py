@@ -29,6 +29,11 @@ _EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "submitit_local": "slu
 """Hydra launchers, each with the extra of ganvas that installs it."""
 _SOURCES = {"score": "SOURCE", "sample": "SOURCE", "rerun": "RUN_ID", "report": "STUDY", "reproduce": "PAPER"}
 """Positional argument of each command, as the usage line shows it."""
+_ABSENT: Final = {
+    "extractor.resizer": "extractor=mnist and extractor=cifar10 read images of one size and resize none; any other one "
+    "is named too, as in extractor=inception extractor.resizer=clean; of several it is extractor.NAME.resizer"
+}
+"""Keys that one may expect where they make no sense, each with the reason."""
 _NOT_A_NAME = ("Config group override must be", "Config group override deletion value must be")
 _NAME = re.compile(r"(?!(?:true|false|null|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
 _WRONG_PATH = (
@@ -161,6 +166,8 @@ def _unread(arguments: Sequence[str]) -> str:
 
 
 def _unknown_key(key: str, command: str) -> str:
+    if key in _ABSENT:
+        return f"{key} is not a key of the config: {_ABSENT[key]}"
     known = closest(key, _known_keys(command))
     usage = f"{command} {_SOURCES[command]}" if command in _SOURCES else command
     return f"{key} is not a key of the config{known} `ganvas {usage} --cfg job` shows all keys"

@@ -150,8 +150,14 @@ def test_edms_files_are_read():
     both = {"num_images": N, "fid": {"mu": MU, "sigma": SIGMA}, "fd_dinov2": {"mu": -MU, "sigma": SIGMA}}
     Path("img512.pkl").write_bytes(pickle.dumps(both))
     assert_moments(load("img512.pkl"), N)
-    found = load("img512.pkl", name="dinov2", preprocessing=DINOV2)
-    np.testing.assert_array_equal(found.moments.mean, -MU)
+    for name, preprocessing in DINOV2.items():
+        found = load("img512.pkl", name=name, preprocessing=preprocessing)
+        np.testing.assert_array_equal(found.moments.mean, -MU)
+    with (
+        pytest.warns(UserWarning, match="does not say"),
+        pytest.raises(ValueError, match="not clipped.* does 'on another grid'; .* and its extractor.resizer"),
+    ):
+        load_statistics(Path("img512.pkl"), Six("dinov2", "on another grid"))
 
 
 def test_edm2_reads_its_file():
@@ -207,9 +213,9 @@ def test_a_tool_that_preprocesses_in_one_way_takes_no_other(path):
 
 
 def test_edm2_knows_two_extractors():
-    with pytest.raises(ValueError, match="export_format=edm2 knows inception, dinov2, got extractor=clip"):
+    with pytest.raises(ValueError, match="export_format=edm2 knows inception, dinov2, .*, got extractor=clip"):
         save("x.pkl", extractor="clip")
-    with pytest.raises(ValueError, match="preprocesses images as 'bicubic to 224x224 with antialias"):
+    with pytest.raises(ValueError, match="preprocesses images as 'dinov2-vit-l-14 .*bicubic to 224x224 .* not clipped"):
         save("x.pkl", extractor="dinov2", preprocessing="on another grid")
     save("x.pkl")
     with pytest.raises(ValueError, match="expected statistics of extractor=mnist, got fid, num_images"):

@@ -25,6 +25,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from ganvas.cli import main
 from ganvas.extractors.base import ColourExtractor
 from ganvas.extractors.features import Features, extract
+from ganvas.extractors.fidelity import FidelityExtractor
 from ganvas.extractors.inception import InceptionExtractor
 from ganvas.extractors.resizers import resizer_called
 from ganvas.metrics.frechet import Moments, moments_distance
@@ -295,6 +296,14 @@ class Small(ColourExtractor):
         return values, 10 * values[:, :8]
 
 
+def extractor_of(given):
+    """The extractor of a line of the page, which reads the file that the line has written."""
+    resizer = given.get("extractor.resizer", "tensorflow")
+    if given["extractor"] == "dinov2":
+        return FidelityExtractor("dinov2-vit-l-14", "dinov2", None, resizer)
+    return Small(None, resizer)
+
+
 MANY = 30
 LINES = re.findall(r"^ganvas score .*$", PAGE.read_text(), re.MULTILINE)
 
@@ -314,7 +323,10 @@ def write_files_of_tools():
     of = {name: {"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)} for name, values in x.items()}
     np.savez_compressed("photos.npz", **of["pytorch_fid"])
     np.savez("cifar10-32x32.npz", **of["tensorflow"])
-    Path("img512.pkl").write_bytes(pickle.dumps({"num_images": MANY, "fid": of["tensorflow"]}))
+    dinov2 = small_dinov2_features("photos", "edm2")
+    of["dinov2"] = {"mu": dinov2.mean(0), "sigma": np.cov(dinov2, rowvar=False)}
+    both = {"num_images": MANY, "fid": of["tensorflow"], "fd_dinov2": of["dinov2"]}
+    Path("img512.pkl").write_bytes(pickle.dumps(both))
     torch.save(of["tensorflow"], "photos-inception-v3-compat-stat-fid-2048.pt")
     Path("stats").mkdir()
     np.savez_compressed("stats/" + KID, feats=x["clean"])
@@ -326,15 +338,51 @@ def write_files_of_tools():
     )
 
 
-def expected_of(metrics, resizer, ks):
+def by_pillow(x, kind):
+    """Resize each channel by Pillow to DINOv2's 224 pixels, in whole grey levels or in float32."""
+    channels = x.flatten(0, 1).numpy().astype(kind)
+    sized = [np.asarray(Image.fromarray(c).resize((224, 224), Image.Resampling.BICUBIC)) for c in channels]
+    return torch.from_numpy(np.stack(sized)).view(len(x), 3, 224, 224).float()
+
+
+BEFORE_DINOV2 = {
+    "edm2": lambda x: nn.functional.interpolate(x.float(), size=(224, 224), mode="bicubic", antialias=True),
+    "pillow": lambda x: by_pillow(x, np.uint8),
+    "clean": lambda x: by_pillow(x, np.float32).clip(0, 255),
+}
+"""What EDM2, and dgm-eval without and with --clean_resize, do to pictures, written out."""
+
+
+class SmallDinov2(nn.Module):
+    """A network in the place of DINOv2: twelve means."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("place", torch.zeros(1))
+
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool2d(x.abs(), 2).flatten(1)
+
+
+def small_dinov2_features(folder, resizer):
+    x = BEFORE_DINOV2[resizer](images_in(folder)) / 255
+    x = x - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    return SmallDinov2()(x / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)).numpy()
+
+
+FEATURES = {"inception": small_features, "dinov2": small_dinov2_features}
+
+
+def expected_of(metrics, resizer, ks, extractor):
     """Scores of samples/ against photos/ by the code of pytorch-fid, clean-fid and prdc."""
-    fake, real = (small_features(folder, resizer) for folder in ("samples", "photos"))
+    fake, real = (FEATURES[extractor](folder, resizer) for folder in ("samples", "photos"))
     moments = [part for x in (fake, real) for part in (x.mean(0), np.cov(x, rowvar=False))]
     found = {
         "fid": pytorch_fid.fid_score.calculate_frechet_distance(*moments),
+        "fd": pytorch_fid.fid_score.calculate_frechet_distance(*moments),
         "kid": cleanfid.fid.kernel_distance(real, fake, num_subsets=1),
     }
-    asked = {name: value for name, value in found.items() if name in metrics}
+    asked = {name: value for name, value in found.items() if name in re.findall(r"\w+", metrics)}
     if "prdc" in metrics:
         asked |= {name: prdc.compute_prdc(real, fake, nearest_k=k)[name] for name, k in ks.items()}
     return asked
@@ -345,6 +393,7 @@ def expected_of(metrics, resizer, ks):
 @pytest.mark.filterwarnings("ignore:.*does not say which extractor", "ignore::DeprecationWarning")
 def test_every_line_of_the_page_gives_the_number_of_its_tool(store, monkeypatch, said):
     monkeypatch.setattr("ganvas.extractors.inception.InceptionExtractor", Small)
+    monkeypatch.setattr(torch.hub, "load", lambda repository, name: SmallDinov2())
     for seed, (side, contrast) in enumerate((("samples", 90.0), ("photos", 75.0))):
         write_pictures(pictures(MANY, contrast, seed, size=40), Path(side))
     write_files_of_tools()
@@ -352,13 +401,14 @@ def test_every_line_of_the_page_gives_the_number_of_its_tool(store, monkeypatch,
     given = dict(word.split("=", 1) for word in words if "=" in word)
     assert main([*words, "calibration=false", "paths.output=out", "paths.cache=cache"]) == 0
     if "export_reference" in given:
-        load_statistics(Path(given["export_reference"]), Small(None, given.get("extractor.resizer", "tensorflow")))
+        load_statistics(Path(given["export_reference"]), extractor_of(given))
         return
     found = json.loads(Path("out/result.json").read_text())["scores"]
     first, last = (int(given.get(f"settings.{name}_neighbours", k)) for name, k in (("prc", 3), ("dc", 5)))
     ks = {"precision": first, "recall": first, "density": last, "coverage": last}
-    expected = expected_of(given["metrics"], given.get("extractor.resizer", "tensorflow"), ks)
+    expected = expected_of(given["metrics"], given.get("extractor.resizer", "tensorflow"), ks, given["extractor"])
     assert expected and all(value != 0 for value in expected.values())
     for name, value in expected.items():
         # Sums of clean-fid's KID are in float32.
-        assert found[f"score/inception/{name}"]["value"] == pytest.approx(value, rel=1e-5, abs=2e-6), name
+        key = f"score/{given['extractor']}/{name}"
+        assert found[key]["value"] == pytest.approx(value, rel=1e-5, abs=2e-6), name

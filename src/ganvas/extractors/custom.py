@@ -18,7 +18,7 @@ from torch import Tensor
 from ganvas.extractors.base import Extracted, Extractor
 from ganvas.extractors.fidelity import FAMILIES
 from ganvas.extractors.modules import load_module
-from ganvas.extractors.resize import TF1_GRID, tf1_resize
+from ganvas.extractors.resize import RGB, resize_called
 
 _PUBLISHED: Final = ("convnext", "data2vec", "mae", "simclr", "swav", "swin")
 _TAKEN: Final = ("inception", "mnist", "cifar10", *FAMILIES, *_PUBLISHED)
@@ -37,6 +37,7 @@ class CustomExtractor(Extractor):
         channels: 1 (grey images only) or 3 (grey is replicated).
         mean: subtracted after division by 255; one number for each channel.
         std: divisor after the subtraction; one number for each channel, above 0.
+        resizer: name of a way to resize in :mod:`ganvas.extractors.resize`.
 
     Raises:
         ValueError: an argument is out of range, the module does not exist, or it does not return features.
@@ -45,19 +46,28 @@ class CustomExtractor(Extractor):
     mean: Tensor
     std: Tensor
 
+    # Configs recorded before there were resizers lack the last argument, and mean TensorFlow's.
     def __init__(
-        self, name: str, module: str, size: int, channels: int, mean: Sequence[float], std: Sequence[float]
+        self,
+        name: str,
+        module: str,
+        size: int,
+        channels: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        resizer: str = "tensorflow",
     ) -> None:
         super().__init__()
         _check_arguments(name, size, channels, mean, std)
-        self._given = (name, module, size, channels, tuple(mean), tuple(std))
+        self._given = (name, module, size, channels, tuple(mean), tuple(std), resizer)
+        self.resize = resize_called(resizer)
         self.name, self.size, self.channels = name, size, channels
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
         self.module, self.weights_hash = load_module(module)
         self.requires_grad_(False).train(False)
         self.preprocessing = (
-            f"{'grey replicated to RGB' if channels == 3 else 'grey'}; {TF1_GRID.format(size)}; "
+            f"{RGB if channels == 3 else 'grey'}; {self.resize.how.format(size)}; "
             f"(u / 255 - {list(mean)}) / {list(std)}; {module}"
         )
         self.num_features, self.num_classes = self._widths()
@@ -93,7 +103,7 @@ class CustomExtractor(Extractor):
         Raises:
             ValueError: the module returns neither features nor a pair of features and logits.
         """
-        x = tf1_resize(images.expand(-1, self.channels, -1, -1).float(), self.size)
+        x = self.resize(images.expand(-1, self.channels, -1, -1).float(), self.size)
         return _pair(self.name, self.module((x / 255 - self.mean) / self.std), len(images))
 
     def _widths(self) -> tuple[int, int | None]:

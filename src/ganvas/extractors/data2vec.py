@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.extractors.picture import HALF, PictureExtractor, Preparation, require_free
+from ganvas.extractors.picture import HALF, PictureExtractor, Preparation, prepared_by, require_free
 from ganvas.extractors.published import Published, read_state, weights_file
 from ganvas.extractors.timm_backbone import require_timm
 
@@ -58,18 +58,21 @@ class Data2vecExtractor(PictureExtractor):
         name: part of the scores' keys, ``score/<name>/fd``.
         model: ``data2vec-vision-large`` or ``data2vec-vision-base``.
         weights: path of a local file in the layout of the hub's; None downloads the hub's once.
+        resizer: see :func:`~ganvas.extractors.picture.prepared_by`.
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the one stated or seen first.
-        ValueError: timm is not installed, there is no such model, or the file does not hold its weights.
+        ValueError: timm is not installed, there is no such model or resizer, or the file does not hold its weights.
     """
 
-    def __init__(self, name: str, model: str, weights: str | None) -> None:
+    # Configs recorded before there were resizers lack the last argument, and mean the authors' own steps.
+    def __init__(self, name: str, model: str, weights: str | None, resizer: str = "pillow") -> None:
         super().__init__()
         if model not in NETWORKS:
             raise ValueError(f"extractor.model={model}: expected one of {', '.join(NETWORKS)}")
         timm = require_timm(name)
-        self.name, self.preparation = require_free(name), Preparation(224, 224, True, "bicubic", *HALF)
+        self.name = require_free(name)
+        self.preparation = prepared_by(resizer, Preparation(224, 224, True, "bicubic", *HALF))
         with torch.random.fork_rng(devices=[]):  # the initialisation must not consume the global random state
             self.network = timm.create_model(
                 NETWORKS[model],

@@ -30,7 +30,7 @@ WITHOUT_WEIGHTS: Final = (
 )
 """Extractors that need no download, each with what it is for."""
 PREPROCESSING: Final = RESIZERS["tensorflow"].preprocessing
-_LAYERS: Final = (
+LAYERS: Final = (
     *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2"),
     *("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
     *("Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool"),
@@ -158,13 +158,13 @@ class InceptionExtractor(ColourExtractor):
         self.preprocessing = self.resize.preprocessing
         self.model, self.weights_hash = opened(weights, ("2048", "logits_unbiased"))
         if precision == "bfloat16":
-            make_fast(self.model, _LAYERS)
+            make_fast(self.model, LAYERS)
             self.preprocessing = f"{self.preprocessing}; {DESCRIPTION}"
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2048)`` and logits ``(n, 1008)``."""
         x = self.resize(images)
-        for name in _LAYERS:
+        for name in LAYERS:
             x = self.model.get_submodule(name)(x)
         features = x.flatten(1)
         return features, features.mm(self.model.fc.weight.T)

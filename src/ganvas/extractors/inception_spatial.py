@@ -15,8 +15,10 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from ganvas.extractors.base import ColourExtractor, Extracted
-from ganvas.extractors.inception import PREPROCESSING, opened
+from ganvas.extractors.inception import LAYERS, opened
+from ganvas.extractors.resizers import resizer_called
 
+_LAYERS: Final = LAYERS[: LAYERS.index("Mixed_6d")]
 PLACES: Final = 17
 CHANNELS: Final = 7
 
@@ -27,32 +29,32 @@ class InceptionSpatialExtractor(ColourExtractor):
 
     Args:
         weights: see :class:`ganvas.extractors.inception.InceptionExtractor`.
+        resizer: see :class:`ganvas.extractors.inception.InceptionExtractor`.
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the pinned one.
-        ValueError: ``weights`` is not a state dict of this network.
+        ValueError: there is no such resizer, or ``weights`` is not a state dict of this network.
     """
 
     name = "inception_spatial"
-    preprocessing = PREPROCESSING
     num_features = CHANNELS * PLACES**2
     num_classes = None
 
-    def __init__(self, weights: str | None) -> None:
+    # Configs recorded before there were resizers lack the argument, and mean TensorFlow's.
+    def __init__(self, weights: str | None, resizer: str = "tensorflow") -> None:
         super().__init__()
+        self.resize = resizer_called(resizer)
+        self.preprocessing = self.resize.preprocessing
         # torch-fidelity stops after the block of this output, the first that it offers behind ours.
         self.model, self.weights_hash = opened(weights, ("768",))
 
     def extract_rgb(self, images: UInt8[Tensor, "n 3 h w"]) -> Extracted:
         """Compute features ``(n, 2023)``, the channels of a place side by side."""
-        kept: list[Tensor] = []
+        x = self.resize(images)
+        for name in _LAYERS:
+            x = self.model.get_submodule(name)(x)
         # torch-fidelity's name of TensorFlow's mixed_6/conv, whose output is that after the ReLU.
-        hook = self.model.Mixed_6d.branch1x1.register_forward_hook(lambda _, __, output: kept.append(output))
-        try:
-            self.model(images)
-        finally:
-            hook.remove()
-        return kept[0][:, :CHANNELS].permute(0, 2, 3, 1).flatten(1), None
+        return self.spatial()(x)[:, :CHANNELS].permute(0, 2, 3, 1).flatten(1), None
 
     def spatial(self) -> nn.Module:
         """Return the layer whose first channels are the features."""

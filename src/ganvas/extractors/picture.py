@@ -28,10 +28,9 @@ from ganvas.extractors.base import ColourExtractor, Extracted
 from ganvas.extractors.checksum import state_sha256
 from ganvas.extractors.fidelity import FAMILIES
 from ganvas.extractors.published import load_strictly
+from ganvas.extractors.resize import RESIZES, RGB, Resize, resize_called
 
 FILTERS: Final = ("bicubic", "bilinear")
-IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of ImageNet's colours in [0, 1]."""
 HALF: Final = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation that give [-1, 1]."""
 _TAKEN: Final = ("inception", "inception_spatial", "mnist", "cifar10", *FAMILIES)
@@ -89,9 +88,51 @@ class Preparation:
         sides = f"{self.resize}x{self.resize}" if self.stretch else f"shorter side {self.resize}"
         crop = "" if self.stretch and self.size == self.resize else f"; middle {self.size}x{self.size}"
         return (
-            f"grey replicated to RGB; Pillow's {self.interpolation} to {sides}{crop}; "
-            f"(u / 255 - {list(self.mean)}) / {list(self.std)}"
+            f"{RGB}; Pillow's {self.interpolation} to {sides}{crop}; (u / 255 - {list(self.mean)}) / {list(self.std)}"
         )
+
+
+@final
+@dataclass(frozen=True)
+class Stretched:
+    """The steps from RGB images of any size to the input of a network, with the resize of another tool.
+
+    The whole image is stretched to the square, and nothing is cut off.
+
+    Args:
+        resize: the resize.
+        size: side of the square, pixels.
+        mean: see :class:`Preparation`.
+        std: see :class:`Preparation`.
+    """
+
+    resize: Resize
+    size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+    def __call__(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 size size"]:
+        """Prepare images on their device."""
+        mean, std = (torch.tensor(list(x), device=images.device).view(3, 1, 1) for x in (self.mean, self.std))
+        return (self.resize(images.float(), self.size) / 255 - mean) / std
+
+    def describe(self) -> str:
+        """Describe the steps, for a protocol."""
+        return f"{RGB}; {self.resize.how.format(self.size)}; (u / 255 - {list(self.mean)}) / {list(self.std)}"
+
+
+def prepared_by(resizer: str, own: Preparation) -> Preparation | Stretched:
+    """Choose the steps before a network.
+
+    Args:
+        resizer: ``pillow`` for the steps of the network's authors, or another name of a way to resize.
+        own: the steps of the network's authors.
+
+    Raises:
+        ValueError: there is no such way to resize.
+    """
+    resize = resize_called(resizer)
+    return own if resize is RESIZES["pillow"] else Stretched(resize, own.size, own.mean, own.std)
 
 
 def require_free(name: str) -> str:
@@ -112,7 +153,7 @@ def require_free(name: str) -> str:
 
 
 class PictureExtractor(ColourExtractor, ABC):
-    """An extractor of one network without class logits, whose images are prepared by :class:`Preparation`.
+    """An extractor of one network without class logits, whose images are prepared by Pillow or as :class:`Stretched`.
 
     Attributes:
         network: the network with its weights.
@@ -121,7 +162,7 @@ class PictureExtractor(ColourExtractor, ABC):
 
     num_classes = None
     network: Any
-    preparation: Preparation
+    preparation: Preparation | Stretched
 
     def take_weights(self, state: Mapping[str, Any], path: Path, what: str) -> None:
         """Give the network its published weights, freeze it, and hash them; arguments as of :func:`load_strictly`."""

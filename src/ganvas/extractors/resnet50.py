@@ -23,8 +23,9 @@ import torchvision
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganvas.extractors.picture import IMAGENET, PictureExtractor, Preparation, require_free
+from ganvas.extractors.picture import PictureExtractor, Preparation, prepared_by, require_free
 from ganvas.extractors.published import Published, read_state, weights_file
+from ganvas.extractors.resize import IMAGENET
 
 _FILES: Final = "https://dl.fbaipublicfiles.com"
 _SIMCLR: Final = "simclr_rn50_1000ep_simclr_8node_resnet_16_07_20.afe428c7"
@@ -82,19 +83,22 @@ class ResNet50Extractor(PictureExtractor):
         name: part of the scores' keys, ``score/<name>/fd``.
         model: ``swav`` or ``simclr``.
         weights: path of a local copy of the published file; None downloads it once.
+        resizer: see :func:`~ganvas.extractors.picture.prepared_by`.
 
     Raises:
         WeightsError: the download failed, or the SHA-256 is not that of the first download.
-        ValueError: there is no such model, or the file does not hold its weights.
+        ValueError: there is no such model or resizer, or the file does not hold its weights.
     """
 
     num_features = 2048
 
-    def __init__(self, name: str, model: str, weights: str | None) -> None:
+    # Configs recorded before there were resizers lack the last argument, and mean the authors' own steps.
+    def __init__(self, name: str, model: str, weights: str | None, resizer: str = "pillow") -> None:
         super().__init__()
         if model not in LAYOUTS:
             raise ValueError(f"extractor.model={model}: expected one of {', '.join(LAYOUTS)}")
-        self.name, self.preparation = require_free(name), Preparation(224, 224, False, "bilinear", *IMAGENET)
+        self.name = require_free(name)
+        self.preparation = prepared_by(resizer, Preparation(224, 224, False, "bilinear", *IMAGENET))
         with torch.random.fork_rng(devices=[]):  # the initialisation must not consume the global random state
             self.network = torchvision.models.resnet50(weights=None)
         self.network.fc = nn.Identity()

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganvas.extractors.picture import PictureExtractor, Preparation, require_free
+from ganvas.extractors.picture import PictureExtractor, Preparation, prepared_by, require_free
 from ganvas.extractors.published import Published, read_state, weights_file
 
 FILE: Final = "model.safetensors"
@@ -68,13 +68,16 @@ class TimmExtractor(PictureExtractor):
         position_offset: added to the number of places of a side, for the scale of position embeddings; None lets timm
             interpolate them.
         weights: path of a local file, of the model hub or of the network's authors; None downloads the hub's once.
+        resizer: see :func:`~ganvas.extractors.picture.prepared_by`; another way than ``pillow`` stretches images to
+            ``size``, whatever ``resize`` and ``stretch`` say.
 
     Raises:
         WeightsError: the download failed, or its SHA-256 is not the one stated or seen first.
-        ValueError: timm is not installed or has no such model, the file does not hold its weights, or the name is that
-            of another extractor.
+        ValueError: timm is not installed or has no such model, there is no such resizer, the file does not hold its
+            weights, or the name is that of another extractor.
     """
 
+    # Configs recorded before there were resizers lack the last argument, and mean the authors' own steps.
     def __init__(
         self,
         name: str,
@@ -85,12 +88,14 @@ class TimmExtractor(PictureExtractor):
         stretch: bool,
         position_offset: float | None,
         weights: str | None,
+        resizer: str = "pillow",
     ) -> None:
         super().__init__()
         timm = require_timm(name)
         recorded = _recorded(timm, model)
         self.name = require_free(name)
-        self.preparation = Preparation(resize, size, stretch, recorded.interpolation, recorded.mean, recorded.std)
+        own = Preparation(resize, size, stretch, recorded.interpolation, recorded.mean, recorded.std)
+        self.preparation = prepared_by(resizer, own)
         self.network = _network(timm, model, pooling, {"img_size": size} if recorded.fixed_input_size else {})
         path = weights_file(Published.on_hub(recorded.hf_hub_id, FILE), weights)
         self.take_weights(_layout(self.network, read_state(path), position_offset), path, model)

@@ -25,7 +25,7 @@ K, CHUNK, BATCH = 5000, 100, 250
 EPOCH = 60_000
 STAGES_CPU, DIGITS_CPU = 5, 2_000
 BATCH_CPU = ["batch_size=32", "optimizer.eps=3.125e-6"]
-"""Batches of 32 make five eighths of the updates of the paper's 20. eps is 1e-4 / 32, because the authors' code sums the
+"""Batches of 32 make five eighths of the updates of the paper's 20. eps is 1e-4 / 32: the authors' code sums the
 loss over the batch and we take its mean."""
 OBJECTIVES = {"vae_1": ["model=vae"], "iwae_5": ["model=iwae", "objective.samples=5"]}
 FULL = OBJECTIVES | {"iwae_50": ["model=iwae", "objective.samples=50"]}

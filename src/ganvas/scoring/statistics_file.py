@@ -114,7 +114,8 @@ def load_statistics(path: Path, extractor: Extractor) -> Features | Statistics:
     if preprocessing != extractor.preprocessing:
         raise ValueError(
             f"{path}: statistics of images preprocessed as '{preprocessing}', but extractor={extractor.name} does "
-            f"'{extractor.preprocessing}'; use the extractor that the file was made with, or make the file again"
+            f"'{extractor.preprocessing}'; use the extractor that the file was made with, and its "
+            "extractor.resizer, or make the file again"
         )
     if held.features is not None:
         return Features(_features(path, held.features, extractor.num_features), None, name, weights_hash)

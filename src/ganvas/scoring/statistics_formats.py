@@ -18,11 +18,17 @@ import numpy as np
 import torch
 
 from ganvas.extractors.inception import PREPROCESSING
+from ganvas.extractors.resize import IMAGENET, RESIZES, RGB
 from ganvas.scoring.statistics_format import Exported, Format, Held
 from ganvas.storage.plain_pickle import write_plain_pickle
 
-DINOV2: Final = "bicubic to 224x224 with antialias in floating point; ImageNet's mean and deviation"
-"""What EDM2 does to images before DINOv2 ViT-L/14; that of ``extractor=dinov2`` is on TensorFlow's grid."""
+_EDM2: Final = f"{RGB}; {RESIZES['edm2'].how.format(224)}"
+_IMAGENET: Final = f"(u / 255 - {list(IMAGENET[0])}) / {list(IMAGENET[1])}"
+DINOV2: Final = {
+    "dinov2": f"dinov2-vit-l-14 dinov2; {_EDM2}; the network's own mean and deviation",
+    "dinov2_large": f"vit_large_patch14_dinov2.lvd142m token; {_EDM2}; {_IMAGENET}",
+}
+"""What EDM2 does to images before DINOv2 ViT-L/14, by extractor: the same network from two libraries."""
 TENSOR: Final = "tensor"
 """Key of what a ``.pt`` file holds that is one tensor."""
 _ON_TF1_GRID: Final[Mapping[str, str]] = {"inception": PREPROCESSING}
@@ -144,8 +150,8 @@ class Edm2(Format):
     https://github.com/NVlabs/edm2 at 4bf8162.
     """
 
-    name, pattern, preprocessing = "edm2", "*.pkl", {**_ON_TF1_GRID, "dinov2": DINOV2}
-    metrics: Final = {"inception": "fid", "dinov2": "fd_dinov2"}
+    name, pattern, preprocessing = "edm2", "*.pkl", {**_ON_TF1_GRID, **DINOV2}
+    metrics: Final = {"inception": "fid", **dict.fromkeys(DINOV2, "fd_dinov2")}
     """EDM2's metrics by name of the extractor."""
 
     def holds(self, keys: Set[str]) -> bool:
@@ -157,7 +163,7 @@ class Edm2(Format):
         if self.metrics.get(extractor) not in found:
             raise ValueError(
                 f"expected statistics of extractor={extractor}, got {', '.join(sorted(found))}; EDM2's fid is of "
-                "extractor=inception"
+                "extractor=inception, its fd_dinov2 of extractor=dinov2 extractor.resizer=edm2"
             )
         moments = found[self.metrics[extractor]]
         return Held(
