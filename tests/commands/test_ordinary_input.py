@@ -250,7 +250,7 @@ def test_a_training_whose_scores_fail_is_kept(monkeypatch, capfd):
     assert run.info.status == "FAILED" and "ScoringError" in run.data.tags["ganvas.failure"]
     assert torch.load("out/last.ckpt", weights_only=True)["images_seen"] == 640
     monkeypatch.undo()
-    os.chdir(run.data.tags["ganvas.output"] + "/..")
+    monkeypatch.chdir(run.data.tags["ganvas.output"] + "/..")
     assert [f.path for f in client.list_artifacts(run.info.run_id, "checkpoints")] == ["checkpoints/last.ckpt"]
 
 
