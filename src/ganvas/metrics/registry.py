@@ -275,7 +275,9 @@ def check_metrics(names: Sequence[str], extractor: str) -> None:
             )
 
 
-def scores(real: Features | Statistics, fake: Features, names: Sequence[str], settings: Settings) -> dict[str, Score]:
+def scores(
+    real: Features | Statistics, fake: Features, names: Sequence[str], settings: Settings, *, errors: bool = True
+) -> dict[str, Score]:
     """Compute all requested metrics from the same features.
 
     Args:
@@ -283,6 +285,7 @@ def scores(real: Features | Statistics, fake: Features, names: Sequence[str], se
         fake: features of generated images, by the same extractor.
         names: names of metrics from features, or of groups.
         settings: settings of all metrics.
+        errors: see :class:`~ganvas.metrics.comparison.Comparison`.
 
     Returns:
         Scores by key ``score/<extractor>/<metric>``, in the order of ``names``.
@@ -291,7 +294,7 @@ def scores(real: Features | Statistics, fake: Features, names: Sequence[str], se
         ValueError: the sides have different extractors or channels, a metric's name is unknown or wrong, or a metric
             needs more images.
     """
-    pair = Comparison(real, fake, settings)
+    pair = Comparison(real, fake, settings, errors)
     check_metrics(names, fake.extractor)
     found = {}
     for name in expand(names):
