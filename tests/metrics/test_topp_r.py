@@ -154,6 +154,15 @@ def test_one_resample_says_nothing_of_the_spread_of_its_band(settings):
     assert all(0 < score.sd < 0.2 for score in found)
 
 
+@pytest.mark.filterwarnings("error")
+def test_without_errors_the_scores_are_the_same_and_nothing_is_said(settings):
+    sides = [Features(x, None, "synthetic", "0" * 64) for x in (normal(120, 3, 0), normal(100, 3, 1) + 1.0)]
+    whole, quick = (Comparison(*sides, settings, errors) for errors in (True, False))
+    for metric in METRICS:
+        assert metric.compute(whole).value == metric.compute(quick).value
+        assert math.isnan(metric.compute(quick).sd)
+
+
 def test_too_few_images_are_refused(settings):
     with pytest.raises(ValueError, match="fake: topp_r expects at least 22 images, got 21; score more images"):
         scores(normal(30, 4, 0), normal(21, 4, 1), settings)

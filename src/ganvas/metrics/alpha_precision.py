@@ -38,7 +38,7 @@ from torch import Tensor
 
 from ganvas.metrics.base import FEATURES, Score, feature_metric
 from ganvas.metrics.comparison import Comparison
-from ganvas.metrics.design_effect import SPLITS, first_halves
+from ganvas.metrics.design_effect import first_halves
 from ganvas.metrics.nearest import nearest
 from ganvas.metrics.neighbours import BLOCK_BYTES, centred, squared_distances
 from ganvas.metrics.sensible import SensibleN
@@ -79,7 +79,7 @@ def integrated_alpha_precision(real: Float[Tensor, "n d"], fake: Float[Tensor, "
 def integrated_beta_recall(
     real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, error: bool = True
 ) -> tuple[float, float]:
-    r"""Integrated beta-recall and its standard error over real images.
+    r"""Integrated beta-recall and its standard error over generated images.
 
     .. math:: 1 - 2 \Delta \sum_k | R_{\beta_k} - \beta_k |
 
@@ -131,7 +131,7 @@ class Contests:
 def _effect(real: Tensor, fake: Tensor, radii: Tensor, typical: np.ndarray) -> float:
     """Variance of beta-recall over random halves of the samples, divided by that over bootstraps of real images."""
     distance, index = _nearest_few(real, fake)
-    halves, draw = first_halves(0, len(fake), SPLITS).bool(), np.random.RandomState(0)
+    halves, draw = first_halves(0, len(fake)).bool(), np.random.RandomState(0)
     over_samples, over_images = 0.0, 0.0
     for first in halves.T:
         scores = []

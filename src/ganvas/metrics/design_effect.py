@@ -35,39 +35,34 @@ _BLOCK: Final = 2048
 """Samples whose halves are drawn together, an even number."""
 
 
-def first_halves(start: int, stop: int, splits: int) -> Float32[Tensor, "b s"]:
+def first_halves(start: int, stop: int) -> Float32[Tensor, "b s"]:
     """Draw which samples are in the first half of each split: one of each pair of neighbours.
 
     Args:
         start: position of the first sample.
         stop: position after the last sample.
-        splits: number of splits.
 
     Returns:
         1 for the samples of the first half, else 0.
     """
     begin = start - start % _BLOCK
-    drawn = torch.cat([_block(at, splits) for at in range(begin, stop, _BLOCK)])
+    drawn = torch.cat([_block(at) for at in range(begin, stop, _BLOCK)])
     return drawn[start - begin : stop - begin]
 
 
-def _block(start: int, splits: int) -> Float32[Tensor, "b s"]:
+def _block(start: int) -> Float32[Tensor, "b s"]:
     generator = torch.Generator().manual_seed(start)
-    drawn = torch.randint(2, (_BLOCK // 2, splits), generator=generator, dtype=torch.float32)
+    drawn = torch.randint(2, (_BLOCK // 2, SPLITS), generator=generator, dtype=torch.float32)
     return torch.stack([drawn, 1 - drawn], 1).flatten(0, 1)
 
 
 @final
 class DesignEffect:
-    """Real images that each half of the samples reaches, counted a block of real images at a time.
+    """Real images that each half of the samples reaches, counted a block of real images at a time."""
 
-    Args:
-        splits: number of splits.
-    """
-
-    def __init__(self, splits: int) -> None:
+    def __init__(self) -> None:
         self._n = 0
-        self._reached = torch.zeros(2, splits, dtype=torch.float64)
+        self._reached = torch.zeros(2, SPLITS, dtype=torch.float64)
 
     def add(self, counts: Float32[Tensor, "2 b s"]) -> None:
         """Add real images.

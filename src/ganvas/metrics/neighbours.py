@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from ganvas.metrics.design_effect import SPLITS, DesignEffect, counted, first_halves
+from ganvas.metrics.design_effect import DesignEffect, counted, first_halves
 from ganvas.metrics.neighbours_on_disk import cross_on_disk, squared_radii_on_disk
 from ganvas.metrics.validation import require_images
 
@@ -116,12 +116,11 @@ def membership(
     for side, found in sides.items():
         _warn_of_copies(side, found.closed, prc_neighbours)
     known = sides["real"]
-    splits = SPLITS if effects else 0
     if torch.float16 in (real.dtype, fake.dtype):
         balls = (known.closed, known.opened, sides["fake"].closed)
-        return Membership(*cross_on_disk(real, fake, balls, _ROUNDING**2, splits))
+        return Membership(*cross_on_disk(real, fake, balls, _ROUNDING**2, effects))
     a, b, tolerance = centred(real, fake)
-    return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()), splits)
+    return _cross(a, b, tolerance, (known.closed.numpy(), known.opened.numpy(), sides["fake"].closed.numpy()), effects)
 
 
 def squared_radii(
@@ -206,13 +205,13 @@ def _warn_of_copies(side: str, closed: Tensor, k: int) -> None:
 
 
 def _cross(
-    real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray], splits: int
+    real: Tensor, fake: Tensor, tolerance: float, radii: tuple[np.ndarray, np.ndarray, np.ndarray], effects: bool
 ) -> Membership:
     """Compare distances between the sides with the radii; numpy reduces booleans several times faster than torch."""
     closed, opened, fakes = radii
     in_real, balls = np.zeros(len(fake), dtype=bool), np.zeros(len(fake), dtype=np.int64)
     in_fake, found = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
-    halves, in_fakes, reached = first_halves(0, len(fake), splits), DesignEffect(splits), DesignEffect(splits)
+    halves, in_fakes, reached = first_halves(0, len(fake)), DesignEffect(), DesignEffect()
     for start, block in squared_distances(real, fake, tolerance, BLOCK_BYTES):
         d, rows = block.numpy(), slice(start, start + len(block))
         near, inside = d <= fakes, d < opened[rows, None]
@@ -220,7 +219,7 @@ def _cross(
         balls += np.count_nonzero(inside, axis=0)
         in_fake[rows] = near.any(axis=1)
         found[rows] = inside.any(axis=1)
-        if splits:
+        if effects:
             in_fakes.add(counted(torch.from_numpy(near), halves))
             reached.add(counted(torch.from_numpy(inside), halves))
     flags = torch.from_numpy(in_real), torch.from_numpy(in_fake)

@@ -87,7 +87,7 @@ def cross_on_disk(
     fake: Float[Tensor, "m d"],
     radii: tuple[Float64[Tensor, " n"], Float64[Tensor, " n"], Float64[Tensor, " m"]],
     tolerance_of: float,
-    splits: int,
+    effects: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, float, float]:
     """Compute which images lie in which balls of the other side.
 
@@ -96,7 +96,7 @@ def cross_on_disk(
         fake: features of generated images.
         radii: squared radii of the closed and the open balls of the real side, and of the closed ones of the fake side.
         tolerance_of: see :func:`squared_radii_on_disk`.
-        splits: number of splits of the samples for design effects; 0 computes none.
+        effects: whether to compute the design effects.
 
     Returns:
         The fields of :class:`~ganvas.metrics.neighbours.Membership`, in their order.
@@ -105,21 +105,21 @@ def cross_on_disk(
     (centre, square), (_, other) = mean_and_square(real), mean_and_square(fake)
     in_real, balls = torch.zeros(len(fake), dtype=torch.bool), torch.zeros(len(fake), dtype=torch.int64)
     in_fake, found = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
-    in_fakes, reached = DesignEffect(splits), DesignEffect(splits)
+    in_fakes, reached = DesignEffect(), DesignEffect()
     for start in range(0, len(real), TILE[0]):
         own = slice(start, min(start + TILE[0], len(real)))
         by_near, by_within = torch.zeros(()), torch.zeros(())
         for columns, tile in tiles(real[own], fake, centre, tolerance_of * max(square, other)):
-            halves = first_halves(columns.start, columns.stop, splits)
             in_real[columns] |= (tile <= closed[own, None]).any(0)
             within = tile < opened[own, None]
             balls[columns] += within.sum(0)
             near = tile <= fakes[columns]
             in_fake[own] |= near.any(1)
             found[own] |= within.any(1)
-            if splits:
+            if effects:
+                halves = first_halves(columns.start, columns.stop)
                 by_near, by_within = by_near + counted(near, halves), by_within + counted(within, halves)
-        if splits:
+        if effects:
             in_fakes.add(by_near)
             reached.add(by_within)
     return in_real, in_fake, balls, found, in_fakes.ratio(), reached.ratio()

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, final
 
 import numpy as np
@@ -85,6 +86,7 @@ class Supports:
         """Whether each significant real image lies in the support of the generated side."""
         return self.at_real[:, 0] > band(self.deviations, self.alpha)
 
+    @cached_property
     def resampled(self) -> tuple[Float64[Tensor, " b"], Float64[Tensor, " b"]]:
         """Precision and recall of each resample; NaN where a resample has no significant image."""
         bands = torch.tensor(_drawn_bands(self.deviations.numpy(), self.alpha, self.counts.shape[1] - 1))
@@ -146,7 +148,7 @@ def supports(
 
 
 def _counts(n: int, draw: np.random.RandomState, resamples: int) -> Float64[Tensor, "n r"]:
-    """How often each image is in each resample with replacement, a column each; the first column is the images."""
+    """Count each image in each resample with replacement, a column each; the first column is the images themselves."""
     counts = [np.bincount(draw.choice(np.arange(n), size=n, replace=True), minlength=n) for _ in range(resamples)]
     return torch.from_numpy(np.stack([np.ones(n), *counts], axis=1))
 
@@ -233,12 +235,12 @@ def _supports(pair: Comparison) -> Supports:
 def _precision(pair: Comparison) -> Score:
     found = _supports(pair)
     counted = found.inside[found.significant]
-    return _share(counted, found.resampled()[0], f"{len(counted)} significant generated images")
+    return _share(counted, found.resampled[0], f"{len(counted)} significant generated images")
 
 
 def _recall(pair: Comparison) -> Score:
     found = _supports(pair)
-    return _share(found.reached, found.resampled()[1], f"{len(found.own)} generated images")
+    return _share(found.reached, found.resampled[1], f"{len(found.own)} generated images")
 
 
 def _f1(pair: Comparison) -> Score:
@@ -248,8 +250,14 @@ def _f1(pair: Comparison) -> Score:
     value = 2 / (1 / p.value + 1 / r.value)
     if p.sd is None or r.sd is None:
         return Score(value, None, "")
-    each = [2 / (1 / a + 1 / b) for a, b in zip(*_supports(pair).resampled(), strict=True)]
-    return Score(value, float(np.nanstd(each)), f"{pair.fake.n} generated images, {_HELD}")
+    precisions, recalls = _supports(pair).resampled
+    each = 2 / (1 / precisions + 1 / recalls)
+    return Score(value, _deviation(each), f"{pair.fake.n} generated images, {_HELD}")
+
+
+def _deviation(resampled: Float64[Tensor, " b"]) -> float:
+    """Deviation over resamples, without those that have no significant image; NaN if there are no resamples."""
+    return float(np.nanstd(resampled)) if len(resampled) else math.nan
 
 
 def _share(counted: Bool[Tensor, " n"], resampled: Float64[Tensor, " b"], over: str) -> Score:
@@ -258,7 +266,7 @@ def _share(counted: Bool[Tensor, " n"], resampled: Float64[Tensor, " b"], over: 
         return Score(math.nan, None, "")
     least = share(counted, over)
     assert least.sd is not None
-    return Score(least.value, max(float(np.nanstd(resampled)), least.sd), f"{over}, {_HELD}")
+    return Score(least.value, max(_deviation(resampled), least.sd), f"{over}, {_HELD}")
 
 
 _LEAST = SensibleN(
