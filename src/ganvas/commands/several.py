@@ -38,8 +38,8 @@ from ganvas.storage.exported import WEIGHTS, is_exported
 PAGE: Final = "leaderboard.html"
 TABLE: Final = "leaderboard.csv"
 _CHECKPOINTS: Final = "*.ckpt"
-_TABLES, _SOURCES = ("leaderboard", "differences"), ("source", "first", "second")
-"""Tables of ``result.json`` that name sources, and their columns with the names."""
+_SOURCES: Final = ("source", "first", "second")
+"""Columns of tables that name sources."""
 Score = Callable[[DictConfig, Path, Console, Opened, bool], Scored]
 """Scores one source: :func:`ganvas.commands.score.scored`."""
 
@@ -87,18 +87,19 @@ def score_several(cfg: DictConfig, output: Path, console: Console, score: Score)
             console.print(f"{name}: {failed[name][0]}", soft_wrap=True, markup=False, highlight=False)
     _require_one(failed, len(names))
     labels = labels_of(names)
+    given = {label: name for name, label in labels.items()}
     contenders = [Contender(labels[name], one.found, one.replicates) for name, one in done.items()]
     reference = next(iter(done.values())).result["reference"]
     said = {name: message for name, (message, _) in failed.items()}
     if tabled:
         told = {labels[name]: message for name, message in said.items()}
-        made = _leaderboard(contenders, told, output, reference, console, labels)
+        made = _leaderboard(contenders, told, given, output, reference, console)
     else:
-        made = _pair(contenders, done, console)
+        made = _pair(contenders, done, given, console)
     result = {
         "sources": names,
         "reference": reference,
-        **{key: _named(rows, labels) if key in _TABLES else rows for key, rows in made.items()},
+        **made,
         "failed": said,
         "results": {name: one.result for name, one in done.items()},
         "output": str(output.absolute()),
@@ -160,9 +161,8 @@ def labels_of(names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, labels if len(set(labels)) == len(names) else names, strict=True))
 
 
-def _named(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def _named(rows: Sequence[Mapping[str, Any]], given: Mapping[str, str]) -> list[dict[str, Any]]:
     """Put the sources as they were given in the place of their labels."""
-    given = {label: name for name, label in labels.items()}
     return [{key: given[value] if key in _SOURCES else value for key, value in row.items()} for row in rows]
 
 
@@ -183,7 +183,9 @@ def _require_one(failed: Mapping[str, tuple[str, int]], of: int) -> None:
 # Two sources.
 
 
-def _pair(contenders: Sequence[Contender], done: Mapping[str, Scored], console: Console) -> dict[str, Any]:
+def _pair(
+    contenders: Sequence[Contender], done: Mapping[str, Scored], given: Mapping[str, str], console: Console
+) -> dict[str, Any]:
     """Judge each score that two sources have in common, as one family, and print it."""
     first, second = contenders
     keys = [key for key in first.found.scores if key in second.found.scores]
@@ -198,7 +200,7 @@ def _pair(contenders: Sequence[Contender], done: Mapping[str, Scored], console: 
     for one in done.values():
         print_scores(one.title, one.found, console)
     _print_contrasts(f"{first.name} minus {second.name}", judged, console)
-    return {"differences": [contrast.as_dict() for contrast in judged]}
+    return {"differences": _named([contrast.as_dict() for contrast in judged], given)}
 
 
 def _print_contrasts(title: str, judged: Sequence[Contrast], console: Console) -> None:
@@ -232,28 +234,28 @@ def _how(judged: Sequence[Contrast]) -> str:
 def _leaderboard(
     contenders: Sequence[Contender],
     failed: Mapping[str, str],
+    given: Mapping[str, str],
     output: Path,
     reference: str,
     console: Console,
-    labels: Mapping[str, str],
 ) -> dict[str, Any]:
     """Make, write and print the leaderboard."""
     try:
         board = leaderboard(contenders, failed)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    made = datetime.now().strftime("%Y-%m-%d %H:%M")
+    rows, made = _named(board.rows(), given), datetime.now().strftime("%Y-%m-%d %H:%M")
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(render(board, reference, made, __version__), encoding="utf-8")
-    without_formulas(pd.DataFrame(_named(board.rows(), labels))).to_csv(output / TABLE, index=False)
+    without_formulas(pd.DataFrame(rows)).to_csv(output / TABLE, index=False)
     _print_board(board, f"against {reference}", console)
     console.print(f"Leaderboard: {(output / PAGE).absolute()}", soft_wrap=True, markup=False, highlight=False)
     return {
         "score": board.score,
         "lower_is_better": board.lower_is_better,
         "conclusion": board.sentences,
-        "leaderboard": board.rows(),
-        "differences": [contrast.as_dict() for contrast in board.contrasts],
+        "leaderboard": rows,
+        "differences": _named([contrast.as_dict() for contrast in board.contrasts], given),
         "refused": list(board.refused),
         "page": str((output / PAGE).absolute()),
     }
