@@ -12,13 +12,13 @@ import pytest
 import timm
 import torch
 import torchvision
-from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
 from ganvas.cli import main
-from ganvas.config import ConfigError, build
+from ganvas.config import ConfigError, build, compose
 from ganvas.extractors.picture import Preparation
 from ganvas.extractors.timm_backbone import TimmExtractor, shifted_positions
 
@@ -42,11 +42,7 @@ def small(monkeypatch):
 
 
 def node(word, **changes):
-    with initialize_config_module("ganvas.conf", version_base="1.3"):
-        found = compose("score", [f"extractor={word}"]).extractor
-    for key, value in changes.items():
-        found[key] = value
-    return found
+    return OmegaConf.merge(compose("score", [f"extractor={word}"]).extractor, changes)
 
 
 def random_state(network):
@@ -362,7 +358,6 @@ def test_a_resnet_is_read_from_its_published_layout(published, shallow, tmp_path
 
 
 def test_each_word_is_the_name_of_its_scores():
-    with initialize_config_module("ganvas.conf", version_base="1.3"):
-        for word in (*WORDS, "data2vec", "swav", "simclr"):
-            assert compose("score", [f"extractor={word}"]).extractor.name == word
+    for word in (*WORDS, "data2vec", "swav", "simclr"):
+        assert node(word).name == word
     assert len(WORDS) == 12 and issubclass(TimmExtractor, nn.Module)

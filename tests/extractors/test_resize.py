@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import timm
 import torch
-from hydra import compose, initialize_config_module
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
 from ganvas.cli import main
-from ganvas.config import ConfigError, build
+from ganvas.config import ConfigError, build, compose
 from ganvas.extractors.custom import CustomExtractor
 from ganvas.extractors.fidelity import FidelityExtractor
 from ganvas.extractors.picture import Preparation, Stretched, prepared_by
@@ -112,11 +111,7 @@ def network(tmp_path_factory):
 
 
 def node(word, **changes):
-    with initialize_config_module("ganvas.conf", version_base="1.3"):
-        found = compose("score", [f"extractor={word}"]).extractor
-    for key, value in changes.items():
-        found[key] = value
-    return found
+    return OmegaConf.merge(compose("score", [f"extractor={word}"]).extractor, changes)
 
 
 @pytest.mark.parametrize("word", ["dinov2", "dinov2_large"])

@@ -21,21 +21,26 @@ from torch import Tensor
 from ganvas.extractors.resize import RESIZES, RGB, Resize
 
 SIZE: Final = 299
-RANGE: Final = "(u - 128) / 128"
 
 
 class Resizer(ABC):
     """A preprocessing of the 2015 Inception.
 
+    Args:
+        resize: the resize.
+        tools: tools that preprocess so.
+
     Attributes:
         name: what ``extractor.resizer`` calls it.
-        tools: tools that preprocess so.
         preprocessing: description of every step, part of a score's protocol.
+        steps: the steps after the conversion to colour, with ``{0}`` in the place of the resize.
     """
 
-    name: str
-    tools: str
-    preprocessing: str
+    steps: str
+
+    def __init__(self, resize: Resize, tools: str) -> None:
+        self.name, self.tools, self._resize = resize.name, tools, resize
+        self.preprocessing = f"{RGB}; {self.steps.format(resize.how.format(SIZE))}"
 
     @abstractmethod
     def __call__(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 299 299"]:
@@ -44,16 +49,9 @@ class Resizer(ABC):
 
 @final
 class Centred(Resizer):
-    """The range of the graph of 2015, where 128 becomes 0.
+    """The range of the graph of 2015, where 128 becomes 0."""
 
-    Args:
-        resize: the resize.
-        tools: see :class:`Resizer`.
-    """
-
-    def __init__(self, resize: Resize, tools: str) -> None:
-        self.name, self.tools, self._resize = resize.name, tools, resize
-        self.preprocessing = f"{RGB}; {resize.how.format(SIZE)}; {RANGE}"
+    steps = "{0}; (u - 128) / 128"
 
     def __call__(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 299 299"]:
         """See :class:`Resizer`."""
@@ -62,16 +60,9 @@ class Centred(Resizer):
 
 @final
 class Unit(Resizer):
-    """The range of pytorch-fid, where 127.5 becomes 0; clean-fid's ``legacy_pytorch`` divides by 255 after the resize.
+    """The range of pytorch-fid, where 127.5 becomes 0; clean-fid's ``legacy_pytorch`` divides after the resize."""
 
-    Args:
-        resize: the resize.
-        tools: see :class:`Resizer`.
-    """
-
-    def __init__(self, resize: Resize, tools: str) -> None:
-        self.name, self.tools, self._resize = resize.name, tools, resize
-        self.preprocessing = f"{RGB}; u / 255; {resize.how.format(SIZE)}; 2 x - 1"
+    steps = "u / 255; {0}; 2 x - 1"
 
     def __call__(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 299 299"]:
         """See :class:`Resizer`."""
