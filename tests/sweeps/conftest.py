@@ -47,6 +47,11 @@ class Runs:
             self.by_role[run.data.tags["ganvas.role"]].append(run)
         self.jobs = self.by_role["run"]
 
+    def failures(self):
+        """What the runs that failed say of it, for the message of a test."""
+        tags = [run.data.tags for run in self.jobs if run.info.status == "FAILED"]
+        return [{key: value for key, value in of.items() if key.startswith("ganvas.")} for of in tags]
+
     def statuses(self, role):
         return Counter(run.info.status for run in self.by_role[role])
 

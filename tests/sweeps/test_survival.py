@@ -32,7 +32,7 @@ def kill_at_random(begin, kills, rng, shortest=8.0, longest=16.0):
 def all_is_well(found, root):
     assert found.statuses("study") == {"FINISHED": 1}
     assert found.statuses("configuration") == {"FINISHED": 6}
-    assert found.statuses("run") == {"FINISHED": 12}
+    assert found.statuses("run") == {"FINISHED": 12}, found.failures()
     assert set(found.keys().values()) == {1} and len(found.keys()) == 12
     folders = [run.data.tags["ganvas.output"] for run in found.jobs]
     assert len(set(folders)) == 12 and all(Path(f, "result.json").exists() for f in folders)

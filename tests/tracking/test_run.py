@@ -370,7 +370,8 @@ def test_points_that_are_trained_again_are_not_logged_again(client):
     assert sum(f.path.endswith(".png") for f in client.list_artifacts(run.id, "images")) == 4
 
 
-def test_one_run_has_one_process(client):
+def test_one_run_has_one_process(client, monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
     with start() as run, pytest.raises(JournalBusy, match="another process"):
         with start(run_id=run.id):
             pass

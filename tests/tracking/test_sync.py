@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -77,13 +78,34 @@ def test_a_store_that_refuses_all_gets_all_later(monkeypatch):
 
 
 def test_a_run_that_goes_on_in_another_process_lacks_nothing(monkeypatch):
-    monkeypatch.setattr("ganvas.tracking.journal._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
     with start() as run:
         monkeypatch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: 1 / 0)
         log(run)
         require_delivered(Path("outputs"))
     with pytest.raises(NotDeliveredError, match="ganvas sync outputs"):
         require_delivered(Path("outputs"))
+
+
+def test_a_run_goes_on_when_another_process_has_delivered_what_it_left(monkeypatch):
+    """Of two workers of a sweep one delivers what died, while the other begins it again; the run had failed."""
+    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
+    with start() as run:
+        log(run, STEPS[:50])
+    held, journal = threading.Event(), Journal.of_run(Path("outputs/a"), run.id)
+
+    def deliver():
+        with journal.locked():
+            held.set()
+            time.sleep(0.4)
+
+    delivery = threading.Thread(target=deliver)
+    delivery.start()
+    held.wait()
+    with start(run_id=run.id, since=STEPS[49]) as again:
+        log(again, STEPS[50:])
+    delivery.join()
+    assert is_whole(run.id).info.status == "FINISHED"
 
 
 @pytest.mark.slow

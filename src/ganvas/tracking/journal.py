@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -24,12 +25,16 @@ from filelock import Timeout
 
 from ganvas.storage.atomic import write_json
 from ganvas.storage.locks import locked
+from ganvas.tracking.owner import Owner
 
 FOLDER: Final = "journal"
 """In an output folder; holds one folder for each run that was logged there."""
 LOCAL: Final = "local-"
 """Beginning of the id of a run that no store has yet."""
-_LOCK_SECONDS: Final = 1.0
+_LOOK: Final = 1.0
+"""Seconds to wait for a process that only looks at a journal."""
+_SILENCE: Final = 600.0
+"""Seconds without a sign of life after which a process on another machine counts as dead."""
 _ENTRIES, _CURSOR, _FILES, _LOCK = "entries.jsonl", "cursor.json", "files", "lock"
 
 
@@ -105,8 +110,11 @@ class Journal:
         return self.folder.parents[1]
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, patience: float | None = None) -> Iterator[None]:
         """Lock the journal against other processes inside the block; a process that dies leaves no lock.
+
+        Args:
+            patience: longest time to wait for another process, in seconds; None is as long as a look at it takes.
 
         Raises:
             JournalBusy: another process has it.
@@ -114,7 +122,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as lock:
             try:
-                lock.enter_context(locked(self.folder / _LOCK, _LOCK_SECONDS))
+                lock.enter_context(locked(self.folder / _LOCK, _LOOK if patience is None else patience))
             except Timeout as error:
                 raise JournalBusy(f"another process logs to the journal {self.folder}, or delivers it") from error
             try:
@@ -221,6 +229,23 @@ class Journal:
         """Read the entries that processes began and ended with."""
         marked = [line for line, _ in self.lines() if line.startswith((b'{"kind": "begin"', b'{"kind": "end"'))]
         return [entry for line in marked if (entry := parsed(line))]
+
+    def begun(self) -> dict[str, Any] | None:
+        """Read the entry that the latest process began with; None if there is none."""
+        return next((entry for entry in reversed(self.marks()) if entry["kind"] == "begin"), None)
+
+    def is_ended(self) -> bool:
+        """Whether the latest process ended the run."""
+        return bool(marks := self.marks()) and marks[-1]["kind"] == "end"
+
+    def is_trained(self) -> bool:
+        """Whether the latest process has not ended the run, and lives; on another machine, whether it was heard of."""
+        last = self.begun()
+        if last is None or self.is_ended():
+            return False
+        owner = Owner.read(last["owner"])
+        lives = None if owner is None else owner.lives()
+        return lives if lives is not None else time.time() - self.folder.stat().st_mtime < _SILENCE
 
     def cursor(self) -> Cursor:
         """Read how much the store has."""

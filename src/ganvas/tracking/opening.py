@@ -23,6 +23,8 @@ from ganvas.tracking.store import StoreError, open_store, tracking_uri, without_
 
 JOURNAL_TAG: Final = "ganvas.journal"
 """Name of the run's journal: a run is found by it that was created just before its process was killed."""
+_PATIENCE: Final = 120.0
+"""Seconds to wait for a process that delivers a journal whose own process died, as another worker of a sweep does."""
 _NO_RUN: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """Codes of the error for an id that no run has, and for a text that is no id."""
 _PICTURE = re.compile(r"images/(.+)\+step\+(-?\d+)\+timestamp\+")
@@ -72,11 +74,11 @@ def open_journal(output: Path, run_id: str | None, entry: Mapping[str, Any]) -> 
         The journal, how much of it the store has, and what earlier processes logged.
 
     Raises:
-        JournalBusy: another process has the journal.
+        JournalBusy: another process trains the run.
     """
     found = None if run_id is None else Journal.of_run(output, run_id)
     journal = found or Journal.new(output)
-    with journal.locked():
+    with journal.locked() if journal.is_trained() else journal.locked(_PATIENCE):
         known = _logged(journal)
         cursor = journal.cursor()
         if run_id is not None and not run_id.startswith(LOCAL):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,14 +19,11 @@ from ganvas.tracking.hierarchy import NOT_LOGGED_TAG, OUTCOME_TAG
 from ganvas.tracking.journal import FOLDER, Cursor, Journal, JournalBusy, journals
 from ganvas.tracking.opening import create
 from ganvas.tracking.outcomes import INTERRUPTED, one_line
-from ganvas.tracking.owner import Owner
 from ganvas.tracking.sqlite import sqlite_file
 from ganvas.tracking.store import StoreError, no_retries, open_store, tracking_uri, without_password
 
 _logger = logging.getLogger("ganvas.tracking")
 
-_SILENCE: Final = 600.0
-"""Seconds without a sign of life after which a process on another machine counts as dead."""
 _UNSAID: Final = ("begin", "end")
 """Entries that are not counted before the user."""
 
@@ -71,7 +67,7 @@ def sync(folder: Path, anywhere: bool = False) -> Iterator[Synced]:
         What became of each journal that lacked delivery, or whose run had not ended.
     """
     for journal in journals(folder):
-        if not journal.pending() and _is_ended(journal):
+        if not journal.pending() and journal.is_ended():
             continue
         try:
             with no_retries(), journal.locked():
@@ -170,11 +166,11 @@ def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
 
 
 def _synced(journal: Journal, anywhere: bool) -> Synced:
-    last, killed = _last_begin(journal), False
+    last, killed = journal.begun(), False
     if last is None:
         return Synced(journal, problem="its first entry cannot be read")
-    if not _is_ended(journal):
-        if _lives(journal, last):
+    if not journal.is_ended():
+        if journal.is_trained():
             return Synced(journal, journal.cursor().run_id, running=True)
         _end_as_killed(journal)
         killed = True
@@ -241,14 +237,6 @@ def _end_as_killed(journal: Journal) -> None:
     journal.persist()
 
 
-def _lives(journal: Journal, last: dict[str, Any]) -> bool:
-    owner = Owner.read(last["owner"])
-    lives = None if owner is None else owner.lives()
-    if lives is not None:
-        return lives
-    return time.time() - journal.folder.stat().st_mtime < _SILENCE
-
-
 def _lacks(journal: Journal) -> bool:
     """Whether the store lacks something that no other process is about to deliver."""
     if not journal.incomplete():
@@ -262,15 +250,7 @@ def _lacks(journal: Journal) -> bool:
         return True
 
 
-def _last_begin(journal: Journal) -> dict[str, Any] | None:
-    return next((entry for entry in reversed(journal.marks()) if entry["kind"] == "begin"), None)
-
-
-def _is_ended(journal: Journal) -> bool:
-    return bool(marks := journal.marks()) and marks[-1]["kind"] == "end"
-
-
 def _has_store(journal: Journal) -> bool:
     """Whether the run's latest process logged to a store."""
-    last = _last_begin(journal)
+    last = journal.begun()
     return last is None or bool(last["store"])
