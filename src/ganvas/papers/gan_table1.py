@@ -23,7 +23,7 @@ from ganvas.types import to_uint8
 
 EPOCH = 50_000
 SAMPLES, VALIDATION = 10_000, 1_000
-EPOCHS = {"cpu": (5, 10, 20, 40, 60, 80, 100), "full": (10, 25, 50, 100, 150, 200, 250, 300, 400, 500)}
+EPOCHS = {"cpu": (5, 10, 20, 40, 60, 80, 100, 120, 140, 160), "full": (10, 25, 50, 100, 150, 200, 250, 300, 400, 500)}
 
 
 def measure(scale: str, desk: Desk) -> dict[str, Measured]:

@@ -73,16 +73,17 @@ def _smoke(desk: Desk) -> dict[str, Measured]:
 
 
 def _cpu(desk: Desk) -> dict[str, Measured]:
-    return _compared(desk, [])
+    return _compared(desk, ["budget.images=10_000_000"], [])
 
 
 def _full(desk: Desk) -> dict[str, Measured]:
-    return {f"{name}_full": found for name, found in _compared(desk, ["budget.images=64_000_000"]).items()}
+    budget = ["budget.images=64_000_000"]
+    return {f"{name}_full": found for name, found in _compared(desk, budget, budget).items()}
 
 
-def _compared(desk: Desk, budget: list[str]) -> dict[str, Measured]:
-    wgan = run_preset(desk, "wgan_figures", "wgan", desk.seed, ["model=wgan", *budget])
-    gan = run_preset(desk, "wgan_figures", "gan", desk.seed, ["model=gan", *budget])
+def _compared(desk: Desk, of_wgan: list[str], of_gan: list[str]) -> dict[str, Measured]:
+    wgan = run_preset(desk, "wgan_figures", "wgan", desk.seed, ["model=wgan", *of_wgan])
+    gan = run_preset(desk, "wgan_figures", "gan", desk.seed, ["model=gan", *of_gan])
     estimate = _course(wgan, "train/critic/wasserstein", lambda loss: loss)
     divergence = _course(gan, "train/critic/total", lambda loss: math.log(2) - loss / 2)
     classes = _classes(wgan)
