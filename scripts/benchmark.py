@@ -32,7 +32,7 @@ from ganvas.scoring.protocol import library_versions
 ROOT = Path(__file__).parents[1]
 PAGE, RECORD = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.json"
 BEGIN, END = "<!-- rows: made by scripts/benchmark.py -->", "<!-- end of rows -->"
-MODULES = ("steps", "epochs", "extraction", "scores", "scale", "jobs", "reports", "memory")
+MODULES = ("steps", "epochs", "extraction", "scores", "scale", "processes", "jobs", "reports", "memory")
 HEAD = "| what | against | measured | target | | behind it |\n|---|---|---|---|---|---|"
 MARK = "benchmark: "
 """Beginning of the line by which a part's process tells what it found."""
