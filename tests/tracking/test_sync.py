@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from ganvas.tracking.journal import Journal, journals
 from ganvas.tracking.mlflow_run import MlflowRun
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.store import StoreError, tracking_uri
-from ganvas.tracking.sync import NotDeliveredError, end_dead_runs, require_delivered, sync, undelivered
+from ganvas.tracking.sync import NotDeliveredError, deliver_earlier, end_dead_runs, require_delivered, sync, undelivered
 
 STEPS = range(0, 400, 4)
 
@@ -87,24 +88,41 @@ def test_a_run_that_goes_on_in_another_process_lacks_nothing(monkeypatch):
         require_delivered(Path("outputs"))
 
 
-def test_a_run_goes_on_when_another_process_has_delivered_what_it_left(monkeypatch):
-    """Of two workers of a sweep one delivers what died, while the other begins it again; the run had failed."""
-    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
-    with start() as run:
-        log(run, STEPS[:50])
-    held, journal = threading.Event(), Journal.of_run(Path("outputs/a"), run.id)
+@contextmanager
+def delivered_by_another(journal):
+    """Hold the journal for a while, as a process does that delivers it."""
+    held = threading.Event()
 
-    def deliver():
+    def hold():
         with journal.locked():
             held.set()
             time.sleep(0.4)
 
-    delivery = threading.Thread(target=deliver)
+    delivery = threading.Thread(target=hold)
     delivery.start()
     held.wait()
-    with start(run_id=run.id, since=STEPS[49]) as again:
-        log(again, STEPS[50:])
+    yield
     delivery.join()
+
+
+def test_a_run_goes_on_when_another_process_has_delivered_what_it_left(monkeypatch):
+    """Of two workers of a sweep one delivered what a killed job left; the other began the job again then, and failed."""
+    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
+    with start() as run:
+        log(run, STEPS[:50])
+    with delivered_by_another(Journal.of_run(Path("outputs/a"), run.id)):
+        with start(run_id=run.id, since=STEPS[49]) as again:
+            log(again, STEPS[50:])
+    assert is_whole(run.id).info.status == "FINISHED"
+
+
+def test_what_another_process_delivers_is_waited_for_before_the_run_goes_on_elsewhere(monkeypatch):
+    monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
+    with monkeypatch.context() as patch, start() as run:
+        patch.setattr("mlflow.tracking.MlflowClient.log_batch", lambda *a, **k: 1 / 0)
+        log(run)
+    with delivered_by_another(Journal.of_run(Path("outputs/a"), run.id)):
+        deliver_earlier(Path("outputs/a"), run.id, Path("outputs/b"))
     assert is_whole(run.id).info.status == "FINISHED"
 
 
@@ -234,7 +252,7 @@ def test_a_dead_run_of_another_user_stops_no_command(monkeypatch, caplog):
     (journal,) = journals(Path("outputs"))
     journal.append({"kind": "begin", "owner": {"host": socket.gethostname(), "pid": 1, "started": 0.0, "boot": "x"}})
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "locked", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        patch.setattr(Journal, "locked", lambda *a: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
         end_dead_runs(client)
     assert client.get_run(run.id).info.status == "RUNNING" and not caplog.messages
 

@@ -33,6 +33,8 @@ LOCAL: Final = "local-"
 """Beginning of the id of a run that no store has yet."""
 _LOOK: Final = 1.0
 """Seconds to wait for a process that only looks at a journal."""
+DELIVERY: Final = 120.0
+"""Seconds to wait for a process that delivers a journal whose own process died, as another worker of a sweep does."""
 _SILENCE: Final = 600.0
 """Seconds without a sign of life after which a process on another machine counts as dead."""
 _ENTRIES, _CURSOR, _FILES, _LOCK = "entries.jsonl", "cursor.json", "files", "lock"
@@ -114,15 +116,17 @@ class Journal:
         """Lock the journal against other processes inside the block; a process that dies leaves no lock.
 
         Args:
-            patience: longest time to wait for another process, in seconds; None is as long as a look at it takes.
+            patience: longest time to wait for a process that delivers it, in seconds; None is as long as a look takes.
+                A process that trains the run is not waited for.
 
         Raises:
             JournalBusy: another process has it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        seconds = _LOOK if patience is None or self.is_trained() else patience
         with ExitStack() as lock:
             try:
-                lock.enter_context(locked(self.folder / _LOCK, _LOOK if patience is None else patience))
+                lock.enter_context(locked(self.folder / _LOCK, seconds))
             except Timeout as error:
                 raise JournalBusy(f"another process logs to the journal {self.folder}, or delivers it") from error
             try:

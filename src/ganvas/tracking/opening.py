@@ -16,15 +16,13 @@ from mlflow.tracking.context.default_context import DefaultRunContext
 
 from ganvas.tracking import limits
 from ganvas.tracking.entries import Target, begin
-from ganvas.tracking.journal import LOCAL, Cursor, Journal
+from ganvas.tracking.journal import DELIVERY, LOCAL, Cursor, Journal
 from ganvas.tracking.outcomes import one_line
 from ganvas.tracking.owner import Owner
 from ganvas.tracking.store import StoreError, open_store, tracking_uri, without_password
 
 JOURNAL_TAG: Final = "ganvas.journal"
 """Name of the run's journal: a run is found by it that was created just before its process was killed."""
-_PATIENCE: Final = 120.0
-"""Seconds to wait for a process that delivers a journal whose own process died, as another worker of a sweep does."""
 _NO_RUN: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """Codes of the error for an id that no run has, and for a text that is no id."""
 _PICTURE = re.compile(r"images/(.+)\+step\+(-?\d+)\+timestamp\+")
@@ -78,7 +76,7 @@ def open_journal(output: Path, run_id: str | None, entry: Mapping[str, Any]) -> 
     """
     found = None if run_id is None else Journal.of_run(output, run_id)
     journal = found or Journal.new(output)
-    with journal.locked() if journal.is_trained() else journal.locked(_PATIENCE):
+    with journal.locked(DELIVERY):
         known = _logged(journal)
         cursor = journal.cursor()
         if run_id is not None and not run_id.startswith(LOCAL):

@@ -16,7 +16,7 @@ from ganvas.tracking import limits
 from ganvas.tracking.artifacts import OUTPUT_TAG
 from ganvas.tracking.delivery import Delivery, missing
 from ganvas.tracking.hierarchy import NOT_LOGGED_TAG, OUTCOME_TAG
-from ganvas.tracking.journal import FOLDER, Cursor, Journal, JournalBusy, journals
+from ganvas.tracking.journal import DELIVERY, FOLDER, Cursor, Journal, JournalBusy, journals
 from ganvas.tracking.opening import create
 from ganvas.tracking.outcomes import INTERRUPTED, one_line
 from ganvas.tracking.sqlite import sqlite_file
@@ -56,12 +56,13 @@ class Synced:
     running: bool = False
 
 
-def sync(folder: Path, anywhere: bool = False) -> Iterator[Synced]:
+def sync(folder: Path, anywhere: bool = False, patience: float | None = None) -> Iterator[Synced]:
     """Deliver the journals in a folder and below to the configured store, and end the runs whose process died.
 
     Args:
         folder: any folder, for example ``outputs``.
         anywhere: True also creates runs that were logged to another store than the configured one.
+        patience: longest time to wait for another process that delivers a journal, see :meth:`Journal.locked`.
 
     Yields:
         What became of each journal that lacked delivery, or whose run had not ended.
@@ -70,7 +71,7 @@ def sync(folder: Path, anywhere: bool = False) -> Iterator[Synced]:
         if not journal.pending() and journal.is_ended():
             continue
         try:
-            with no_retries(), journal.locked():
+            with no_retries(), journal.locked(patience):
                 yield _synced(journal, anywhere)
         except JournalBusy:
             yield Synced(journal, running=True)
@@ -158,7 +159,7 @@ def deliver_earlier(folder: Path, run_id: str, output: Path) -> None:
     journal = Journal.of_run(folder, run_id)
     if journal is None or folder.resolve() == output.resolve():
         return
-    for one in sync(journal.folder):
+    for one in sync(journal.folder, patience=DELIVERY):
         if one.running:
             raise JournalBusy(f"run {run_id} is still trained by another process, in {folder}; wait for its end")
         if one.problem:
