@@ -106,7 +106,7 @@ def delivered_by_another(journal):
 
 
 def test_a_run_goes_on_when_another_process_has_delivered_what_it_left(monkeypatch):
-    """Of two workers of a sweep one delivered what a killed job left; the other began the job again then, and failed."""
+    """Of two workers of a sweep one delivered what a killed job left; the other began the job again, and failed."""
     monkeypatch.setattr("ganvas.tracking.journal._LOOK", 0.05)
     with start() as run:
         log(run, STEPS[:50])
