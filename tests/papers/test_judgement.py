@@ -56,6 +56,15 @@ def test_an_error_over_test_examples_says_nothing_about_seeds():
     assert all(math.isnan(end) for end in interval("sd_seeds", Measured([7.0], standard_error=0.1)))
 
 
+def test_without_an_error_of_the_papers_the_one_over_test_examples_counts():
+    """A difference of -.01 ± .23 nats had failed a band that begins at 0."""
+    claim = replace(CLAIM, plus_minus=None, kind="none", unclear=None, band=Band(0.0, math.inf))
+    found = judge(claim, Measured([-0.00965], standard_error=0.2287))
+    assert (found.low, found.high) == pytest.approx((-0.4579, 0.4386), abs=1e-4) and found.verdict is INCONCLUSIVE
+    assert judge(claim, Measured([-0.5], standard_error=0.2287)).verdict is FAIL
+    assert judge(claim, Measured([-0.00965])).verdict is FAIL  # nothing says how sure it is
+
+
 def test_seeds_that_spread_over_the_edge_settle_nothing():
     assert judge(TRIALS, Measured([6.0, 7.0, 7.5, 7.0, 8.2])).verdict is INCONCLUSIVE
     assert judge(TRIALS, Measured([7.0, 7.01, 7.02, 7.0, 7.01])).verdict is FAIL

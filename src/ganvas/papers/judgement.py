@@ -5,6 +5,8 @@ The estimate is the mean of the measured values, with a 95% interval of the same
 .. math:: \bar x \pm 1.96\, \mathrm{SE}_\text{test} \quad\text{(se\_test: one model, many test examples)}, \qquad
     \bar x \pm t_{0.975, n-1}\, s / \sqrt n \quad\text{(otherwise: n seeds)}.
 
+If the paper gives no ±, the interval of one model is that over test examples, where it is known.
+
 PASS: the estimate is inside the claim's band. FAIL: the whole interval is outside the band. INCONCLUSIVE: the estimate
 is outside the band but part of the interval is inside, or the estimate is in the band marked ``unclear``, or there are
 fewer seeds than the claim needs, or the conditions differ from the paper's (a smaller budget, a missing extractor), or
@@ -41,7 +43,7 @@ class Measured:
 
     Args:
         values: one value for each seed.
-        standard_error: standard error of a single value over test examples; None if the claim's ± is of another kind.
+        standard_error: standard error of a single value over test examples; None if it is not known.
         hindrance: how the conditions differ from the paper's; empty if they do not.
     """
 
@@ -91,7 +93,7 @@ def interval(kind: str, measured: Measured) -> tuple[float, float]:
         measured: our measurement.
     """
     values = list(measured.values)
-    if kind == "se_test" and measured.standard_error is not None and len(values) == 1:
+    if kind in ("se_test", "none") and measured.standard_error is not None and len(values) == 1:
         half = _NORMAL * measured.standard_error
         return values[0] - half, values[0] + half
     if not all(map(math.isfinite, values)):
