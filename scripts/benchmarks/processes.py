@@ -65,7 +65,7 @@ def _speed(line: list[str], threads: int) -> float:
 
 AGAINST: Final = "twice one process"
 PARTS = (
-    alone("processes_vae_mlp", AGAINST, None, partial(measure, ["model=vae", "network=mlp"], 60_000)),
-    alone("processes_gan_dcgan", AGAINST, None, partial(measure, ["model=gan", "network=dcgan"], 25_000)),
-    alone("processes_wgan_gp_dcgan", AGAINST, None, partial(measure, ["model=wgan_gp", "network=dcgan"], 25_000)),
+    alone("processes_vae_mlp", AGAINST, None, partial(measure, ["model=vae", "network=mlp"], 20_000)),
+    alone("processes_gan_dcgan", AGAINST, None, partial(measure, ["model=gan", "network=dcgan"], 8_000)),
+    alone("processes_wgan_gp_dcgan", AGAINST, None, partial(measure, ["model=wgan_gp", "network=dcgan"], 8_000)),
 )
