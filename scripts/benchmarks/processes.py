@@ -25,6 +25,7 @@ PROCESSES: Final = 2
 BATCH: Final = 64
 """Images of one process in one update."""
 WARM: Final = 0.25
+"""Share of a training that is not measured."""
 LINE = ["data=npz", "data.val=0", "data.test=100", "extractor=none", "score.every=null"]
 LINE += ["tracking.offline=true", "tracking.system_metrics=false", "trainer.accelerator=cpu", "paths.output=out"]
 

@@ -244,10 +244,10 @@ class Journal:
 
     def is_trained(self) -> bool:
         """Whether the latest process has not ended the run, and lives; on another machine, whether it was heard of."""
-        last = self.begun()
-        if last is None or self.is_ended():
+        marks = self.marks()
+        if not marks or marks[-1]["kind"] == "end":
             return False
-        owner = Owner.read(last["owner"])
+        owner = Owner.read(marks[-1]["owner"])
         lives = None if owner is None else owner.lives()
         return lives if lives is not None else time.time() - self.folder.stat().st_mtime < _SILENCE
 

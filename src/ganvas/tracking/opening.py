@@ -72,7 +72,7 @@ def open_journal(output: Path, run_id: str | None, entry: Mapping[str, Any]) -> 
         The journal, how much of it the store has, and what earlier processes logged.
 
     Raises:
-        JournalBusy: another process trains the run.
+        JournalBusy: another process trains the run, or delivers it for more than two minutes.
     """
     found = None if run_id is None else Journal.of_run(output, run_id)
     journal = found or Journal.new(output)
