@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -27,26 +29,46 @@ print(ganvas.__file__)
 """
 
 
-def see(python, folder, **environment):
-    done = subprocess.run([python, "-c", SEEN], cwd=folder, capture_output=True, text=True, env=environment or None)
+def see(folder, *options, **environment):
+    line = [sys.executable, *options, "-c", SEEN]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
 
 
 def test_the_editable_install_is_whole_from_an_unrelated_folder(tmp_path):
-    assert see(sys.executable, tmp_path) == ROOT / "src" / "ganvas" / "__init__.py"
+    assert see(tmp_path) == ROOT / "src" / "ganvas" / "__init__.py"
+
+
+def files_of_the_package():
+    kept = (path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [path for path in kept if not any(part.endswith(".egg-info") for part in path.parts)]
+
+
+def test_every_folder_of_code_is_named_as_a_package():
+    """The wheel holds the packages that ``pyproject.toml`` names; an editable install sees the others too."""
+    tomllib = pytest.importorskip("tomllib")  # of Python 3.11
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    code = (path.relative_to(ROOT / "src") for path in files_of_the_package() if path.suffix == ".py")
+    assert set(named) == {".".join(path.parent.parts) for path in code} | {"ganvas.conf", "ganvas.experiments"}
 
 
 @pytest.mark.slow
 def test_the_wheel_is_whole_from_an_unrelated_folder(tmp_path):
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True)
+    for name in ("src", "conf", "experiments"):
+        shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "source" / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*build, str(tmp_path / "source")], check=True)  # ROOT may hold files of an earlier build
     (wheel,) = tmp_path.glob("*.whl")
-    # Unpacked and put first on the path: what it imports comes from the packages that are installed already.
+    # Unpacked and put before the packages that are installed. Without -S, the editable install among them would lend
+    # the wheel the modules that it lacks.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    where = see(sys.executable, tmp_path, **{**os.environ, "PYTHONPATH": str(tmp_path / "site")})
+    where = see(tmp_path, "-S", PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), sysconfig.get_path("purelib")]))
     assert where == tmp_path / "site" / "ganvas" / "__init__.py"
     names = zipfile.ZipFile(wheel).namelist()
-    shipped = [path.relative_to(ROOT) for path in (ROOT / "conf").rglob("*.yaml")]
-    assert {f"ganvas/{path}" for path in shipped} <= set(names)
+    configs = {f"ganvas/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    code = {str(path.relative_to(ROOT / "src")) for path in files_of_the_package()}
+    assert not (configs | code) - set(names)
     assert not [name for name in names if name.startswith(("tests", "scripts", "conf"))]
