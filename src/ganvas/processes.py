@@ -48,5 +48,29 @@ def of_all_processes(value: T) -> list[T]:
     return gathered
 
 
+def group_of_processors() -> torch.distributed.ProcessGroup | None:
+    """Make a group in which the processes of the training talk without waiting for a GPU; None for one process alone.
+
+    All processes call this together.
+    """
+    if not _several():
+        return None
+    group = torch.distributed.new_group(backend="gloo")
+    assert isinstance(group, torch.distributed.ProcessGroup)  # which a process outside the group would not get
+    return group
+
+
+def largest_of_all(value: int, group: torch.distributed.ProcessGroup) -> int:
+    """Find the largest value of all processes; returns it in all of them.
+
+    Args:
+        value: the value of this process.
+        group: what :func:`group_of_processors` made.
+    """
+    largest = torch.tensor(value)
+    torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX, group)
+    return int(largest)
+
+
 def _several() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -1,11 +1,14 @@
 """Several processes train as one with the batches of all of them (gloo, on the CPU)."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from hydra import compose, initialize_config_module
@@ -14,7 +17,7 @@ from ganvas.config import ConfigError
 from ganvas.run.training import make_trainer
 from ganvas.storage.checkpoints import read
 
-from ..tiny import TINY
+from ..tiny import NARROW, TINY
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("one_of_several.py")
@@ -94,6 +97,43 @@ def test_each_process_draws_for_itself_and_a_resumed_training_goes_on_bit_for_bi
         assert at_once["cpu"].equal(with_a_stop["cpu"])
     for key, value in whole["state_dict"].items():
         assert value.equal(rest["state_dict"][key]), key
+
+
+BOTH = ("first", "second")
+
+
+@pytest.mark.parametrize(
+    "signum, told",
+    [(signal.SIGTERM, BOTH[:1]), (signal.SIGTERM, BOTH[1:]), (signal.SIGTERM, BOTH), (signal.SIGINT, BOTH)],
+)
+def test_a_signal_to_any_process_stops_all_after_the_same_step(signum, told, tmp_path):
+    line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
+    line += [*NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
+    line += ["checkpoint.every=1000000000", "paths.output=out", "budget.images=1000000000"]
+    first = subprocess.Popen(
+        line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    try:
+        _wait_until(lambda: any("train/" in p.read_text() for p in tmp_path.glob("out/journal/*/entries.jsonl")))
+        (second,) = psutil.Process(first.pid).children()
+        for process in told:
+            {"first": first, "second": second}[process].send_signal(signum)
+        said = first.communicate(timeout=60)[1]
+    finally:
+        first.kill()
+    assert first.returncode == 128 + signum and "resume=out/last.ckpt" in said and "Traceback" not in said
+    _wait_until(lambda: not psutil.pid_exists(second.pid) or second.status() == psutil.STATUS_ZOMBIE)
+    (journal,) = tmp_path.glob("out/journal/*/entries.jsonl")
+    assert '"status": "KILLED"' in journal.read_text().splitlines()[-1]
+    saved = read(tmp_path / "out" / "last.ckpt")
+    assert len(saved["random_states"]) == 2 and saved["images_seen"] % 64 == 0
+
+
+def _wait_until(happened, seconds=60):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_a_nan_in_one_process_stops_all_with_one_message_each(tmp_path):

@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganvas.config import ConfigError, require_resolvable, require_values
 from ganvas.errors import tell
 from ganvas.storage.atomic import LOCK
+from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
 
 _PLACES: Final = ("paths.output", "hydra.run.dir")
 
@@ -71,9 +72,14 @@ def in_further_process(main: Callable[[], Any]) -> None:
         main: the command's main function, as Hydra decorates it.
     """
     try:
-        main()
+        with stop_signals_raise():
+            main()
     except Carried as failed:
         sys.exit(tell(failed.error, who=f"process {os.environ.get('LOCAL_RANK', '')}: "))
+    except BaseException as stop:
+        if not is_interruption(stop):
+            raise
+        sys.exit(exit_code(stop))  # the first process says how to go on
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:

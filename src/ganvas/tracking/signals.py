@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers
 """Whatever ``signal.signal`` takes."""
@@ -35,11 +35,13 @@ class _Gate:
         since: time of the last signal that was not ignored; None before the first.
         held: whether a signal waits for :func:`let_signals`.
         pending: number of the signal that waits, or None.
+        handlers: the handlers of the block, by signal.
     """
 
     since: float | None = None
     held: bool = False
     pending: int | None = None
+    handlers: dict[int, Handler] = field(default_factory=dict)
 
 
 _gate = _Gate()
@@ -55,6 +57,11 @@ class Terminated(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.signum = signum
+
+
+@final
+class StoppedTogether(Terminated):
+    """One of several processes of a training was asked to end, and all of them end after the same step."""
 
 
 class Stopped(BaseException):
@@ -107,8 +114,9 @@ def stop_signals_raise() -> Iterator[None]:
         yield  # Python delivers signals to the main thread only
         return
     _inside, _gate = os.getpid(), _Gate()
+    _gate.handlers = _stopping_handlers()
     try:
-        with _handled(_stopping_handlers()):
+        with _handled(_gate.handlers):
             yield
     finally:
         _inside = 0
@@ -148,6 +156,28 @@ def let_signals() -> None:
     _gate.held = False  # before the look at what waits: from here on a signal raises by itself
     if _gate.pending is not None:
         raise _exception(_gate.pending)
+
+
+def waiting_signal() -> int:
+    """Return the number of the signal that waits for :func:`let_signals`; 0 if there is none."""
+    return _gate.pending or 0
+
+
+def stop_together(signum: int) -> NoReturn:
+    """Raise for a signal that this process or another one of the training got; ignore later ones for ten seconds.
+
+    Args:
+        signum: number of the signal, the same in all processes.
+    """
+    _gate.since = time.monotonic()
+    raise StoppedTogether(signum)
+
+
+def own_signals() -> None:
+    """Put the handlers of the block of :func:`stop_signals_raise` in the place of those that a library put there."""
+    if _inside == os.getpid() and threading.current_thread() is threading.main_thread():
+        for signum, handler in _gate.handlers.items():
+            signal.signal(signum, handler)
 
 
 def release_signals() -> None:

@@ -21,7 +21,7 @@ from ganvas.run.callbacks.every import Every
 from ganvas.run.callbacks.non_finite import raise_if_not_finite, raise_if_weights_not_finite
 from ganvas.storage.checkpoints import LAST, PREVIOUS, damage, read, write
 from ganvas.tracking.outcomes import NonFiniteError
-from ganvas.tracking.signals import is_interruption
+from ganvas.tracking.signals import StoppedTogether, is_interruption
 from ganvas.types import Watched
 
 _logger = logging.getLogger("ganvas.run")
@@ -95,12 +95,9 @@ class Checkpoints(Callback):
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Save the current weights, whatever ended the training; a NaN leaves the previous checkpoint."""
         stopped = is_interruption(exception)
-        # A failure of one process of several must not wait for the others, which save together.
-        if (
-            pl_module.images_seen == 0
-            or isinstance(exception, NonFiniteError)
-            or (trainer.world_size > 1 and not stopped)
-        ):
+        # Several processes save together: one that ends alone must not wait for the others.
+        alone = trainer.world_size > 1 and not isinstance(exception, StoppedTogether)
+        if alone or pl_module.images_seen == 0 or isinstance(exception, NonFiniteError):
             return
         try:
             self._save(trainer, pl_module)

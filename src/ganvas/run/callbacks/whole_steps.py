@@ -1,29 +1,73 @@
-"""Steps that a signal does not cut in two, so that the last save is a state that an undisturbed run has too."""
+"""Steps that a signal does not cut in two, so that the last save is a state that an undisturbed run has too.
+
+Several processes stop after the same step, whichever of them got the signal: one that left alone would make the others
+wait for it, and a checkpoint is saved by all together.
+"""
 
 from __future__ import annotations
 
+from subprocess import Popen
 from typing import Any, final
 
+import torch
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
-from ganvas.tracking.signals import hold_signals, let_signals, release_signals
+from ganvas.processes import group_of_processors, largest_of_all
+from ganvas.tracking.signals import (
+    hold_signals,
+    let_signals,
+    own_signals,
+    release_signals,
+    stop_together,
+    waiting_signal,
+)
 
 
 @final
 class WholeSteps(Callback):
     """Lets a signal that asks for the end wait until the training step is over.
 
-    Callbacks before it in the list see the whole step too; those after it can be cut, as scoring takes long.
+    Callbacks before it in the list see the whole step too. In one process those after it can be cut, as scoring takes
+    long; in several they cannot.
     """
+
+    def __init__(self) -> None:
+        self._group: torch.distributed.ProcessGroup | None = None
+        self._children: list[Popen[bytes]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Hold signals back from now on where several processes train."""
+        self._group = group_of_processors()
+        if self._group is not None:
+            own_signals()  # Lightning's handler would talk to the other processes from the middle of a step
+            hold_signals()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Hold signals back."""
         hold_signals()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Raise the exception of a signal that came in the meantime."""
+        """Raise the exception of a signal that came in the meantime, to any process."""
+        if self._group is None:
+            let_signals()
+        elif signum := largest_of_all(waiting_signal(), self._group):
+            stop_together(signum)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Hold nothing back any more: the processes need each other no longer."""
+        self._let_children_end(trainer)
         let_signals()
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Hold nothing back any more."""
+        self._let_children_end(trainer)
         release_signals()
+
+    def _let_children_end(self, trainer: Trainer) -> None:
+        """Take the other processes from Lightning's observer, which kills the first one when another has failed.
+
+        The first process still has to close its run.
+        """
+        if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
+            self._children, launcher.procs[:] = [*self._children, *launcher.procs], []
