@@ -215,6 +215,18 @@ def test_images_from_anywhere_score_alike_and_as_by_hand(images):
         assert conditions(found)["weights"] == "images" and conditions(found)["n_fake"] == 60
 
 
+def test_a_folder_that_sample_wrote_stands_for_its_array(images):
+    for side in ("val", "test"):
+        (images / side).mkdir()
+        np.savez(f"{side}/samples.npz", images=digits(side)[:60, 0].numpy())
+        Image.new("RGB", (56, 56)).save(f"{side}/grid.png")
+    only = ["extractor=mnist", "metrics=[fd]"]
+    _, by_folder = score("val", "reference=test", *only)
+    _, by_array = score("val/samples.npz", "reference=test/samples.npz", *only)
+    assert by_folder["scores"][FD]["value"] == by_array["scores"][FD]["value"]
+    assert conditions(by_folder) == conditions(by_array) and conditions(by_folder)["n_fake"] == 60
+
+
 def test_a_cached_reference_gives_the_identical_numbers(images, monkeypatch):
     _, first = score("fakes.npz", "reference=mnist5k", output="first")
     seen, forward = [], MnistExtractor.extract

@@ -27,6 +27,7 @@ from ganvas.config import CONFIG_PATH, ConfigError
 from ganvas.data import pictures
 from ganvas.data.seeding import require_seed
 from ganvas.data.sources.npz import LABELS, at_rest
+from ganvas.data.sources.scored import SAMPLES
 from ganvas.latents import LatentSampler
 from ganvas.latents.activity import latent_activity
 from ganvas.latents.directions import strongest_directions
@@ -77,7 +78,7 @@ def sample(cfg: DictConfig, output: Path) -> dict[str, Any]:
     subject = refitted(subject, sampler)
     drawn = KINDS[cfg.kind](subject, cfg)
     output.mkdir(parents=True, exist_ok=True)
-    files = {"array": output / "samples.npz", "picture": output / f"{cfg.kind}.png"}
+    files = {"array": output / SAMPLES, "picture": output / f"{cfg.kind}.png"}
     name = "images" if drawn.examples.ndim == 4 else "points"
     arrays = {name: at_rest(drawn.examples)}
     if drawn.labels is not None:

@@ -12,7 +12,7 @@ from ganvas.config import ConfigError, build_as, choices, closest, compose
 from ganvas.data.source import Examples, Source, require_file
 from ganvas.data.sources.mapped import open_images
 from ganvas.data.sources.npz import npz_shape
-from ganvas.data.sources.scored import Fit, read_folder
+from ganvas.data.sources.scored import Fit, array_of, read_folder
 from ganvas.extractors.features import Remembers
 from ganvas.scoring.classes import Classed, classes_of_files
 from ganvas.scoring.statistics_file import SUFFIXES, holds_statistics
@@ -121,7 +121,8 @@ def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = N
                 "reference=DATASET (such as mnist5k), reference=FOLDER or reference=FILE.npz"
             )
         return own_reference(subject, cfg.split)
-    path = Path(cfg.reference)
+    name = array_of(cfg.reference)
+    path = Path(name)
     if path.is_dir():
         return Reference(cfg.reference, "all", images=read_folder(path, fit))
     if not path.exists():
@@ -138,7 +139,7 @@ def find_reference(cfg: DictConfig, subject: Subject | None, fit: Fit | None = N
     require_file(path)
     if holds_statistics(path):
         return Reference(cfg.reference, "statistics", statistics=path)
-    return Reference(cfg.reference, "all", images=open_images(path))
+    return Reference(name, "all", images=open_images(path))
 
 
 def data_sets() -> list[str]:

@@ -19,7 +19,7 @@ from ganvas.config import ConfigError, build_as, from_its_folder, recorded_confi
 from ganvas.data.datamodule import DataModule
 from ganvas.data.source import Examples, Source
 from ganvas.data.sources.mapped import open_images
-from ganvas.data.sources.scored import Fit, read_folder
+from ganvas.data.sources.scored import Fit, array_of, read_folder
 from ganvas.data.transforms import Transform
 from ganvas.display import counted
 from ganvas.extractors.images import Images, Selected, regrouped
@@ -269,6 +269,7 @@ def open_subject(
     """
     if source is None:
         raise ConfigError("no SOURCE; give a run id, a checkpoint, a folder or .npz of images")
+    source = array_of(source)
     path = Path(source)
     is_array = path.suffix in ARRAYS
     if not is_array and not (path.is_dir() and not (path / LAST).exists() and not is_exported(path)):

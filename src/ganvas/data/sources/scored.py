@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import torch
 from jaxtyping import Int64
@@ -19,6 +19,8 @@ from ganvas.data.sources.folder import class_names, image_names
 from ganvas.data.sources.npz import read_labels
 
 GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16B"})
+SAMPLES: Final = "samples.npz"
+"""Name of the array that ``ganvas sample`` writes, beside a picture of some of its images."""
 MEMORY_LIMIT_GB = 4.0
 """Size above which files are decoded on access, in 10^9 bytes."""
 
@@ -44,6 +46,16 @@ class Fit:
     def __post_init__(self) -> None:
         if self.resize not in RESIZE:
             raise DataError(f"resize={self.resize}: must be one of {', '.join(RESIZE)}.")
+
+
+def array_of(name: str) -> str:
+    """Name the array in a folder that ``ganvas sample`` wrote, not the picture beside it; return other names as given.
+
+    Args:
+        name: a path, or the name of something else.
+    """
+    drawn = Path(name) / SAMPLES
+    return str(drawn) if drawn.is_file() else name
 
 
 def read_folder(root: Path, fit: Fit | None = None) -> Examples:
