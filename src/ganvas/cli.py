@@ -178,8 +178,6 @@ def _run(command: str, arguments: list[str]) -> None:
     given = spelled_out(as_typed([*OVERRIDES[command](words), *options]))
     _check_options(command, given)
     sys.argv = [f"ganvas {command}", *given]
-    # Lightning starts the other processes of a distributed run as `python -m <spec of main>` with the same arguments.
-    sys.modules["__main__"].__spec__ = module.__spec__
     with composed_once(given):
         module.main()
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 from hydra import compose, initialize_config_module
+from mlflow import MlflowClient
 
 from ganvas.config import ConfigError
 from ganvas.run.training import make_trainer
@@ -97,6 +98,37 @@ def test_each_process_draws_for_itself_and_a_resumed_training_goes_on_bit_for_bi
         assert at_once["cpu"].equal(with_a_stop["cpu"])
     for key, value in whole["state_dict"].items():
         assert value.equal(rest["state_dict"][key]), key
+
+
+PROGRAM = """
+import sys, ganvas
+print("program")
+for seed in (1, 2):
+    ganvas.train(*sys.argv[1:], f"paths.output=by_program/{seed}", seed=seed)
+"""
+
+
+def test_a_sweep_and_a_program_train_several_runs_in_several_processes(tmp_path):
+    """Lightning would begin the sweep and the program again in each further process."""
+    line = [*TINY, *NARROW, "model=gan", "extractor=none", "score.every=null", "trainer.accelerator=cpu"]
+    line += ["trainer.devices=2"]
+    (tmp_path / "program.py").write_text(PROGRAM)
+    sweep = ["-m", "ganvas", "train", "-m", *line, "seed=1,2", "study=swept", "paths.output=by_sweep"]
+    for arguments in (sweep, ["program.py", *line]):
+        done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("program") == 1
+    swept = sorted((tmp_path / "by_sweep").rglob("last.ckpt"))
+    assert len(swept) == 2
+    for seed, path in enumerate(swept, 1):
+        ours, theirs = read(path), read(tmp_path / "by_program" / str(seed) / "last.ckpt")
+        assert len(ours["random_states"]) == 2
+        for key, value in ours["state_dict"].items():
+            assert value.equal(theirs["state_dict"][key]), (seed, key)
+    store = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiments = [experiment.experiment_id for experiment in store.search_experiments()]
+    tags = [run.data.tags for run in store.search_runs(experiments)]
+    assert sorted(found["ganvas.study"] for found in tags if "ganvas.seed" in found) == ["", "", "swept", "swept"]
 
 
 BOTH = ("first", "second")

@@ -6,9 +6,7 @@ Hydra prints ``Error executing job with overrides`` for every ``Exception`` of i
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -20,9 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganvas.config import ConfigError, require_resolvable, require_values
-from ganvas.errors import tell
 from ganvas.storage.atomic import LOCK
-from ganvas.tracking.signals import exit_code, is_interruption, stop_signals_raise
 
 _PLACES: Final = ("paths.output", "hydra.run.dir")
 
@@ -61,25 +57,6 @@ def carried(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             raise
 
     return called
-
-
-def in_further_process(main: Callable[[], Any]) -> None:
-    """Run a command in a further process of a distributed training, which Lightning starts with the same arguments.
-
-    An error ends it as it ends the first process: one message, which names the process, and an exit code.
-
-    Args:
-        main: the command's main function, as Hydra decorates it.
-    """
-    try:
-        with stop_signals_raise():
-            main()
-    except Carried as failed:
-        sys.exit(tell(failed.error, who=f"process {os.environ.get('LOCAL_RANK', '')}: "))
-    except BaseException as stop:
-        if not is_interruption(stop):
-            raise
-        sys.exit(exit_code(stop))  # the first process says how to go on
 
 
 def _clearer(error: Exception, cfg: DictConfig) -> Exception:

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from ganvas.commands.carried import carried, in_further_process
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH
 from ganvas.data.seeding import require_seed
 from ganvas.papers.claims import paper_names, read_paper
@@ -84,7 +84,3 @@ def reproduce(cfg: DictConfig, output: Path) -> dict[str, Any]:
     console.print(f"{content['verdict']}: run, figures and protocol in {output}; all runs: ganvas ui", soft_wrap=True)
     require_delivered(output)
     return result
-
-
-if __name__ == "__main__":
-    in_further_process(main)

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from ganvas.commands.carried import carried, in_further_process
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, ConfigError, from_its_folder, moved, recorded_config
 from ganvas.run.request import Job
 from ganvas.run.training import train
@@ -159,7 +159,3 @@ def _said(result: Mapping[str, Any]) -> list[str]:
     lines += [f"{key}: {pair['before']} before, {pair['after']} now" for key, pair in result["scores"].items()]
     changed = [f"  {key}: {pair['before']} -> {pair['after']}" for key, pair in result["conditions"].items()]
     return [*lines, *(["changed since then:", *changed] if changed else ["no other condition has changed since then"])]
-
-
-if __name__ == "__main__":
-    in_further_process(main)

@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ganvas.commands.carried import carried, in_further_process
+from ganvas.commands.carried import carried
 from ganvas.config import CONFIG_PATH, as_given
 from ganvas.imports import uncollected
 from hydra_plugins.ganvas_sweeper.sweeper import GanvasSweeper
@@ -54,7 +54,3 @@ def main(cfg: DictConfig) -> dict[str, Any]:
         print_views(result["run_id"], console, cfg.study or "")
         require_delivered(output)
     return result
-
-
-if __name__ == "__main__":
-    in_further_process(main)

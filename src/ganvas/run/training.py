@@ -23,6 +23,7 @@ from ganvas.run.callbacks.own import own_callbacks
 from ganvas.run.compatibility import final_sampling
 from ganvas.run.deterministic import deterministic_algorithms, naming_the_operation
 from ganvas.run.folder import alone_in
+from ganvas.run.further import further_processes
 from ganvas.run.gpus import answer_from_memory
 from ganvas.run.memory import keep_freed_memory
 from ganvas.run.refusals import refuse
@@ -93,7 +94,8 @@ def _train(cfg: DictConfig, job: Job, resumed: Resumed | None) -> dict[str, Any]
         trainer.callbacks.extend([*watchers.callbacks, *graphs, *own])  # type: ignore[attr-defined]
         if resumed is not None and resumed.run_id not in ("", run.id):
             run.tags({RESUMED_FROM_TAG: resumed.run_id})
-        trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
+        with further_processes(trainer, recipe, job):
+            trainer.fit(parts.model, parts.data, ckpt_path=resumed and resumed.path, weights_only=True)
         if not trainer.is_global_zero:
             return {}
         with keeping(run, job), naming_the_operation(bool(cfg.deterministic)), stages_shown(job.name):
