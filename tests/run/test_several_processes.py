@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -131,6 +132,22 @@ def test_a_sweep_and_a_program_train_several_runs_in_several_processes(tmp_path)
     assert sorted(found["ganvas.study"] for found in tags if "ganvas.seed" in found) == ["", "", "swept", "swept"]
 
 
+@contextmanager
+def _training(folder):
+    """A training of two processes that would go on for hours, after its first steps."""
+    line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
+    line += [*NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
+    line += ["checkpoint.every=1000000000", "paths.output=out", "budget.images=1000000000"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    first = subprocess.Popen(line, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        _wait_until(lambda: any("train/" in p.read_text() for p in folder.glob("out/journal/*/entries.jsonl")))
+        (second,) = psutil.Process(first.pid).children()
+        yield first, second
+    finally:
+        first.kill()
+
+
 BOTH = ("first", "second")
 
 
@@ -139,26 +156,37 @@ BOTH = ("first", "second")
     [(signal.SIGTERM, BOTH[:1]), (signal.SIGTERM, BOTH[1:]), (signal.SIGTERM, BOTH), (signal.SIGINT, BOTH)],
 )
 def test_a_signal_to_any_process_stops_all_after_the_same_step(signum, told, tmp_path):
-    line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
-    line += [*NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
-    line += ["checkpoint.every=1000000000", "paths.output=out", "budget.images=1000000000"]
-    first = subprocess.Popen(
-        line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
-    try:
-        _wait_until(lambda: any("train/" in p.read_text() for p in tmp_path.glob("out/journal/*/entries.jsonl")))
-        (second,) = psutil.Process(first.pid).children()
+    with _training(tmp_path) as (first, second):
         for process in told:
             {"first": first, "second": second}[process].send_signal(signum)
         said = first.communicate(timeout=60)[1]
-    finally:
-        first.kill()
     assert first.returncode == 128 + signum and "resume=out/last.ckpt" in said and "Traceback" not in said
     _wait_until(lambda: not psutil.pid_exists(second.pid) or second.status() == psutil.STATUS_ZOMBIE)
     (journal,) = tmp_path.glob("out/journal/*/entries.jsonl")
     assert '"status": "KILLED"' in journal.read_text().splitlines()[-1]
     saved = read(tmp_path / "out" / "last.ckpt")
     assert len(saved["random_states"]) == 2 and saved["images_seen"] % 64 == 0
+
+
+def test_a_process_that_is_killed_is_named_and_the_run_fails_with_it(tmp_path):
+    with _training(tmp_path) as (first, second):
+        second.kill()
+        said = first.communicate(timeout=60)[1]
+    assert first.returncode == 1
+    assert said.splitlines()[-1].startswith(
+        "ganvas: ProcessKilledError: process 1 of the training was killed by SIGKILL"
+    )
+    (journal,) = tmp_path.glob("out/journal/*/entries.jsonl")
+    assert '"status": "FAILED"' in journal.read_text().splitlines()[-1]
+
+
+def test_a_pruned_run_ends_all_its_processes_with_one_message(tmp_path):
+    line = [sys.executable, "-m", "ganvas", "train", "-m", *TINY, *NARROW, "model=gan", "seed=1,2"]
+    line += ["trainer.accelerator=cpu", "trainer.devices=2", "score.every=320", "score.n_during=100"]
+    done = subprocess.run(
+        [*line, "hydra.sweeper.prune_on=[class_coverage]"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert "failed, the first with: Pruned: class_coverage" in done.stderr and "process 1" not in done.stderr
 
 
 def _wait_until(happened, seconds=60):

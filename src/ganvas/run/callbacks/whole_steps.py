@@ -6,14 +6,13 @@ wait for it, and a checkpoint is saved by all together.
 
 from __future__ import annotations
 
-from subprocess import Popen
 from typing import Any, final
 
 import torch
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from ganvas.processes import group_of_processors, largest_of_all
+from ganvas.run.further import release
 from ganvas.tracking.signals import (
     hold_signals,
     let_signals,
@@ -34,7 +33,6 @@ class WholeSteps(Callback):
 
     def __init__(self) -> None:
         self._group: torch.distributed.ProcessGroup | None = None
-        self._children: list[Popen[bytes]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Hold signals back from now on where several processes train."""
@@ -56,18 +54,10 @@ class WholeSteps(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Hold nothing back any more: the processes need each other no longer."""
-        self._let_children_end(trainer)
+        release(trainer)
         let_signals()
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Hold nothing back any more."""
-        self._let_children_end(trainer)
+        release(trainer)
         release_signals()
-
-    def _let_children_end(self, trainer: Trainer) -> None:
-        """Take the other processes from Lightning's observer, which kills the first one when another has failed.
-
-        The first process still has to close its run.
-        """
-        if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
-            self._children, launcher.procs[:] = [*self._children, *launcher.procs], []
