@@ -216,6 +216,18 @@ def test_gallery_images_come_back_exactly(client):
     assert client.get_run(run.id).data.tags["mlflow.loggedImages"] == "True"
 
 
+def test_a_run_keeps_its_journal_when_the_process_changes_its_working_folder(client, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with start(offline=True) as run:
+        monkeypatch.chdir(elsewhere)
+        run.metrics({"late": 1.0}, step=64)
+        run.image("samples", torch.zeros(3, 4, 4, dtype=torch.uint8), step=64)
+    assert not list(elsewhere.iterdir())
+    (entries,) = tmp_path.glob("out/journal/*/entries.jsonl")
+    assert '"late"' in entries.read_text() and '"kind": "end"' in entries.read_text().splitlines()[-1]
+
+
 def test_float_images_are_refused(client):
     with start() as run, pytest.raises(ValueError, match="uint8"):
         run.image("samples", torch.zeros(3, 4, 4), step=0)

@@ -76,8 +76,9 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.entries = folder / _ENTRIES
+        self.folder = folder.absolute()  # the process may change its working folder before the last delivery
+        self.entries = self.folder / _ENTRIES
+        self._given = folder
         self._file: int | None = None
         self._writing = threading.Lock()
         self._saving = threading.Lock()
@@ -108,8 +109,8 @@ class Journal:
 
     @property
     def output(self) -> Path:
-        """Output folder of the run."""
-        return self.folder.parents[1]
+        """Output folder of the run, as it was given."""
+        return self._given.parents[1]
 
     @contextmanager
     def locked(self, patience: float | None = None) -> Iterator[None]:
@@ -128,7 +129,7 @@ class Journal:
             try:
                 lock.enter_context(locked(self.folder / _LOCK, seconds))
             except Timeout as error:
-                raise JournalBusy(f"another process logs to the journal {self.folder}, or delivers it") from error
+                raise JournalBusy(f"another process logs to the journal {self._given}, or delivers it") from error
             try:
                 yield
             finally:
