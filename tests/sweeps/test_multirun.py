@@ -102,6 +102,13 @@ def test_the_report_of_a_real_sweep_has_what_its_runs_log(store):
     assert "Share of each parameter" in page
 
 
+def test_a_sweep_by_torchrun_is_refused_with_the_way_to_several_processes(monkeypatch, capsys):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert sweep("seed=1,2") == 2
+    assert "start it without torchrun" in capsys.readouterr().err
+
+
 def test_nothing_finished_is_no_success(capsys):
     assert sweep("study=none", "model=gan,vae", "data=folder") == 2
     assert "all 2 jobs failed" in capsys.readouterr().err

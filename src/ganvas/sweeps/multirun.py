@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,7 @@ def multirun(context: HydraContext, task: TaskFunction, config: DictConfig, line
     Raises:
         SweepError: bad input, or no job finished.
     """
+    _refuse_torchrun()
     sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     assert isinstance(sweeper, dict)
     parse = OverridesParser.create(config_loader=context.config_loader).parse_overrides
@@ -143,6 +145,15 @@ def _sweep_job(task: TaskFunction, study: str, storage: str, settings: Settings,
         explain=explain,
         outlook=outlook,
     )
+
+
+def _refuse_torchrun() -> None:
+    """Refuse a sweep that torchrun started: each of its processes would take other runs, and wait for the others."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SweepError(
+            "torchrun starts the sweep in each of its processes; start it without torchrun: each run starts as many "
+            "processes as trainer.devices says"
+        )
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:
