@@ -113,9 +113,11 @@ def test_a_sweep_and_a_program_train_several_runs_in_several_processes(tmp_path)
     """Lightning would begin the sweep and the program again in each further process."""
     line = [*TINY, *NARROW, "model=gan", "extractor=none", "score.every=null", "trainer.accelerator=cpu"]
     line += ["trainer.devices=2"]
-    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "program.py").write_text(PROGRAM)
+    (tmp_path / "programs" / "own.py").write_text("from ganvas.latents import Normal")
     sweep = ["-m", "ganvas", "train", "-m", *line, "seed=1,2", "study=swept", "paths.output=by_sweep"]
-    for arguments in (sweep, ["program.py", *line]):
+    for arguments in (sweep, ["programs/program.py", *line, "prior._target_=own.Normal"]):
         done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("program") == 1

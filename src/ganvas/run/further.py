@@ -29,6 +29,8 @@ from ganvas.run.request import Job
 
 MODULE: Final = "ganvas.commands.further_process"
 """Module that a further process runs, with the path of the file as its first argument."""
+_SET: Final = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS", "PYTHONPATH")
+"""Variables that Lightning sets in the first process, and the one that :func:`_command_line` sets."""
 _GRACE: Final = 1.0
 """Seconds in which a further process can say what went wrong in it, after an error in the first one."""
 
@@ -101,10 +103,14 @@ def read_job(file: Path) -> tuple[DictConfig, Job]:
 
 @contextmanager
 def _command_line(arguments: list[str]) -> Iterator[None]:
-    """Replace what Lightning reads the command line of a further process from: the main module and its arguments."""
+    """Replace what Lightning reads the command line of a further process from: the main module and its arguments.
+
+    The process finds the modules that this one finds, for example those beside the user's program.
+    """
     main, own = sys.modules["__main__"], sys.argv
     spec = main.__spec__
     main.__spec__, sys.argv = find_spec(MODULE), arguments
+    os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
     try:
         yield
     finally:
@@ -117,7 +123,7 @@ def _one_of_several(launcher: _SubprocessScriptLauncher) -> Iterator[None]:
 
     After an error the other processes are ended, since they would only wait for the first one.
     """
-    variables, threads = set(os.environ), torch.get_num_threads()
+    before, threads = {name: os.environ.get(name) for name in _SET}, torch.get_num_threads()
     try:
         yield
     except BaseException as error:
@@ -126,8 +132,9 @@ def _one_of_several(launcher: _SubprocessScriptLauncher) -> Iterator[None]:
             raise killed from error  # the error says only that nobody answers
         raise
     finally:
-        for name in set(os.environ) - variables:
-            del os.environ[name]
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
         torch.set_num_threads(threads)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
