@@ -219,6 +219,7 @@ def test_a_folder_that_sample_wrote_stands_for_its_array(images):
     for side in ("val", "test"):
         (images / side).mkdir()
         np.savez(f"{side}/samples.npz", images=digits(side)[:60, 0].numpy())
+        (images / side / "result.json").write_text("{}")
         Image.new("RGB", (56, 56)).save(f"{side}/grid.png")
     only = ["extractor=mnist", "metrics=[fd]"]
     _, by_folder = score("val", "reference=test", *only)

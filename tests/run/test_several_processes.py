@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -140,8 +141,10 @@ def _training(folder):
     line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
     line += [*NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
     line += ["checkpoint.every=1000000000", "paths.output=out", "budget.images=1000000000"]
+    as_in_a_terminal = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job ignores SIGINT
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    first = subprocess.Popen(line, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment)
+    options = {"stderr": subprocess.PIPE, "text": True, "env": environment, "preexec_fn": as_in_a_terminal}
+    first = subprocess.Popen(line, cwd=folder, **options)
     try:
         _wait_until(lambda: any("train/" in p.read_text() for p in folder.glob("out/journal/*/entries.jsonl")))
         (second,) = psutil.Process(first.pid).children()

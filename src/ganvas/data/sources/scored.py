@@ -54,8 +54,8 @@ def array_of(name: str) -> str:
     Args:
         name: a path, or the name of something else.
     """
-    drawn = Path(name) / SAMPLES
-    return str(drawn) if drawn.is_file() else name
+    drawn, result = Path(name) / SAMPLES, Path(name) / "result.json"  # a folder of images has no result
+    return str(drawn) if drawn.is_file() and result.is_file() else name
 
 
 def read_folder(root: Path, fit: Fit | None = None) -> Examples:
