@@ -39,6 +39,8 @@ class WholeSteps(Callback):
         self._group = group_of_processors()
         if self._group is not None:
             own_signals()  # Lightning's handler would talk to the other processes from the middle of a step
+            # Lightning asks the first process for its signals before each step, which we ask all of them after it.
+            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
             hold_signals()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
