@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from ganvas.run.training import make_trainer
 from ganvas.storage.checkpoints import read
 
 from ..tiny import NARROW, TINY
+from ..waiting import wait_for
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("one_of_several.py")
@@ -35,6 +35,8 @@ FAMILIES = {
 SMALL = ["network=mlp", "network.generator.hidden=[32]", "network.critic.hidden=[32]", "batch_size=32"]
 SMALL += ["network.encoder.hidden=[32]", "network.decoder.hidden=[32]", "prior.dim=4"]
 IMAGES = 32 * 60
+TRAIN = [sys.executable, "-m", "ganvas", "train"]
+TWO = [*TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
 TOLERANCE = 1e-5
 """Largest relative difference in 60 updates, twenty times what was seen: sums are rounded in another order."""
 
@@ -85,8 +87,7 @@ def test_each_process_draws_for_itself_and_a_resumed_training_goes_on_bit_for_bi
     """By the command, with the strategy that Lightning chooses by itself."""
 
     def train(output, *overrides):
-        line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu"]
-        line += ["trainer.devices=2", "score.every=null", f"paths.output={output}", *overrides]
+        line = [*TRAIN, *TWO, "score.every=null", f"paths.output={output}", *overrides]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=240)
         assert done.returncode == 0, done.stderr.decode()[-3000:]
         return read(tmp_path / output / "last.ckpt")
@@ -112,14 +113,13 @@ for seed in (1, 2):
 
 def test_a_sweep_and_a_program_train_several_runs_in_several_processes(tmp_path):
     """Lightning would begin the sweep and the program again in each further process."""
-    line = [*TINY, *NARROW, "model=gan", "extractor=none", "score.every=null", "trainer.accelerator=cpu"]
-    line += ["trainer.devices=2"]
+    line = [*TWO, *NARROW, "extractor=none", "score.every=null"]
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "program.py").write_text(PROGRAM)
     (tmp_path / "programs" / "own.py").write_text("from ganvas.latents import Normal")
-    sweep = ["-m", "ganvas", "train", "-m", *line, "seed=1,2", "study=swept", "paths.output=by_sweep"]
-    for arguments in (sweep, ["programs/program.py", *line, "prior._target_=own.Normal"]):
-        done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    sweep = [*TRAIN, "-m", *line, "seed=1,2", "study=swept", "paths.output=by_sweep"]
+    for command in (sweep, [sys.executable, "programs/program.py", *line, "prior._target_=own.Normal"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("program") == 1
     swept = sorted((tmp_path / "by_sweep").rglob("last.ckpt"))
@@ -138,15 +138,14 @@ def test_a_sweep_and_a_program_train_several_runs_in_several_processes(tmp_path)
 @contextmanager
 def _training(folder):
     """A training of two processes that would go on for hours, after its first steps."""
-    line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
-    line += [*NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
+    line = [*TRAIN, *TWO, *NARROW, "score.every=null", "extractor=none", "log.every=64", "grid.every=1000000"]
     line += ["checkpoint.every=1000000000", "paths.output=out", "budget.images=1000000000"]
     as_in_a_terminal = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job ignores SIGINT
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     options = {"stderr": subprocess.PIPE, "text": True, "env": environment, "preexec_fn": as_in_a_terminal}
     first = subprocess.Popen(line, cwd=folder, **options)
     try:
-        _wait_until(lambda: any("train/" in p.read_text() for p in folder.glob("out/journal/*/entries.jsonl")))
+        wait_for(lambda: any("train/" in p.read_text() for p in folder.glob("out/journal/*/entries.jsonl")), 60)
         (second,) = psutil.Process(first.pid).children()
         yield first, second
     finally:
@@ -166,7 +165,7 @@ def test_a_signal_to_any_process_stops_all_after_the_same_step(signum, told, tmp
             {"first": first, "second": second}[process].send_signal(signum)
         said = first.communicate(timeout=60)[1]
     assert first.returncode == 128 + signum and "resume=out/last.ckpt" in said and "Traceback" not in said
-    _wait_until(lambda: not psutil.pid_exists(second.pid) or second.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not psutil.pid_exists(second.pid) or second.status() == psutil.STATUS_ZOMBIE, 60)
     (journal,) = tmp_path.glob("out/journal/*/entries.jsonl")
     assert '"status": "KILLED"' in journal.read_text().splitlines()[-1]
     saved = read(tmp_path / "out" / "last.ckpt")
@@ -186,24 +185,15 @@ def test_a_process_that_is_killed_is_named_and_the_run_fails_with_it(tmp_path):
 
 
 def test_a_pruned_run_ends_all_its_processes_with_one_message(tmp_path):
-    line = [sys.executable, "-m", "ganvas", "train", "-m", *TINY, *NARROW, "model=gan", "seed=1,2"]
-    line += ["trainer.accelerator=cpu", "trainer.devices=2", "score.every=320", "score.n_during=100"]
+    line = [*TRAIN, "-m", *TWO, *NARROW, "seed=1,2", "score.every=320", "score.n_during=100"]
     done = subprocess.run(
         [*line, "hydra.sweeper.prune_on=[class_coverage]"], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert "failed, the first with: Pruned: class_coverage" in done.stderr and "process 1" not in done.stderr
 
 
-def _wait_until(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def test_a_nan_in_one_process_stops_all_with_one_message_each(tmp_path):
-    line = [sys.executable, "-m", "ganvas", "train", *TINY, "model=gan", "trainer.accelerator=cpu", "trainer.devices=2"]
-    line += ["optimizer.lr=1e20", "score.every=null", "paths.output=out"]
+    line = [*TRAIN, *TWO, "optimizer.lr=1e20", "score.every=null", "paths.output=out"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.count("is nan after") == 2 and "process 1: NonFiniteError" in done.stderr

@@ -2,23 +2,16 @@
 
 import signal
 import subprocess
-import time
 
 import pytest
 
 from ganvas.storage.checkpoints import read
 
 from ..slurm import ask, jobs, kill, slurm
+from ..waiting import wait_for
 
 LINE = ["model=gan,vae", "seed=1,2", "study=cluster", "budget.images=20_000", "checkpoint.every=640"]
 ON_SLURM = ["hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.timeout_min=10"]
-
-
-def wait_for(what, seconds=240):
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.mark.slow

@@ -29,8 +29,8 @@ from ganvas.run.request import Job
 
 MODULE: Final = "ganvas.commands.further_process"
 """Module that a further process runs, with the path of the file as its first argument."""
-_SET: Final = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS", "PYTHONPATH")
-"""Variables that Lightning sets in the first process, and the one that :func:`_command_line` sets."""
+_SET: Final = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS")
+"""Variables that Lightning sets in the first process."""
 _GRACE: Final = 1.0
 """Seconds in which a further process can say what went wrong in it, after an error in the first one."""
 
@@ -109,12 +109,13 @@ def _command_line(arguments: list[str]) -> Iterator[None]:
     """
     main, own = sys.modules["__main__"], sys.argv
     spec = main.__spec__
-    main.__spec__, sys.argv = find_spec(MODULE), arguments
-    os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    try:
-        yield
-    finally:
-        main.__spec__, sys.argv = spec, own
+    with _kept("PYTHONPATH"):
+        main.__spec__, sys.argv = find_spec(MODULE), arguments
+        os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        try:
+            yield
+        finally:
+            main.__spec__, sys.argv = spec, own
 
 
 @contextmanager
@@ -123,21 +124,31 @@ def _one_of_several(launcher: _SubprocessScriptLauncher) -> Iterator[None]:
 
     After an error the other processes are ended, since they would only wait for the first one.
     """
-    before, threads = {name: os.environ.get(name) for name in _SET}, torch.get_num_threads()
+    threads = torch.get_num_threads()
     try:
-        yield
+        with _kept(*_SET):
+            yield
     except BaseException as error:
         killed = _end(launcher.procs)
         if killed is not None and isinstance(error, Exception):
             raise killed from error  # the error says only that nobody answers
         raise
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({} if value is None else {name: value})
         torch.set_num_threads(threads)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _kept(*names: str) -> Iterator[None]:
+    """Give variables of the environment back at the end the values that they had."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
 
 
 def _end(processes: Sequence[Popen[bytes]]) -> ProcessKilledError | None:

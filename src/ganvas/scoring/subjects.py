@@ -256,7 +256,8 @@ def open_subject(
     """Open the model or the images that ``source`` names.
 
     Args:
-        source: run id, checkpoint, folder with a checkpoint, exported folder, folder of images, or array file.
+        source: run id, checkpoint, folder with a checkpoint, exported folder, folder of images or of
+            ``ganvas sample``, or array file.
         device: device on which a model is evaluated.
         trust: see :func:`open_model`.
         fit: size to which the images of a folder are brought; None leaves them as they are.
